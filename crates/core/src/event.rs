@@ -1,0 +1,279 @@
+//! Events: what has happened, as the log keeps it.
+
+use crate::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin};
+use crate::id::{Attempt, MessageId, RequestId, Seq, SessionId, TurnNumber};
+use crate::message::{Message, MessageEnd};
+use crate::name::SessionName;
+use crate::outcome::UnknownReason;
+use crate::process::Incarnation;
+use crate::session::Profile;
+use crate::time::{Due, Timestamp};
+
+/// One entry of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// Its place.
+    pub seq: Seq,
+    /// The session it is about.
+    pub session: SessionId,
+    /// When it happened, by the clock of whoever saw it first.
+    pub at: Timestamp,
+    /// How far the session's journal is taken in with this entry; `None` leaves it.
+    pub cursor: Option<u64>,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Where a queued message is moved to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Before all others.
+    First,
+    /// Directly behind this one.
+    After(MessageId),
+}
+
+/// What has happened to a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It was planned: name and record are reserved, nothing is started.
+    SessionCreated {
+        /// Its name.
+        name: SessionName,
+        /// What is fixed for its life.
+        profile: Profile,
+        /// The session that created it.
+        parent: Option<SessionId>,
+    },
+    /// Its processes exist.
+    SessionStarted {
+        /// The runner.
+        runner: Incarnation,
+        /// The agent.
+        agent: Incarnation,
+        /// How the runner is held.
+        supervisor: String,
+    },
+    /// It accepts messages.
+    SessionReady,
+    /// It cannot be observed.
+    SessionUnseen {
+        /// Why not.
+        why: UnknownReason,
+    },
+    /// It is observed again.
+    SessionSeen,
+    /// Somebody asked for its end.
+    SessionStopAsked {
+        /// Who: `None` is the user.
+        by: Option<SessionId>,
+        /// Without grace.
+        force: bool,
+    },
+    /// Its process has ended.
+    SessionExited {
+        /// How.
+        end: SessionEnd,
+    },
+    /// It has another parent, because its own has ended.
+    SessionReparented {
+        /// The new one.
+        parent: Option<SessionId>,
+    },
+    /// A session that it created has ended.
+    ChildEnded {
+        /// Which.
+        child: SessionId,
+        /// How.
+        end: SessionEnd,
+    },
+    /// A session was created by it.
+    ChildCreated {
+        /// Which.
+        child: SessionId,
+    },
+    /// Its record and its log are to be forgotten.
+    SessionPurged,
+    /// Its queue was put on hold.
+    QueueHeld {
+        /// Somebody asked for just that; otherwise it follows from an interrupt.
+        by_hand: bool,
+    },
+    /// Its queue runs on.
+    QueueReleased,
+    /// A message was accepted into its queue.
+    MessageQueued {
+        /// The message, in its first state.
+        message: Message,
+    },
+    /// A delayed message has become due.
+    MessageDue {
+        /// Which.
+        message: MessageId,
+    },
+    /// A queued message was changed.
+    MessageChanged {
+        /// Which.
+        message: MessageId,
+        /// The size of its new text, if that changed.
+        bytes: Option<u64>,
+        /// Its new time: `Some(None)` is at once.
+        due: Option<Option<Due>>,
+        /// Its new place.
+        place: Option<Place>,
+    },
+    /// A message was handed over.
+    MessageHanded {
+        /// Which.
+        message: MessageId,
+        /// Which handing-over.
+        attempt: Attempt,
+    },
+    /// A message that was handed over is proven not to have been taken, and waits again at the head.
+    MessageReturned {
+        /// Which.
+        message: MessageId,
+        /// What proves it.
+        detail: String,
+    },
+    /// A message was taken by a turn.
+    MessageAccepted {
+        /// Which.
+        message: MessageId,
+        /// The turn.
+        turn: TurnNumber,
+        /// What shows it.
+        evidence: Evidence,
+    },
+    /// A message has ended.
+    MessageEnded {
+        /// Which.
+        message: MessageId,
+        /// How.
+        end: MessageEnd,
+    },
+    /// A turn began.
+    TurnStarted {
+        /// Its number.
+        turn: TurnNumber,
+        /// What opened it.
+        origin: TurnOrigin,
+    },
+    /// Somebody asked for the end of a turn.
+    TurnInterruptAsked {
+        /// Which.
+        turn: TurnNumber,
+        /// Who: `None` is the user.
+        by: Option<SessionId>,
+    },
+    /// The wish to interrupt reached the agent.
+    TurnInterruptPassed {
+        /// Which.
+        turn: TurnNumber,
+        /// How.
+        detail: String,
+    },
+    /// A turn ended.
+    TurnEnded {
+        /// Which.
+        turn: TurnNumber,
+        /// How.
+        end: TurnEnd,
+    },
+    /// The agent has put a request.
+    RequestOpened {
+        /// Its id.
+        request: RequestId,
+        /// The turn that waits.
+        turn: TurnNumber,
+        /// What is asked.
+        asked: NewRequest,
+    },
+    /// An answer to a request is on its way.
+    RequestAnswered {
+        /// Which.
+        request: RequestId,
+        /// Who answered: `None` is the user.
+        by: Option<SessionId>,
+        /// The decision in a word, such as `allow` or `text`.
+        decision: String,
+    },
+    /// A request is no longer open.
+    RequestClosed {
+        /// Which.
+        request: RequestId,
+        /// How.
+        end: RequestEnd,
+    },
+}
+
+impl Event {
+    /// The name of its type, on which scripts may rely.
+    pub fn type_name(&self) -> &'static str {
+        use crate::outcome::Outcome;
+        match self {
+            Self::SessionCreated { .. } => "session.created",
+            Self::SessionStarted { .. } => "session.started",
+            Self::SessionReady => "session.ready",
+            Self::SessionUnseen { .. } => "session.unseen",
+            Self::SessionSeen => "session.seen",
+            Self::SessionStopAsked { .. } => "session.stopping",
+            Self::SessionExited { .. } => "session.exited",
+            Self::SessionReparented { .. } => "session.reparented",
+            Self::ChildEnded { .. } => "child.ended",
+            Self::ChildCreated { .. } => "child.created",
+            Self::SessionPurged => "session.purged",
+            Self::QueueHeld { .. } => "queue.held",
+            Self::QueueReleased => "queue.released",
+            Self::MessageQueued { .. } => "message.queued",
+            Self::MessageDue { .. } => "message.due",
+            Self::MessageChanged { .. } => "message.changed",
+            Self::MessageHanded { .. } => "message.handed",
+            Self::MessageReturned { .. } => "message.returned",
+            Self::MessageAccepted { .. } => "message.delivered",
+            Self::MessageEnded { .. } => "message.ended",
+            Self::TurnStarted { .. } => "turn.started",
+            Self::TurnInterruptAsked { .. } => "turn.interrupting",
+            Self::TurnInterruptPassed { .. } => "turn.interrupt_passed",
+            Self::TurnEnded { end, .. } => match end.outcome {
+                Outcome::Completed => "turn.completed",
+                Outcome::Failed { .. } => "turn.failed",
+                Outcome::Interrupted => "turn.interrupted",
+                Outcome::Exited => "turn.exited",
+                Outcome::Unknown { .. } => "turn.unknown",
+            },
+            Self::RequestOpened { .. } => "request.opened",
+            Self::RequestAnswered { .. } => "request.answered",
+            Self::RequestClosed { .. } => "request.closed",
+        }
+    }
+
+    /// On what source a status that follows from this event rests.
+    pub fn source(&self) -> Source {
+        match self {
+            Self::SessionStarted { .. } | Self::SessionExited { .. } | Self::TurnInterruptPassed { .. } => Source::Runner,
+            Self::SessionReady | Self::MessageAccepted { .. } | Self::TurnStarted { .. } | Self::TurnEnded { .. } => {
+                Source::ControlPipe
+            }
+            Self::RequestOpened { .. } | Self::RequestClosed { .. } => Source::Protocol,
+            Self::SessionCreated { .. }
+            | Self::SessionUnseen { .. }
+            | Self::SessionSeen
+            | Self::SessionStopAsked { .. }
+            | Self::SessionReparented { .. }
+            | Self::ChildEnded { .. }
+            | Self::ChildCreated { .. }
+            | Self::SessionPurged
+            | Self::QueueHeld { .. }
+            | Self::QueueReleased
+            | Self::MessageQueued { .. }
+            | Self::MessageDue { .. }
+            | Self::MessageChanged { .. }
+            | Self::MessageHanded { .. }
+            | Self::MessageReturned { .. }
+            | Self::MessageEnded { .. }
+            | Self::TurnInterruptAsked { .. }
+            | Self::RequestAnswered { .. } => Source::Daemon,
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The host: all machines of one home behind two doors, [`Host::handle`] and [`Host::next_due`].
+
+mod fold;
+mod on_call;
+mod on_report;
+mod projected;
+mod queue;
+mod recover;
+mod step;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use self::projected::{Counters, Projected};
+pub use self::step::Step;
+use crate::agent::{AgentName, Capabilities};
+use crate::id::{MessageId, RequestId, SessionId};
+use crate::input::Input;
+use crate::limits;
+use crate::message::MessageState;
+use crate::name::SessionName;
+use crate::session::Session;
+use crate::time::Now;
+
+/// What a host may hold, and what its agents can do.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// The agents of this build.
+    pub agents: BTreeMap<AgentName, Capabilities>,
+    /// Messages that may wait in one queue.
+    pub queue_messages_max: usize,
+    /// Bytes that may wait in one queue.
+    pub queue_bytes_max: u64,
+    /// Sessions that may live at once.
+    pub sessions_live_max: usize,
+}
+
+impl HostConfig {
+    /// The limits of this build for these agents.
+    pub fn new(agents: BTreeMap<AgentName, Capabilities>) -> Self {
+        Self {
+            agents,
+            queue_messages_max: limits::QUEUE_MESSAGES_MAX,
+            queue_bytes_max: limits::QUEUE_BYTES_MAX,
+            sessions_live_max: limits::SESSIONS_LIVE_MAX,
+        }
+    }
+}
+
+/// All sessions of one home, and what follows from what happens to them.
+#[derive(Clone, Debug)]
+pub struct Host {
+    config: HostConfig,
+    counters: Counters,
+    sessions: BTreeMap<SessionId, Session>,
+    names: BTreeMap<SessionName, SessionId>,
+    create_keys: BTreeMap<String, SessionId>,
+    tokens: BTreeMap<String, SessionId>,
+    /// Messages with a moment to watch: delayed ones and those that expire.
+    timed: BTreeSet<(SessionId, MessageId)>,
+    /// Sessions that are neither exited nor purged.
+    live: usize,
+}
+
+impl Host {
+    /// A host without sessions.
+    pub fn new(config: HostConfig) -> Self {
+        Self {
+            config,
+            counters: Counters::default(),
+            sessions: BTreeMap::new(),
+            names: BTreeMap::new(),
+            create_keys: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            timed: BTreeSet::new(),
+            live: 0,
+        }
+    }
+
+    /// A host as the store holds it. Follow it with [`Input::Recovered`] before anything else.
+    pub fn restore(config: HostConfig, sessions: Vec<Session>, counters: Counters) -> Self {
+        let mut host = Self::new(config);
+        host.counters = counters;
+        for session in sessions {
+            host.insert(session);
+        }
+        host
+    }
+
+    /// Takes in one thing that happened and says what follows: events to make durable, then acts to carry out.
+    ///
+    /// The host has already changed when this returns. If the events cannot be made durable, it is ahead of the disk
+    /// and has to be restored from the store.
+    pub fn handle(&mut self, input: Input, now: Now) -> Step {
+        let mut step = Step::default();
+        match input {
+            Input::Call { id, caller, call } => self.on_call(id, caller, call, now, &mut step),
+            Input::Agent { session, observed_at, cursor, report, answer } => {
+                let seen = on_report::Seen { session, observed_at, cursor, answer };
+                self.on_report(&seen, report, now, &mut step);
+            }
+            Input::TimeCame => self.on_time(now, &mut step),
+            Input::Recovered => self.on_recovered(now, &mut step),
+        }
+        step.counters = self.counters;
+        step
+    }
+
+    /// The moment at which [`Input::TimeCame`] is wanted, as milliseconds from now; `None` when nothing waits for time.
+    pub fn next_due(&self, now: Now) -> Option<u64> {
+        let left = |(session, message): &(SessionId, MessageId)| self.millis_left(*session, *message, now);
+        self.timed.iter().filter_map(left).min()
+    }
+
+    /// All sessions, exited ones included, in the order of their ids.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values()
+    }
+
+    /// One session.
+    pub fn session(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(&id)
+    }
+
+    /// The session of that name.
+    pub fn by_name(&self, name: &SessionName) -> Option<&Session> {
+        self.names.get(name).and_then(|id| self.sessions.get(id))
+    }
+
+    /// The session whose token has this hash, as long as it lives.
+    pub fn by_token_hash(&self, hash: &str) -> Option<&Session> {
+        self.tokens.get(hash).and_then(|id| self.sessions.get(id)).filter(|s| !s.has_exited())
+    }
+
+    /// The session that has this request open.
+    pub fn by_request(&self, id: RequestId) -> Option<&Session> {
+        self.sessions.values().find(|session| session.request(id).is_some())
+    }
+
+    /// What the agent of a session can do; `None` for an agent that this build does not have.
+    pub fn capabilities(&self, session: &Session) -> Option<&Capabilities> {
+        self.config.agents.get(&session.profile.agent)
+    }
+
+    /// The next ids to be given.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Whether `other` was created by `ancestor`, or by one of its descendants.
+    pub fn descends(&self, other: SessionId, ancestor: SessionId) -> bool {
+        self.ancestors(other).any(|id| id == ancestor)
+    }
+
+    /// The sessions above one, nearest first.
+    pub fn ancestors(&self, id: SessionId) -> impl Iterator<Item = SessionId> {
+        let parent = move |id: &SessionId| self.sessions.get(id).and_then(|s| s.parent);
+        // A bound, so that a damaged record cannot make a loop of the line.
+        std::iter::successors(parent(&id), parent).take(limits::DESCENDANT_DEPTH_MAX + 1)
+    }
+
+    fn millis_left(&self, session: SessionId, message: MessageId, now: Now) -> Option<u64> {
+        let message = self.sessions.get(&session)?.messages.get(&message)?;
+        let due = match &message.state {
+            MessageState::Delayed { until } => Some(until.millis_left(now)),
+            MessageState::Ready => None,
+            MessageState::Delivering { .. } | MessageState::Running { .. } | MessageState::Ended { .. } => return None,
+        };
+        let expiry = message.expires.map(|expires| expires.millis_left(now));
+        due.into_iter().chain(expiry).min()
+    }
+
+    fn insert(&mut self, session: Session) {
+        self.names.insert(session.name.clone(), session.id);
+        self.tokens.insert(session.profile.token_hash.clone(), session.id);
+        if let Some(key) = &session.profile.key {
+            self.create_keys.insert(key.clone(), session.id);
+        }
+        let timed = session.messages.values().filter(|m| fold::is_timed(m)).map(|m| (session.id, m.id));
+        self.timed.extend(timed);
+        self.live += usize::from(!session.has_exited());
+        self.sessions.insert(session.id, session);
+    }
+
+    fn forget(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.remove(&id) else { return };
+        self.names.remove(&session.name);
+        self.tokens.remove(&session.profile.token_hash);
+        if let Some(key) = &session.profile.key {
+            self.create_keys.remove(key);
+        }
+        self.timed.retain(|(owner, _)| *owner != id);
+        self.live -= usize::from(!session.has_exited());
+    }
+}

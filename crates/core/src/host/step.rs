@@ -1,0 +1,68 @@
+//! What one input leads to.
+
+use super::{Counters, Host, Projected};
+use crate::event::{Event, Logged};
+use crate::id::{Seq, SessionId};
+use crate::input::{Act, Text};
+use crate::time::Timestamp;
+
+/// Events to make durable, texts to keep beside them, rows to write, and then acts to carry out.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Step {
+    /// What happened, in order.
+    pub events: Vec<Logged>,
+    /// The texts that belong to these events.
+    pub texts: Vec<Text>,
+    /// The rows that changed.
+    pub projected: Projected,
+    /// What has to be done once all of this is durable, in order.
+    pub acts: Vec<Act>,
+    /// The next ids after this step.
+    pub counters: Counters,
+}
+
+impl Step {
+    /// Adds what a later step of the same batch led to.
+    pub fn append(&mut self, later: Self) {
+        self.events.extend(later.events);
+        self.texts.extend(later.texts);
+        self.acts.extend(later.acts);
+        self.projected.merge(later.projected);
+        self.counters = later.counters;
+    }
+}
+
+impl Projected {
+    /// Takes over the newer rows of a later step.
+    pub fn merge(&mut self, later: Self) {
+        self.sessions.extend(later.sessions);
+        self.messages.extend(later.messages);
+        self.turns.extend(later.turns);
+        self.requests.extend(later.requests);
+        self.purged.extend(later.purged);
+    }
+}
+
+/// When and by what journal an event came to be known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp {
+    pub(super) at: Timestamp,
+    pub(super) cursor: Option<u64>,
+}
+
+impl Stamp {
+    pub(super) const fn at(at: Timestamp) -> Self {
+        Self { at, cursor: None }
+    }
+}
+
+impl Host {
+    /// Gives an event its place, folds it in and keeps it for the log.
+    pub(super) fn log(&mut self, session: SessionId, stamp: Stamp, event: Event, step: &mut Step) {
+        let seq = Seq::new(self.counters.next_seq);
+        let logged = Logged { seq, session, at: stamp.at, cursor: stamp.cursor, event };
+        self.fold(&logged, &mut step.projected);
+        step.events.push(logged);
+    }
+}

@@ -1,0 +1,130 @@
+//! What comes into the core and what goes out of it.
+
+use std::sync::Arc;
+
+use crate::agent::AgentReport;
+use crate::call::{Answer, Call, Caller, Refusal};
+use crate::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
+use crate::time::Timestamp;
+
+/// A caller's ticket: the reply to a call carries it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallId(pub u64);
+
+/// Everything that can happen to a host.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Somebody wants something changed.
+    Call {
+        /// The ticket of the call.
+        id: CallId,
+        /// Who calls; proven by the connection.
+        caller: Caller,
+        /// What is wanted.
+        call: Call,
+    },
+    /// A driver saw something.
+    Agent {
+        /// Which session.
+        session: SessionId,
+        /// When it was seen.
+        observed_at: Timestamp,
+        /// How far the session's journal is taken in with this.
+        cursor: Option<u64>,
+        /// What was seen.
+        report: AgentReport,
+        /// The text of a turn's answer, beside its end.
+        answer: Option<Arc<str>>,
+    },
+    /// The moment that [`crate::Host::next_due`] named may have come.
+    TimeCame,
+    /// The host was loaded from the store, and nothing that ran is attached yet.
+    Recovered,
+}
+
+/// What has to be done. Acts are carried out after the events they belong to are durable.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// Answer a call.
+    Reply {
+        /// The ticket of the call.
+        id: CallId,
+        /// The answer.
+        answer: Result<Answer, Refusal>,
+    },
+    /// Start a session's agent.
+    Launch {
+        /// Which session.
+        session: SessionId,
+    },
+    /// Attach to a session that an earlier daemon started.
+    Adopt {
+        /// Which session.
+        session: SessionId,
+    },
+    /// Hand a message over.
+    Deliver {
+        /// To which session.
+        session: SessionId,
+        /// Which message.
+        message: MessageId,
+        /// Which handing-over.
+        attempt: Attempt,
+    },
+    /// Ask the agent to stop its turn.
+    Interrupt {
+        /// Which session.
+        session: SessionId,
+        /// The turn that is meant.
+        turn: TurnNumber,
+    },
+    /// Answer a request.
+    Respond {
+        /// Which session.
+        session: SessionId,
+        /// Our id of the request.
+        request: RequestId,
+        /// The agent's own id of it.
+        native: String,
+        /// The answer.
+        text: Arc<str>,
+    },
+    /// End a session.
+    End {
+        /// Which session.
+        session: SessionId,
+        /// The time between polite and forced, in milliseconds.
+        grace_ms: u64,
+    },
+    /// Let go of what is held for a session that has ended.
+    Release {
+        /// Which session.
+        session: SessionId,
+    },
+    /// Remove the files of a session whose record is gone.
+    Remove {
+        /// Which session.
+        session: SessionId,
+    },
+}
+
+/// A text that belongs to an event and is kept beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// The text of a message.
+    Message {
+        /// Which message.
+        message: MessageId,
+        /// The text.
+        text: Arc<str>,
+    },
+    /// The final text of a turn.
+    Answer {
+        /// Which session.
+        session: SessionId,
+        /// Which turn.
+        turn: TurnNumber,
+        /// The text.
+        text: Arc<str>,
+    },
+}

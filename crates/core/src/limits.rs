@@ -1,0 +1,48 @@
+//! Every bound of the domain, with its unit last in its name.
+
+/// Largest message, in bytes, unless the configuration says otherwise: what fits a long brief, and a queue of them fits a disk.
+pub const MESSAGE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Messages that may wait in one session's queue; one more is refused, never dropped.
+pub const QUEUE_MESSAGES_MAX: usize = 1_000;
+
+/// Bytes that may wait in one session's queue; one more message is refused.
+pub const QUEUE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Longest description, in characters: one line of a table.
+pub const DESCRIPTION_CHARS_MAX: usize = 200;
+
+/// Longest idempotency key, in bytes.
+pub const KEY_BYTES_MAX: usize = 200;
+
+/// Shortest and longest chosen session name, in characters.
+pub const NAME_CHARS_MIN: usize = 2;
+/// See [`NAME_CHARS_MIN`].
+pub const NAME_CHARS_MAX: usize = 40;
+
+/// Live sessions on one host; a create beyond it is refused.
+pub const SESSIONS_LIVE_MAX: usize = 10_000;
+
+/// Requests that one session may hold open; an agent that asks more is told no.
+pub const REQUESTS_OPEN_MAX: usize = 64;
+
+/// Final text of a turn that is kept, in bytes; beyond it the middle is cut and the cut is stated.
+pub const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
+
+/// How often a message is handed over again after proof that it was not taken.
+pub const ATTEMPTS_MAX: u32 = 5;
+
+/// Time for an agent to get ready, in milliseconds, unless `--timeout` says otherwise.
+pub const READY_MS_DEFAULT: u64 = 60_000;
+
+/// Time for an agent to confirm an interrupt, in milliseconds; then the answer is `unknown`.
+pub const INTERRUPT_CONFIRM_MS_MAX: u64 = 10_000;
+
+/// Grace between the polite end of a session and its forced end, in milliseconds.
+pub const KILL_GRACE_MS: u64 = 3_000;
+
+/// Time for the proof that a killed session has no process left, in milliseconds.
+pub const KILL_PROOF_MS_MAX: u64 = 10_000;
+
+/// Depth of sessions that create sessions.
+pub const DESCENDANT_DEPTH_MAX: usize = 16;

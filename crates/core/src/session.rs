@@ -1,0 +1,244 @@
+//! A session: a lasting conversation with one agent in one directory.
+
+use std::collections::BTreeMap;
+
+use crate::agent::{AgentName, Mode, SessionEnd, Source};
+use crate::id::{MessageId, RequestId, SessionId, TurnNumber};
+use crate::message::{Message, MessageState};
+use crate::name::SessionName;
+use crate::outcome::UnknownReason;
+use crate::process::Incarnation;
+use crate::request::Request;
+use crate::time::Timestamp;
+use crate::turn::{EndedTurn, RunningTurn};
+
+/// What is fixed when a session is created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// The agent it talks to.
+    pub agent: AgentName,
+    /// How much that agent may do without asking.
+    pub mode: Mode,
+    /// The directory it works in, absolute and resolved.
+    pub path: String,
+    /// The project that holds the directory.
+    pub project: Option<String>,
+    /// One line for people; never put into another agent's prompt.
+    pub description: Option<String>,
+    /// The model that was asked for.
+    pub model: Option<String>,
+    /// The agent's program, absolute.
+    pub program: String,
+    /// The names, not the values, of the variables that the caller named with `--env`.
+    pub env_names: Vec<String>,
+    /// The key of the create that made it.
+    pub key: Option<String>,
+    /// The SHA-256 of the token by which the session proves who it is, in hexadecimal digits.
+    pub token_hash: String,
+    /// A start that fails leaves the record, because nobody waited for it.
+    pub keep_failed: bool,
+}
+
+/// The processes that hold a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Processes {
+    /// The runner.
+    pub runner: Incarnation,
+    /// The agent.
+    pub agent: Incarnation,
+    /// How the runner is held: `process`, or the name of its unit.
+    pub supervisor: String,
+}
+
+/// Where a session is in its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Its record is durable; its process may or may not exist yet.
+    Starting,
+    /// Its agent accepts messages.
+    Live,
+    /// It lives, as far as anybody knows, and cannot be observed now.
+    Unseen {
+        /// Since when.
+        since: Timestamp,
+        /// Why not.
+        why: UnknownReason,
+        /// It had been ready before.
+        was_ready: bool,
+    },
+    /// Its process has ended.
+    Exited {
+        /// How.
+        end: SessionEnd,
+        /// When that was seen.
+        at: Timestamp,
+    },
+}
+
+/// Whether a queue is on hold, and what ends that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// It is not.
+    Off,
+    /// A turn was interrupted; the next message that is sent lets it run on.
+    AfterInterrupt,
+    /// Somebody held it; only a release lets it run on.
+    ByHand,
+}
+
+/// The work a session is at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// None.
+    Idle,
+    /// One turn.
+    Turn(RunningTurn),
+}
+
+/// The word that `adj status` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Not ready yet.
+    Starting,
+    /// Ready, and at no work.
+    Idle,
+    /// A turn is running.
+    Working,
+    /// A turn is running and somebody has to answer.
+    WaitingForInput,
+    /// It cannot be observed now.
+    Unknown,
+    /// Its process has ended.
+    Exited,
+}
+
+/// On what the present status rests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Basis {
+    /// Who said it.
+    pub source: Source,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub said: String,
+}
+
+/// A request to end a session that has not been fulfilled yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopping {
+    /// Since when.
+    pub at: Timestamp,
+    /// Without grace.
+    pub force: bool,
+}
+
+/// Everything the host holds of one session in memory. Ended messages and turns live in the store alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Adjutant's id of it.
+    pub id: SessionId,
+    /// Its name.
+    pub name: SessionName,
+    /// What was fixed at its creation.
+    pub profile: Profile,
+    /// The session that created it.
+    pub parent: Option<SessionId>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last did or was told anything.
+    pub last_used_at: Timestamp,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// What it works at.
+    pub work: Work,
+    /// Somebody has asked for its end.
+    pub stopping: Option<Stopping>,
+    /// Whether its queue is on hold.
+    pub hold: Hold,
+    /// Its processes, once they are known.
+    pub processes: Option<Processes>,
+    /// On what the status rests.
+    pub basis: Basis,
+    /// The number of the last turn that began, 0 before the first.
+    pub turns_begun: u32,
+    /// The last turn that ended.
+    pub last_turn: Option<EndedTurn>,
+    /// Its messages that have not ended.
+    pub messages: BTreeMap<MessageId, Message>,
+    /// The messages that may run, in the order in which they will.
+    pub ready: Vec<MessageId>,
+    /// How far its driver's journal has been taken into the log.
+    pub cursor: u64,
+}
+
+impl Session {
+    /// The word for its state.
+    pub fn status(&self) -> Status {
+        match (&self.phase, &self.work) {
+            (Phase::Starting, _) => Status::Starting,
+            (Phase::Unseen { .. }, _) => Status::Unknown,
+            (Phase::Exited { .. }, _) => Status::Exited,
+            (Phase::Live, Work::Idle) => Status::Idle,
+            (Phase::Live, Work::Turn(turn)) if turn.requests.is_empty() => Status::Working,
+            (Phase::Live, Work::Turn(_)) => Status::WaitingForInput,
+        }
+    }
+
+    /// Whether its process has ended.
+    pub fn has_exited(&self) -> bool {
+        matches!(self.phase, Phase::Exited { .. })
+    }
+
+    /// The running turn.
+    pub fn turn(&self) -> Option<&RunningTurn> {
+        match &self.work {
+            Work::Idle => None,
+            Work::Turn(turn) => Some(turn),
+        }
+    }
+
+    /// The running turn, to be changed by a fold.
+    pub(crate) fn turn_mut(&mut self) -> Option<&mut RunningTurn> {
+        match &mut self.work {
+            Work::Idle => None,
+            Work::Turn(turn) => Some(turn),
+        }
+    }
+
+    /// The number the next turn will have.
+    pub fn next_turn(&self) -> TurnNumber {
+        TurnNumber::new(self.turns_begun + 1)
+    }
+
+    /// Its open requests, oldest first.
+    pub fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.turn().into_iter().flat_map(|turn| turn.requests.values())
+    }
+
+    /// One open request.
+    pub fn request(&self, id: RequestId) -> Option<&Request> {
+        self.turn().and_then(|turn| turn.requests.get(&id))
+    }
+
+    /// The message that was handed over and of which nothing was heard yet.
+    pub fn delivering(&self) -> Option<&Message> {
+        self.messages.values().find(|m| matches!(m.state, MessageState::Delivering { .. }))
+    }
+
+    /// How many messages wait, ready or delayed.
+    pub fn queued(&self) -> usize {
+        self.messages.values().filter(|m| m.state.is_queued()).count()
+    }
+
+    /// Bytes of the messages that wait.
+    pub fn queued_bytes(&self) -> u64 {
+        self.messages.values().filter(|m| m.state.is_queued()).map(|m| m.bytes).sum()
+    }
+
+    /// The message that may be handed over now, if the session can take one.
+    pub fn deliverable(&self) -> Option<MessageId> {
+        let free = self.phase == Phase::Live && self.work == Work::Idle && self.stopping.is_none() && self.hold == Hold::Off;
+        let first = *self.ready.first()?;
+        (free && self.delivering().is_none()).then_some(first)
+    }
+}

@@ -1,0 +1,205 @@
+//! Waiting: the set of work that a waiter waits for, and how events bring it to its end.
+//!
+//! A wait is fixed when it begins: the running turn and each queued message that is neither delayed nor held. It is
+//! plain data, so that a waiter can carry it over a restart of the daemon and continue from the log.
+
+use std::collections::BTreeSet;
+
+use crate::event::{Event, Logged};
+use crate::id::{MessageId, RequestId, SessionId, TurnNumber};
+use crate::message::{Message, MessageEnd, MessageState, Undeliverable};
+use crate::session::{Hold, Phase, Session};
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WaitOptions {
+    /// The next turn that ends after the call, even if none runs yet.
+    pub next_turn: bool,
+    /// That message alone.
+    pub only: Option<MessageId>,
+    /// An open request does not end the wait.
+    pub through_input: bool,
+    /// Messages that are not due yet belong to the set too.
+    pub include_delayed: bool,
+}
+
+/// What a wait waits for in one session, still.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The session.
+    pub session: SessionId,
+    /// The turn that ran when the wait began, until it ends.
+    pub turn: Option<TurnNumber>,
+    /// The messages of the set that have not ended.
+    pub messages: BTreeSet<MessageId>,
+    /// The first turn that ends will do.
+    pub next_turn: bool,
+    /// The session has to be ready, and nothing else.
+    pub readiness: bool,
+    /// An open request does not end the wait.
+    pub through_input: bool,
+    /// The newest turn of the set that has ended.
+    pub ended: Option<TurnNumber>,
+    /// How the newest message of the set ended that no turn had taken.
+    pub fallen: Option<Fallen>,
+}
+
+/// A message that ended without a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fallen {
+    /// Which.
+    pub message: MessageId,
+    /// How.
+    pub end: MessageEnd,
+}
+
+/// How a wait ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The work is done; this turn's result is the result.
+    Turn(TurnNumber),
+    /// The work ended without a turn.
+    Fallen(Fallen),
+    /// Somebody has to answer first.
+    Input(Vec<RequestId>),
+    /// There was nothing to wait for, and there never was a turn.
+    NeverWorked,
+    /// The session ended, and there never was a turn to report.
+    Exited,
+}
+
+impl Waiting {
+    /// Fixes the set, and says at once what is known at once.
+    pub fn begin(session: &Session, options: WaitOptions) -> (Self, Option<Verdict>) {
+        let whole = options.only.is_none() && !options.next_turn;
+        let wanted = |m: &&Message| whole && belongs(m, session, options);
+        let mut messages: BTreeSet<MessageId> = session.messages.values().filter(wanted).map(|m| m.id).collect();
+        messages.extend(options.only);
+        let waiting = Self {
+            session: session.id,
+            turn: session.turn().filter(|_| whole).map(|turn| turn.number),
+            messages,
+            next_turn: options.next_turn,
+            readiness: whole && matches!(session.phase, Phase::Starting),
+            through_input: options.through_input,
+            ended: None,
+            fallen: None,
+        };
+        let verdict = waiting.at_once(session);
+        (waiting, verdict)
+    }
+
+    fn at_once(&self, session: &Session) -> Option<Verdict> {
+        let open: Vec<RequestId> = session.requests().map(|request| request.id).collect();
+        let last = session.last_turn.as_ref().map(|turn| turn.number);
+        if !open.is_empty() && !self.through_input {
+            Some(Verdict::Input(open))
+        } else if session.has_exited() && self.messages.is_empty() {
+            Some(last.map_or(Verdict::Exited, Verdict::Turn))
+        } else if self.turn.is_none() && self.messages.is_empty() && !self.next_turn && !self.readiness {
+            Some(last.map_or(Verdict::NeverWorked, Verdict::Turn))
+        } else {
+            None
+        }
+    }
+
+    /// Takes in the next event of the log.
+    pub fn on_event(&mut self, logged: &Logged) -> Option<Verdict> {
+        if logged.session != self.session {
+            return None;
+        }
+        match &logged.event {
+            Event::TurnEnded { turn, .. } => self.on_turn_ended(*turn),
+            Event::MessageEnded { message, end } => self.on_message_ended(*message, end),
+            Event::RequestOpened { request, .. } if !self.through_input => Some(Verdict::Input(vec![*request])),
+            Event::SessionReady if self.readiness => {
+                self.readiness = false;
+                self.verdict()
+            }
+            Event::SessionExited { .. } => Some(self.verdict().unwrap_or_else(|| self.ended.map_or(Verdict::Exited, Verdict::Turn))),
+            Event::RequestOpened { .. }
+            | Event::SessionReady
+            | Event::SessionCreated { .. }
+            | Event::SessionStarted { .. }
+            | Event::SessionUnseen { .. }
+            | Event::SessionSeen
+            | Event::SessionStopAsked { .. }
+            | Event::SessionReparented { .. }
+            | Event::ChildEnded { .. }
+            | Event::ChildCreated { .. }
+            | Event::SessionPurged
+            | Event::QueueHeld { .. }
+            | Event::QueueReleased
+            | Event::MessageQueued { .. }
+            | Event::MessageDue { .. }
+            | Event::MessageChanged { .. }
+            | Event::MessageHanded { .. }
+            | Event::MessageReturned { .. }
+            | Event::MessageAccepted { .. }
+            | Event::TurnStarted { .. }
+            | Event::TurnInterruptAsked { .. }
+            | Event::TurnInterruptPassed { .. }
+            | Event::RequestAnswered { .. }
+            | Event::RequestClosed { .. } => None,
+        }
+    }
+
+    fn on_turn_ended(&mut self, turn: TurnNumber) -> Option<Verdict> {
+        if self.next_turn {
+            return Some(Verdict::Turn(turn));
+        }
+        if self.turn != Some(turn) {
+            return None;
+        }
+        self.turn = None;
+        self.ended = Some(turn);
+        self.verdict()
+    }
+
+    fn on_message_ended(&mut self, message: MessageId, end: &MessageEnd) -> Option<Verdict> {
+        if !self.messages.remove(&message) {
+            return None;
+        }
+        match end {
+            MessageEnd::Settled { turn, .. } => self.ended = self.ended.max(Some(*turn)),
+            MessageEnd::Undeliverable { .. } | MessageEnd::Cancelled | MessageEnd::Expired | MessageEnd::Unknown { .. } => {
+                self.fallen = Some(Fallen { message, end: end.clone() });
+            }
+        }
+        self.verdict()
+    }
+
+    /// The result, once nothing is left to wait for.
+    fn verdict(&self) -> Option<Verdict> {
+        if self.turn.is_some() || !self.messages.is_empty() || self.next_turn || self.readiness {
+            return None;
+        }
+        let fallen = self.fallen.clone().map(Verdict::Fallen);
+        // A message that nobody can vouch for outweighs a turn that went well.
+        let doubt = self.fallen.as_ref().is_some_and(|f| matches!(f.end, MessageEnd::Unknown { .. }));
+        let turn = self.ended.map(Verdict::Turn);
+        if doubt { fallen } else { turn.or(fallen).or(Some(Verdict::NeverWorked)) }
+    }
+}
+
+/// Whether a message belongs to what the session had accepted and will do without being told more.
+fn belongs(message: &Message, session: &Session, options: WaitOptions) -> bool {
+    match message.state {
+        MessageState::Delayed { .. } => options.include_delayed,
+        MessageState::Ready => session.hold == Hold::Off,
+        MessageState::Delivering { .. } | MessageState::Running { .. } => true,
+        MessageState::Ended { .. } => false,
+    }
+}
+
+/// The word of an end that no turn had a part in, for people.
+pub fn fallen_reason(end: &MessageEnd) -> &'static str {
+    match end {
+        MessageEnd::Settled { .. } => "settled",
+        MessageEnd::Undeliverable { why: Undeliverable::SessionExited } => "the session exited before it ran",
+        MessageEnd::Undeliverable { why: Undeliverable::NeverTaken { .. } } => "the agent never took it",
+        MessageEnd::Cancelled => "it was cancelled",
+        MessageEnd::Expired => "it expired before it could run",
+        MessageEnd::Unknown { .. } => "nobody can know whether it was taken",
+    }
+}
