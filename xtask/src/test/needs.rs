@@ -1,0 +1,137 @@
+//! What the tests need of a machine, as a table: an issue that needs more adds a row.
+
+use anyhow::{Result, bail};
+
+use super::install::{Packages, Source, install};
+use crate::exec;
+
+/// One thing that must be there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+    /// What people call it.
+    pub(crate) name: &'static str,
+    /// What for; shown when it is installed or cannot be.
+    pub(crate) why: &'static str,
+    /// The command that shows that it is there.
+    pub(crate) check: &'static [&'static str],
+    /// The least major version, read from what the check prints.
+    pub(crate) major: Option<u32>,
+    pub(crate) source: Source,
+}
+
+/// A program that has the same name in every package manager.
+const fn program(name: &'static str, why: &'static str, check: &'static [&'static str]) -> Need {
+    Need { name, why, check, major: None, source: Source::System(Packages::same(name)) }
+}
+
+const fn component(name: &'static str, why: &'static str, check: &'static [&'static str]) -> Need {
+    Need { name, why, check, major: None, source: Source::Rustup(name) }
+}
+
+/// Everything, in the order in which it is installed.
+///
+/// The pinned agents of later issues go to the end, behind a row for node itself:
+/// `@anthropic-ai/claude-code@2.1.328` and `@openai/codex@0.169.0`, each with `Source::Npm`; a Python package likewise
+/// with `Source::Pip`.
+pub(crate) const NEEDS: [Need; 7] = [
+    component("rustfmt", "the format is checked", &["cargo", "fmt", "--version"]),
+    component("clippy", "the lints hold the rules of the house", &["cargo", "clippy", "--version"]),
+    Need {
+        major: Some(5),
+        ..program(
+            "bash",
+            "a shell session is one bash, and it uses what version 5 brought",
+            &["bash", "--version"],
+        )
+    },
+    program("git", "sessions work in checkouts, and tidy reads this one", &["git", "--version"]),
+    program("tmux", "terminals are attached to from inside of one", &["tmux", "-V"]),
+    program("curl", "the HTTP API is called by a stranger's client", &["curl", "--version"]),
+    Need {
+        source: Source::System(Packages { pacman: "python", ..Packages::same("python3") }),
+        ..program(
+            "python3",
+            "the OpenAPI document is validated by a stranger's tool",
+            &["python3", "--version"],
+        )
+    },
+];
+
+/// Installs what is missing and says how much that was; when everything is there, no package manager is called.
+pub(crate) fn provide(needs: &[Need]) -> Result<usize> {
+    let missing: Vec<&Need> = needs.iter().filter(|need| !is_there(need)).collect();
+    missing.iter().try_for_each(|need| provide_one(need))?;
+    Ok(missing.len())
+}
+
+fn provide_one(need: &Need) -> Result<()> {
+    say!("installing {}: {}", need.name, need.why);
+    if let Err(error) = install(need.source) {
+        bail!("{} is missing ({}) and could not be installed: {error:#}", wanted(need), need.why);
+    }
+    if !is_there(need) {
+        bail!(
+            "{} is still missing after its installation; `{}` shows why",
+            wanted(need),
+            need.check.join(" ")
+        );
+    }
+    Ok(())
+}
+
+fn wanted(need: &Need) -> String {
+    need.major.map_or_else(|| need.name.to_owned(), |major| format!("{} {major} or newer", need.name))
+}
+
+fn is_there(need: &Need) -> bool {
+    let [program, args @ ..] = need.check else {
+        return false;
+    };
+    let mut command = if *program == "cargo" { exec::cargo(&exec::root()) } else { exec::command(program) };
+    let Ok(printed) = exec::output(command.args(args)) else {
+        return false;
+    };
+    need.major
+        .is_none_or(|least| major(&String::from_utf8_lossy(&printed)).is_some_and(|found| found >= least))
+}
+
+/// The first number that a point follows: `GNU bash, version 5.2.15(1)-release` is 5.
+fn major(printed: &str) -> Option<u32> {
+    let mut words =
+        printed.split(|c: char| !(c.is_ascii_digit() || c == '.')).filter(|word| word.contains('.'));
+    words.find_map(|word| word.split('.').next()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions() {
+        assert_eq!(major("GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu)"), Some(5));
+        assert_eq!(major("GNU bash, version 3.2.57(1)-release (arm64-apple-darwin23)"), Some(3));
+        assert_eq!(major("tmux next-3.5"), Some(3));
+        assert_eq!(major("no version. here"), None);
+    }
+
+    #[test]
+    fn every_row_can_be_checked_and_says_why() {
+        for need in &NEEDS {
+            assert!(!need.check.is_empty() && need.why.len() > 10, "{}", need.name);
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_not_installed() {
+        let shell = program("sh", "every system has one", &["sh", "-c", "exit 0"]);
+        assert_eq!(provide(&[shell]).unwrap(), 0);
+    }
+
+    #[test]
+    fn too_old_is_missing() {
+        let check = &["sh", "-c", "echo version 4.4"];
+        let need = Need { major: Some(5), ..program("bash", "it must be new", check) };
+        assert!(!is_there(&need));
+        assert_eq!(wanted(&need), "bash 5 or newer");
+    }
+}
