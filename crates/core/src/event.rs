@@ -248,6 +248,40 @@ impl Event {
         }
     }
 
+    /// The turn it is about, if it is about one.
+    pub fn turn(&self) -> Option<TurnNumber> {
+        match self {
+            Self::MessageAccepted { turn, .. }
+            | Self::MessageEnded { end: MessageEnd::Settled { turn, .. }, .. }
+            | Self::TurnStarted { turn, .. }
+            | Self::TurnInterruptAsked { turn, .. }
+            | Self::TurnInterruptPassed { turn, .. }
+            | Self::TurnEnded { turn, .. }
+            | Self::RequestOpened { turn, .. } => Some(*turn),
+            Self::SessionCreated { .. }
+            | Self::SessionStarted { .. }
+            | Self::SessionReady
+            | Self::SessionUnseen { .. }
+            | Self::SessionSeen
+            | Self::SessionStopAsked { .. }
+            | Self::SessionExited { .. }
+            | Self::SessionReparented { .. }
+            | Self::ChildEnded { .. }
+            | Self::ChildCreated { .. }
+            | Self::SessionPurged
+            | Self::QueueHeld { .. }
+            | Self::QueueReleased
+            | Self::MessageQueued { .. }
+            | Self::MessageDue { .. }
+            | Self::MessageChanged { .. }
+            | Self::MessageHanded { .. }
+            | Self::MessageReturned { .. }
+            | Self::MessageEnded { .. }
+            | Self::RequestAnswered { .. }
+            | Self::RequestClosed { .. } => None,
+        }
+    }
+
     /// On what source a status that follows from this event rests.
     pub fn source(&self) -> Source {
         match self {

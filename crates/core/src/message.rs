@@ -124,6 +124,14 @@ impl MessageState {
         }
     }
 
+    /// When it becomes due, while it is delayed.
+    pub fn due(&self) -> Option<&Due> {
+        match self {
+            Self::Delayed { until } => Some(until),
+            Self::Ready | Self::Delivering { .. } | Self::Running { .. } | Self::Ended { .. } => None,
+        }
+    }
+
     /// What is known of the way so far.
     pub fn way(&self) -> Way {
         match self {

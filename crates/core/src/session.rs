@@ -167,6 +167,10 @@ pub struct Session {
     pub messages: BTreeMap<MessageId, Message>,
     /// The messages that may run, in the order in which they will.
     pub ready: Vec<MessageId>,
+    /// The message in delivery whose turn somebody wants stopped as soon as it begins.
+    pub stop_next: Option<MessageId>,
+    /// The newest message that ended while nobody knew whether it was taken; evidence may still come.
+    pub unclear: Option<MessageId>,
     /// How far its driver's journal has been taken into the log.
     pub cursor: u64,
 }
@@ -181,6 +185,15 @@ impl Session {
             (Phase::Live, Work::Idle) => Status::Idle,
             (Phase::Live, Work::Turn(turn)) if turn.requests.is_empty() => Status::Working,
             (Phase::Live, Work::Turn(_)) => Status::WaitingForInput,
+        }
+    }
+
+    /// Whether its agent has ever accepted messages, as far as anybody knows.
+    pub fn was_ready(&self) -> bool {
+        match self.phase {
+            Phase::Live | Phase::Exited { .. } => true,
+            Phase::Starting => false,
+            Phase::Unseen { was_ready, .. } => was_ready,
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::event::{Event, Logged};
 use crate::id::{MessageId, RequestId, SessionId, TurnNumber};
 use crate::message::{Message, MessageEnd, MessageState, Undeliverable};
-use crate::session::{Hold, Phase, Session};
+use crate::session::{Hold, Session};
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,13 +34,13 @@ pub struct Waiting {
     pub messages: BTreeSet<MessageId>,
     /// The first turn that ends will do.
     pub next_turn: bool,
-    /// The session has to be ready, and nothing else.
+    /// The session has to become ready first.
     pub readiness: bool,
     /// An open request does not end the wait.
     pub through_input: bool,
     /// The newest turn of the set that has ended.
     pub ended: Option<TurnNumber>,
-    /// How the newest message of the set ended that no turn had taken.
+    /// How the newest message of the set ended that no turn brought to an end; the gravest end stays.
     pub fallen: Option<Fallen>,
 }
 
@@ -66,6 +66,8 @@ pub enum Verdict {
     NeverWorked,
     /// The session ended, and there never was a turn to report.
     Exited,
+    /// The one message that is waited for does not wait or run any more: the store says how it ended, if it ever was.
+    EndedBefore(MessageId),
 }
 
 impl Waiting {
@@ -80,27 +82,27 @@ impl Waiting {
             turn: session.turn().filter(|_| whole).map(|turn| turn.number),
             messages,
             next_turn: options.next_turn,
-            readiness: whole && matches!(session.phase, Phase::Starting),
+            readiness: whole && !session.was_ready(),
             through_input: options.through_input,
             ended: None,
             fallen: None,
         };
-        let verdict = waiting.at_once(session);
+        let gone = options.only.filter(|message| !session.messages.contains_key(message));
+        let verdict = gone.map(Verdict::EndedBefore).or_else(|| waiting.at_once(session));
         (waiting, verdict)
     }
 
     fn at_once(&self, session: &Session) -> Option<Verdict> {
         let open: Vec<RequestId> = session.requests().map(|request| request.id).collect();
-        let last = session.last_turn.as_ref().map(|turn| turn.number);
         if !open.is_empty() && !self.through_input {
-            Some(Verdict::Input(open))
-        } else if session.has_exited() && self.messages.is_empty() {
-            Some(last.map_or(Verdict::Exited, Verdict::Turn))
-        } else if self.turn.is_none() && self.messages.is_empty() && !self.next_turn && !self.readiness {
-            Some(last.map_or(Verdict::NeverWorked, Verdict::Turn))
-        } else {
-            None
+            return Some(Verdict::Input(open));
         }
+        if self.next_turn || self.is_open() {
+            // The next turn of a session that has ended never comes, and an earlier one is not it.
+            return session.has_exited().then_some(Verdict::Exited);
+        }
+        let without_turn = if session.has_exited() { Verdict::Exited } else { Verdict::NeverWorked };
+        Some(session.last_turn.as_ref().map_or(without_turn, |turn| Verdict::Turn(turn.number)))
     }
 
     /// Takes in the next event of the log.
@@ -116,7 +118,7 @@ impl Waiting {
                 self.readiness = false;
                 self.verdict()
             }
-            Event::SessionExited { .. } => Some(self.verdict().unwrap_or_else(|| self.ended.map_or(Verdict::Exited, Verdict::Turn))),
+            Event::SessionExited { .. } => Some(self.result().unwrap_or(Verdict::Exited)),
             Event::RequestOpened { .. }
             | Event::SessionReady
             | Event::SessionCreated { .. }
@@ -163,22 +165,41 @@ impl Waiting {
         match end {
             MessageEnd::Settled { turn, .. } => self.ended = self.ended.max(Some(*turn)),
             MessageEnd::Undeliverable { .. } | MessageEnd::Cancelled | MessageEnd::Expired | MessageEnd::Unknown { .. } => {
-                self.fallen = Some(Fallen { message, end: end.clone() });
+                let graver = self.fallen.as_ref().is_some_and(|fallen| gravity(&fallen.end) > gravity(end));
+                if !graver {
+                    self.fallen = Some(Fallen { message, end: end.clone() });
+                }
             }
         }
         self.verdict()
     }
 
+    /// Whether something is still waited for.
+    fn is_open(&self) -> bool {
+        self.turn.is_some() || !self.messages.is_empty() || self.next_turn || self.readiness
+    }
+
     /// The result, once nothing is left to wait for.
     fn verdict(&self) -> Option<Verdict> {
-        if self.turn.is_some() || !self.messages.is_empty() || self.next_turn || self.readiness {
-            return None;
-        }
+        (!self.is_open()).then(|| self.result().unwrap_or(Verdict::NeverWorked))
+    }
+
+    /// What the ended work amounts to. A message that never ran, or that nobody can vouch for, outweighs a turn that
+    /// went well.
+    fn result(&self) -> Option<Verdict> {
         let fallen = self.fallen.clone().map(Verdict::Fallen);
-        // A message that nobody can vouch for outweighs a turn that went well.
-        let doubt = self.fallen.as_ref().is_some_and(|f| matches!(f.end, MessageEnd::Unknown { .. }));
+        let grave = self.fallen.as_ref().is_some_and(|fallen| gravity(&fallen.end) > 0);
         let turn = self.ended.map(Verdict::Turn);
-        if doubt { fallen } else { turn.or(fallen).or(Some(Verdict::NeverWorked)) }
+        if grave { fallen } else { turn.or(fallen) }
+    }
+}
+
+/// How much an end without a turn weighs against the others of its set.
+fn gravity(end: &MessageEnd) -> u8 {
+    match end {
+        MessageEnd::Unknown { .. } => 2,
+        MessageEnd::Undeliverable { .. } => 1,
+        MessageEnd::Settled { .. } | MessageEnd::Cancelled | MessageEnd::Expired => 0,
     }
 }
 

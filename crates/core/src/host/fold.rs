@@ -1,24 +1,16 @@
 //! The fold: the one place where state changes, used by the live run and by a rebuild from the log.
 
 use super::{Host, Projected};
-use crate::agent::{RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin};
+use crate::agent::{Evidence, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin};
 use crate::event::{Event, Logged, Place};
 use crate::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
-use crate::message::{Message, MessageEnd, MessageState};
+use crate::message::{Message, MessageEnd, MessageState, Way};
 use crate::name::SessionName;
+use crate::outcome::UnknownReason;
 use crate::request::Request;
 use crate::session::{Basis, Hold, Phase, Processes, Profile, Session, Stopping, Work};
 use crate::time::Timestamp;
 use crate::turn::{EndedTurn, RunningTurn};
-
-/// Whether a message has a moment to watch.
-pub(super) fn is_timed(message: &Message) -> bool {
-    match message.state {
-        MessageState::Delayed { .. } => true,
-        MessageState::Ready => message.expires.is_some(),
-        MessageState::Delivering { .. } | MessageState::Running { .. } | MessageState::Ended { .. } => false,
-    }
-}
 
 impl Host {
     /// Takes one event into the state, and notes in `projected` which rows it changes.
@@ -30,12 +22,14 @@ impl Host {
             Event::SessionCreated { name, profile, parent } => self.fold_created(logged, name, profile, *parent),
             Event::SessionPurged => {
                 self.forget(logged.session);
-                projected.sessions.remove(&logged.session);
-                projected.purged.insert(logged.session);
+                projected.purge(logged.session);
                 return;
             }
             Event::SessionExited { end } => self.fold_exited(logged, end),
-            Event::MessageQueued { message } => self.fold_queued(message, projected),
+            Event::SessionReparented { parent } => self.fold_reparented(logged.session, *parent),
+            Event::MessageQueued { message } => {
+                self.counters.next_message = self.counters.next_message.max(message.id.get() + 1);
+            }
             Event::RequestOpened { request, .. } => {
                 self.counters.next_request = self.counters.next_request.max(request.get() + 1);
             }
@@ -44,7 +38,6 @@ impl Host {
             | Event::SessionUnseen { .. }
             | Event::SessionSeen
             | Event::SessionStopAsked { .. }
-            | Event::SessionReparented { .. }
             | Event::ChildEnded { .. }
             | Event::ChildCreated { .. }
             | Event::QueueHeld { .. }
@@ -65,9 +58,11 @@ impl Host {
         let Some(session) = self.sessions.get_mut(&logged.session) else { return };
         fold_into(session, logged, projected);
         session.settle_basis(logged);
-        session.cursor = logged.cursor.unwrap_or(session.cursor);
+        // A report that comes once more, with an older cursor, does not take back what is in the log.
+        session.cursor = session.cursor.max(logged.cursor.unwrap_or_default());
         projected.sessions.insert(logged.session);
         self.watch_time(logged);
+        self.watch_requests(logged);
     }
 
     fn fold_created(&mut self, logged: &Logged, name: &SessionName, profile: &Profile, parent: Option<SessionId>) {
@@ -89,6 +84,8 @@ impl Host {
             last_turn: None,
             messages: Default::default(),
             ready: Vec::new(),
+            stop_next: None,
+            unclear: None,
             cursor: 0,
         });
     }
@@ -100,19 +97,30 @@ impl Host {
         session.stopping = None;
     }
 
-    fn fold_queued(&mut self, message: &Message, projected: &mut Projected) {
-        self.counters.next_message = self.counters.next_message.max(message.id.get() + 1);
-        projected.messages.insert(message.id, message.clone());
+    fn fold_reparented(&mut self, child: SessionId, parent: Option<SessionId>) {
+        let Some(former) = self.sessions.get(&child).map(|session| session.parent) else { return };
+        self.leave_parent(child, former);
+        if let Some(parent) = parent {
+            self.children.entry(parent).or_default().insert(child);
+        }
     }
 
-    /// Keeps the list of messages with a moment to watch in step with the message an event is about.
+    /// Keeps the timetable in step with the message an event is about.
     fn watch_time(&mut self, logged: &Logged) {
         let Some(id) = message_of(&logged.event) else { return };
-        let message = self.sessions.get(&logged.session).and_then(|s| s.messages.get(&id));
-        if message.is_some_and(is_timed) {
-            self.timed.insert((logged.session, id));
+        match self.sessions.get(&logged.session).and_then(|s| s.messages.get(&id)) {
+            Some(message) => self.timetable.watch(message),
+            None => self.timetable.forget((logged.session, id)),
+        }
+    }
+
+    /// Keeps the list of open requests in step. A turn closes its requests before it ends.
+    fn watch_requests(&mut self, logged: &Logged) {
+        let (Event::RequestOpened { request, .. } | Event::RequestClosed { request, .. }) = &logged.event else { return };
+        if self.sessions.get(&logged.session).is_some_and(|s| s.request(*request).is_some()) {
+            self.requests.insert(*request, logged.session);
         } else {
-            self.timed.remove(&(logged.session, id));
+            self.requests.remove(request);
         }
     }
 }
@@ -162,21 +170,14 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         Event::SessionStarted { runner, agent, supervisor } => {
             session.processes = Some(Processes { runner: *runner, agent: *agent, supervisor: supervisor.clone() });
         }
-        Event::SessionReady => session.phase = Phase::Live,
-        Event::SessionUnseen { why } => {
-            let was_ready = match session.phase {
-                Phase::Live => true,
-                Phase::Unseen { was_ready, .. } => was_ready,
-                Phase::Starting | Phase::Exited { .. } => false,
-            };
-            session.phase = Phase::Unseen { since: at, why: why.clone(), was_ready };
-        }
-        Event::SessionSeen => session.see(),
+        Event::SessionReady => session.become_ready(),
+        Event::SessionUnseen { why } => session.lose_sight(why, at),
+        Event::SessionSeen => session.see(projected),
         Event::SessionStopAsked { force, .. } => session.stopping = Some(Stopping { at, force: *force }),
         Event::SessionReparented { parent } => session.parent = *parent,
         Event::QueueHeld { by_hand } => session.hold = if *by_hand { Hold::ByHand } else { Hold::AfterInterrupt },
         Event::QueueReleased => session.hold = Hold::Off,
-        Event::MessageQueued { message } => session.enqueue(message),
+        Event::MessageQueued { message } => session.enqueue(message, projected),
         Event::MessageDue { message } => session.make_ready(*message, projected),
         Event::MessageChanged { message, bytes, due, place } => {
             session.change(*message, *bytes, *due, *place, projected);
@@ -184,15 +185,11 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         Event::MessageHanded { message, attempt } => session.hand(*message, *attempt, at, projected),
         Event::MessageReturned { message, .. } => session.take_back(*message, projected),
         Event::MessageAccepted { message, turn, evidence } => {
-            session.accept(*message, *turn, evidence.clone(), projected);
+            session.accept(*message, *turn, evidence, at, projected);
         }
         Event::MessageEnded { message, end } => session.end_message(*message, end.clone(), at, projected),
         Event::TurnStarted { turn, origin } => session.begin_turn(*turn, *origin, at),
-        Event::TurnInterruptAsked { .. } => {
-            if let Some(turn) = session.turn_mut() {
-                turn.interrupt_asked_at = Some(at);
-            }
-        }
+        Event::TurnInterruptAsked { turn, .. } => session.ask_stop(*turn, at),
         Event::TurnEnded { turn, end } => session.end_turn(*turn, end, at, projected),
         Event::RequestOpened { request, turn, asked } => {
             let opened = Request {
@@ -211,27 +208,62 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
 }
 
 impl Session {
-    fn see(&mut self) {
+    /// An agent that is ready while nobody is caught up with it is seen only once somebody is.
+    fn become_ready(&mut self) {
+        match &mut self.phase {
+            Phase::Unseen { was_ready, .. } => *was_ready = true,
+            Phase::Starting | Phase::Live | Phase::Exited { .. } => self.phase = Phase::Live,
+        }
+    }
+
+    fn lose_sight(&mut self, why: &UnknownReason, at: Timestamp) {
+        let (since, was_ready) = match self.phase {
+            Phase::Live => (at, true),
+            Phase::Unseen { since, was_ready, .. } => (since, was_ready),
+            Phase::Starting | Phase::Exited { .. } => (at, false),
+        };
+        self.phase = Phase::Unseen { since, why: why.clone(), was_ready };
+    }
+
+    /// What is still open now was not answered: whoever had the answer in hand may be gone with it.
+    fn see(&mut self, projected: &mut Projected) {
         if let Phase::Unseen { was_ready, .. } = self.phase {
             self.phase = if was_ready { Phase::Live } else { Phase::Starting };
+        }
+        let requests = self.turn_mut().into_iter().flat_map(|turn| turn.requests.values_mut());
+        for request in requests.filter(|request| request.answered_at.is_some()) {
+            request.answered_at = None;
+            projected.requests.insert(request.id, (request.clone(), None));
         }
     }
 
     /// What the daemon itself did says nothing new of the agent's state, but for the ends and losses of sight.
     fn settle_basis(&mut self, logged: &Logged) {
-        self.last_used_at = logged.at.max(self.last_used_at);
+        let sight = matches!(logged.event, Event::SessionUnseen { .. } | Event::SessionSeen);
+        // That a daemon came and went is no use of a session.
+        if !sight && !matches!(logged.event, Event::SessionReparented { .. }) {
+            self.last_used_at = logged.at.max(self.last_used_at);
+        }
         let source = logged.event.source();
-        let sight = matches!(logged.event, Event::SessionUnseen { .. } | Event::SessionSeen | Event::SessionExited { .. });
         if source != Source::Daemon || sight {
             self.basis = Basis { source, at: logged.at, said: logged.event.type_name().to_owned() };
         }
     }
 
-    fn enqueue(&mut self, message: &Message) {
+    fn enqueue(&mut self, message: &Message, projected: &mut Projected) {
         if message.state == MessageState::Ready {
             self.ready.push(message.id);
         }
         self.messages.insert(message.id, message.clone());
+        projected.messages.insert(message.id, message.clone());
+    }
+
+    /// A turn that has not begun is the one that the message in delivery will open.
+    fn ask_stop(&mut self, number: TurnNumber, at: Timestamp) {
+        match self.turn_mut().filter(|turn| turn.number == number) {
+            Some(turn) => turn.interrupt_asked_at = Some(at),
+            None => self.stop_next = self.delivering().map(|message| message.id),
+        }
     }
 
     /// Gives one message a new state and notes its row.
@@ -284,42 +316,56 @@ impl Session {
         self.set_state(id, MessageState::Delivering { attempt, handed_at: at }, projected);
     }
 
+    /// What was not taken waits at the head again. On hold it need not be stopped any more: it does not run.
     fn take_back(&mut self, id: MessageId, projected: &mut Projected) {
-        if let Some(message) = self.messages.get_mut(&id) {
-            message.returned += 1;
-        }
+        let Some(message) = self.messages.get_mut(&id) else { return };
+        message.returned += 1;
         self.set_state(id, MessageState::Ready, projected);
         self.ready.insert(0, id);
+        if self.hold != Hold::Off {
+            self.stop_next = self.stop_next.filter(|other| *other != id);
+        }
     }
 
     fn accept(
         &mut self,
         id: MessageId,
         turn: TurnNumber,
-        evidence: crate::agent::Evidence,
+        evidence: &Evidence,
+        at: Timestamp,
         projected: &mut Projected,
     ) {
+        // Evidence that came too late for the message is still evidence of its turn.
+        self.unclear = self.unclear.filter(|other| *other != id);
         let Some(message) = self.messages.get(&id) else { return };
-        let way = message.state.way();
+        let way = way_of(message);
         let state = MessageState::Running {
             attempt: Attempt::new(way.attempts.max(1)),
             handed_at: way.handed_at.unwrap_or(evidence.at),
-            evidence,
+            evidence: evidence.clone(),
             turn,
         };
         self.ready.retain(|other| *other != id);
         self.set_state(id, state, projected);
-        if let Some(running) = self.turn_mut()
-            && !running.messages.contains(&id)
-        {
+        let stop = self.stop_next.take_if(|other| *other == id).is_some();
+        let Some(running) = self.turn_mut() else { return };
+        if !running.messages.contains(&id) {
             running.messages.push(id);
+        }
+        if stop {
+            running.interrupt_asked_at = Some(at);
         }
     }
 
     fn end_message(&mut self, id: MessageId, end: MessageEnd, at: Timestamp, projected: &mut Projected) {
         let Some(mut message) = self.messages.remove(&id) else { return };
         self.ready.retain(|other| *other != id);
-        let way = message.state.way();
+        self.stop_next = self.stop_next.filter(|other| *other != id);
+        let delivering = matches!(message.state, MessageState::Delivering { .. });
+        if delivering && matches!(end, MessageEnd::Unknown { .. }) {
+            self.unclear = Some(id);
+        }
+        let way = way_of(&message);
         message.state = MessageState::Ended { end, at, way };
         projected.messages.insert(id, message);
     }
@@ -369,4 +415,10 @@ impl Session {
             projected.requests.insert(id, (request, Some(end.clone())));
         }
     }
+}
+
+/// What is known of a message's way, with the times it came back.
+fn way_of(message: &Message) -> Way {
+    let way = message.state.way();
+    Way { attempts: way.attempts.max(message.returned), ..way }
 }

@@ -7,16 +7,17 @@ mod projected;
 mod queue;
 mod recover;
 mod step;
+mod timetable;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::projected::{Counters, Projected};
 pub use self::step::Step;
+use self::timetable::Timetable;
 use crate::agent::{AgentName, Capabilities};
-use crate::id::{MessageId, RequestId, SessionId};
+use crate::id::{RequestId, SessionId};
 use crate::input::Input;
 use crate::limits;
-use crate::message::MessageState;
 use crate::name::SessionName;
 use crate::session::Session;
 use crate::time::Now;
@@ -55,8 +56,12 @@ pub struct Host {
     names: BTreeMap<SessionName, SessionId>,
     create_keys: BTreeMap<String, SessionId>,
     tokens: BTreeMap<String, SessionId>,
+    /// Which session has which request open.
+    requests: BTreeMap<RequestId, SessionId>,
+    /// The sessions that each session has created or inherited.
+    children: BTreeMap<SessionId, BTreeSet<SessionId>>,
     /// Messages with a moment to watch: delayed ones and those that expire.
-    timed: BTreeSet<(SessionId, MessageId)>,
+    timetable: Timetable,
     /// Sessions that are neither exited nor purged.
     live: usize,
 }
@@ -71,7 +76,9 @@ impl Host {
             names: BTreeMap::new(),
             create_keys: BTreeMap::new(),
             tokens: BTreeMap::new(),
-            timed: BTreeSet::new(),
+            requests: BTreeMap::new(),
+            children: BTreeMap::new(),
+            timetable: Timetable::default(),
             live: 0,
         }
     }
@@ -90,11 +97,18 @@ impl Host {
     ///
     /// The host has already changed when this returns. If the events cannot be made durable, it is ahead of the disk
     /// and has to be restored from the store.
+    ///
+    /// Whatever is due by `now` comes first, so that the order of messages follows from their times and not from how
+    /// late a timer rang. Only [`Input::Recovered`] does not look at the clock: nothing is attached yet.
     pub fn handle(&mut self, input: Input, now: Now) -> Step {
         let mut step = Step::default();
         match input {
-            Input::Call { id, caller, call } => self.on_call(id, caller, call, now, &mut step),
+            Input::Call { id, caller, call } => {
+                self.on_time(now, &mut step);
+                self.on_call(id, caller, call, now, &mut step);
+            }
             Input::Agent { session, observed_at, cursor, report, answer } => {
+                self.on_time(now, &mut step);
                 let seen = on_report::Seen { session, observed_at, cursor, answer };
                 self.on_report(&seen, report, now, &mut step);
             }
@@ -107,8 +121,7 @@ impl Host {
 
     /// The moment at which [`Input::TimeCame`] is wanted, as milliseconds from now; `None` when nothing waits for time.
     pub fn next_due(&self, now: Now) -> Option<u64> {
-        let left = |(session, message): &(SessionId, MessageId)| self.millis_left(*session, *message, now);
-        self.timed.iter().filter_map(left).min()
+        self.timetable.millis_left(now)
     }
 
     /// All sessions, exited ones included, in the order of their ids.
@@ -133,7 +146,7 @@ impl Host {
 
     /// The session that has this request open.
     pub fn by_request(&self, id: RequestId) -> Option<&Session> {
-        self.sessions.values().find(|session| session.request(id).is_some())
+        self.requests.get(&id).and_then(|owner| self.sessions.get(owner))
     }
 
     /// What the agent of a session can do; `None` for an agent that this build does not have.
@@ -158,37 +171,49 @@ impl Host {
         std::iter::successors(parent(&id), parent).take(limits::DESCENDANT_DEPTH_MAX + 1)
     }
 
-    fn millis_left(&self, session: SessionId, message: MessageId, now: Now) -> Option<u64> {
-        let message = self.sessions.get(&session)?.messages.get(&message)?;
-        let due = match &message.state {
-            MessageState::Delayed { until } => Some(until.millis_left(now)),
-            MessageState::Ready => None,
-            MessageState::Delivering { .. } | MessageState::Running { .. } | MessageState::Ended { .. } => return None,
-        };
-        let expiry = message.expires.map(|expires| expires.millis_left(now));
-        due.into_iter().chain(expiry).min()
-    }
-
     fn insert(&mut self, session: Session) {
-        self.names.insert(session.name.clone(), session.id);
-        self.tokens.insert(session.profile.token_hash.clone(), session.id);
+        let id = session.id;
+        self.names.insert(session.name.clone(), id);
+        self.tokens.insert(session.profile.token_hash.clone(), id);
         if let Some(key) = &session.profile.key {
-            self.create_keys.insert(key.clone(), session.id);
+            self.create_keys.insert(key.clone(), id);
         }
-        let timed = session.messages.values().filter(|m| fold::is_timed(m)).map(|m| (session.id, m.id));
-        self.timed.extend(timed);
+        if let Some(parent) = session.parent {
+            self.children.entry(parent).or_default().insert(id);
+        }
+        self.requests.extend(session.requests().map(|request| (request.id, id)));
+        for message in session.messages.values() {
+            self.timetable.watch(message);
+        }
         self.live += usize::from(!session.has_exited());
-        self.sessions.insert(session.id, session);
+        self.sessions.insert(id, session);
     }
 
     fn forget(&mut self, id: SessionId) {
         let Some(session) = self.sessions.remove(&id) else { return };
         self.names.remove(&session.name);
-        self.tokens.remove(&session.profile.token_hash);
+        if self.tokens.get(&session.profile.token_hash) == Some(&id) {
+            self.tokens.remove(&session.profile.token_hash);
+        }
         if let Some(key) = &session.profile.key {
             self.create_keys.remove(key);
         }
-        self.timed.retain(|(owner, _)| *owner != id);
+        self.leave_parent(id, session.parent);
+        self.children.remove(&id);
+        for request in session.requests() {
+            self.requests.remove(&request.id);
+        }
+        for message in session.messages.keys() {
+            self.timetable.forget((id, *message));
+        }
         self.live -= usize::from(!session.has_exited());
+    }
+
+    fn leave_parent(&mut self, child: SessionId, parent: Option<SessionId>) {
+        let Some(children) = parent.and_then(|parent| self.children.get_mut(&parent)) else { return };
+        children.remove(&child);
+        if let Some(parent) = parent.filter(|_| children.is_empty()) {
+            self.children.remove(&parent);
+        }
     }
 }

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use super::Host;
 use super::step::{Stamp, Step};
+use crate::agent::{AgentName, Capabilities};
 use crate::call::{Answer, Call, Caller, NewMessage, NewSession, Refusal};
 use crate::event::{Event, Place};
-use crate::id::{MessageId, RequestId, SessionId};
+use crate::id::{MessageId, RequestId, SessionId, TurnNumber};
 use crate::input::{Act, CallId, Text};
 use crate::limits;
 use crate::message::{Message, MessageEnd, MessageKind, MessageState, Sender};
 use crate::name::{self, SessionName};
 use crate::session::{Hold, Phase, Session};
 use crate::time::{Due, Now};
+
+const INTERRUPT: &str = "stop a running turn";
 
 type Told = Result<Answer, Refusal>;
 
@@ -23,7 +26,7 @@ impl Host {
             Call::Send { session, message } => self.send(caller, session, message, now, step),
             Call::Interrupt { session, clear_queue } => self.interrupt(caller, session, clear_queue, now, step),
             Call::Kill { session, force, any_allowed } => self.kill(caller, session, force, any_allowed, now, step),
-            Call::Purge { session } => self.purge(session, now, step),
+            Call::Purge { session } => self.purge(caller, session, now, step),
             Call::Hold { session } => self.hold(session, true, now, step),
             Call::Release { session } => self.hold(session, false, now, step),
             Call::Remove { session, message } => self.remove(session, message, now, step),
@@ -53,8 +56,13 @@ impl Host {
         if let Some(known) = new.profile.key.as_ref().and_then(|key| self.create_keys.get(key)) {
             return Ok(Answer::Created { session: *known, replayed: true, message: None });
         }
+        if self.sessions.contains_key(&new.id) {
+            // The same create came twice; a record is never overwritten.
+            return Ok(Answer::Created { session: new.id, replayed: true, message: None });
+        }
         self.check_room(&new)?;
         let name = self.reserve(&new)?;
+        self.check_first(&name, &new, now)?;
         let (id, parent) = (new.id, new.parent);
         let stamp = Stamp::at(now.wall);
         self.log(id, stamp, Event::SessionCreated { name, profile: new.profile, parent }, step);
@@ -69,6 +77,10 @@ impl Host {
     fn check_room(&self, new: &NewSession) -> Result<(), Refusal> {
         if self.live >= self.config.sessions_live_max {
             return Err(Refusal::TooManySessions(self.live));
+        }
+        if let Some(parent) = new.parent {
+            // Nobody is left to hear of a child whose parent has ended.
+            self.usable(parent)?;
         }
         let above = new.parent.map_or(0, |parent| 1 + self.ancestors(parent).count());
         if above > limits::DESCENDANT_DEPTH_MAX {
@@ -85,6 +97,15 @@ impl Host {
         }
     }
 
+    /// A session whose first message cannot be accepted is not created.
+    fn check_first(&self, name: &SessionName, new: &NewSession, now: Now) -> Result<(), Refusal> {
+        let Some(first) = &new.message else { return Ok(()) };
+        if first.text.len() as u64 > self.config.queue_bytes_max {
+            return Err(Refusal::QueueFull { session: name.clone(), messages: 0, bytes: 0 });
+        }
+        self.check_abilities(&new.profile.agent, first, now)
+    }
+
     fn send(&mut self, caller: Caller, id: SessionId, new: NewMessage, now: Now, step: &mut Step) -> Told {
         let session = self.usable(id)?;
         if let Some(known) = session.messages.values().find(|m| m.key.is_some() && m.key == new.key) {
@@ -92,6 +113,7 @@ impl Host {
             return Ok(Answer::Queued { message, handed: !known.state.is_queued(), ahead, replayed: true });
         }
         self.check_queue(session, &new)?;
+        self.check_abilities(&session.profile.agent, &new, now)?;
         let interrupt = new.interrupt;
         let message = self.enqueue(caller, id, new, now, step);
         if interrupt {
@@ -111,12 +133,25 @@ impl Host {
         if too_many || too_large {
             return Err(Refusal::QueueFull { session: session.name.clone(), messages, bytes });
         }
-        let can_steer = self.capabilities(session).is_some_and(|c| c.steer);
-        if new.kind == MessageKind::Steer && !can_steer {
-            let agent = session.profile.agent.to_string();
-            return Err(Refusal::NotSupported { agent, what: "take text into a running turn" });
+        Ok(())
+    }
+
+    /// What was asked for and cannot be had is refused, never left out.
+    fn check_abilities(&self, agent: &AgentName, new: &NewMessage, now: Now) -> Result<(), Refusal> {
+        if new.kind == MessageKind::Steer && !self.can(agent, |c| c.steer) {
+            return Err(not_supported(agent, "take text into a running turn"));
+        }
+        if new.interrupt && !self.can(agent, |c| c.interrupt) {
+            return Err(not_supported(agent, INTERRUPT));
+        }
+        if new.interrupt && new.due.is_some_and(|due| !due.is_due(now)) {
+            return Err(not_supported(agent, "be interrupted for a message that is not due yet"));
         }
         Ok(())
+    }
+
+    fn can(&self, agent: &AgentName, ability: impl Fn(&Capabilities) -> bool) -> bool {
+        self.config.agents.get(agent).is_some_and(ability)
     }
 
     fn enqueue(&mut self, caller: Caller, session: SessionId, new: NewMessage, now: Now, step: &mut Step) -> MessageId {
@@ -151,10 +186,15 @@ impl Host {
         self.ask_interrupt(caller, id, now, step);
     }
 
+    /// Asks for the end of the running turn, or else of the one that the message in delivery will open.
     fn ask_interrupt(&mut self, caller: Caller, id: SessionId, now: Now, step: &mut Step) {
-        let Some(turn) = self.sessions.get(&id).and_then(Session::turn).map(|t| t.number) else { return };
+        let Some(session) = self.sessions.get(&id) else { return };
+        let Some(turn) = turn_to_stop(session) else { return };
+        let runs = session.turn().is_some();
         self.log(id, Stamp::at(now.wall), Event::TurnInterruptAsked { turn, by: caller.session() }, step);
-        step.acts.push(Act::Interrupt { session: id, turn });
+        if runs {
+            step.acts.push(Act::Interrupt { session: id, turn });
+        }
     }
 
     /// A queue that `interrupt` has held runs on with the next message that is sent.
@@ -166,7 +206,10 @@ impl Host {
 
     fn interrupt(&mut self, caller: Caller, id: SessionId, clear_queue: bool, now: Now, step: &mut Step) -> Told {
         let session = self.usable(id)?;
-        let turn = session.turn().map(|t| t.number);
+        if !self.can(&session.profile.agent, |c| c.interrupt) {
+            return Err(not_supported(&session.profile.agent, INTERRUPT));
+        }
+        let turn = turn_to_stop(session);
         let (free, waiting) = (session.hold == Hold::Off, waiting_messages(session));
         if clear_queue {
             for message in waiting {
@@ -182,9 +225,8 @@ impl Host {
 
     fn kill(&mut self, caller: Caller, id: SessionId, force: bool, any: bool, now: Now, step: &mut Step) -> Told {
         let session = self.known(id)?;
-        if let Some(by) = caller.session().filter(|by| !any && !self.descends(id, *by)) {
-            let by = self.known(by).map_or_else(|_| by.to_string(), |s| s.name.to_string());
-            return Err(Refusal::Forbidden(format!("{} is not a descendant of {by}", session.name)));
+        if !any {
+            self.check_reach(caller, session)?;
         }
         if session.has_exited() {
             return Ok(Answer::Killing { already: true });
@@ -199,8 +241,20 @@ impl Host {
         Ok(Answer::Killing { already: false })
     }
 
-    fn purge(&mut self, id: SessionId, now: Now, step: &mut Step) -> Told {
+    /// A session reaches its descendants and nobody else, not even itself; the user reaches all.
+    fn check_reach(&self, caller: Caller, session: &Session) -> Result<(), Refusal> {
+        match caller {
+            Caller::Session(by) if !self.descends(session.id, by) => {
+                let by = self.known(by).map_or_else(|_| by.to_string(), |s| s.name.to_string());
+                Err(Refusal::Forbidden(format!("{} is not a descendant of {by}", session.name)))
+            }
+            Caller::Session(_) | Caller::Human => Ok(()),
+        }
+    }
+
+    fn purge(&mut self, caller: Caller, id: SessionId, now: Now, step: &mut Step) -> Told {
         let session = self.known(id)?;
+        self.check_reach(caller, session)?;
         if !session.has_exited() {
             return Err(Refusal::SessionLives(session.name.clone()));
         }
@@ -244,9 +298,10 @@ impl Host {
         step: &mut Step,
     ) -> Told {
         self.waiting(session, id)?;
-        if let Some(Place::After(other)) = place {
-            self.waiting(session, other)?;
-        }
+        // A moment that has come is none to wait for.
+        let due = due.map(|due| due.filter(|until| !until.is_due(now)));
+        self.check_place(session, id, due, place)?;
+        self.check_new_size(session, id, text.as_deref())?;
         let bytes = text.as_ref().map(|text| text.len() as u64);
         if let Some(text) = text {
             step.texts.push(Text::Message { message: id, text });
@@ -254,6 +309,43 @@ impl Host {
         self.log(session, Stamp::at(now.wall), Event::MessageChanged { message: id, bytes, due, place }, step);
         self.deliver_next(session, now, step);
         Ok(Answer::Done)
+    }
+
+    /// Only messages that are ready stand in a row.
+    fn check_place(
+        &self,
+        session: SessionId,
+        id: MessageId,
+        due: Option<Option<Due>>,
+        place: Option<Place>,
+    ) -> Result<(), Refusal> {
+        let Some(place) = place else { return Ok(()) };
+        let agent = &self.known(session)?.profile.agent;
+        let becomes_ready = match due {
+            None => self.waiting(session, id)?.state == MessageState::Ready,
+            Some(due) => due.is_none(),
+        };
+        if !becomes_ready {
+            return Err(not_supported(agent, "give a place to a message that is not due yet"));
+        }
+        let Place::After(other) = place else { return Ok(()) };
+        if other == id || self.waiting(session, other)?.state != MessageState::Ready {
+            return Err(not_supported(agent, "put a message behind itself or behind one that is not due yet"));
+        }
+        Ok(())
+    }
+
+    /// A longer text has to fit as a new message would.
+    fn check_new_size(&self, session: SessionId, id: MessageId, text: Option<&str>) -> Result<(), Refusal> {
+        let Some(text) = text else { return Ok(()) };
+        let before = self.waiting(session, id)?.bytes;
+        let session = self.known(session)?;
+        let (messages, bytes) = (session.queued(), session.queued_bytes());
+        let longer = text.len() as u64 > before;
+        if longer && bytes - before + text.len() as u64 > self.config.queue_bytes_max {
+            return Err(Refusal::QueueFull { session: session.name.clone(), messages, bytes });
+        }
+        Ok(())
     }
 
     fn respond(
@@ -270,6 +362,7 @@ impl Host {
         if caller.session() == Some(session) {
             return Err(Refusal::Forbidden("a session may not answer its own requests".to_owned()));
         }
+        self.check_reach(caller, owner)?;
         let request = owner.request(id).filter(|r| r.answered_at.is_none()).ok_or(Refusal::RequestNotPending(id))?;
         let native = request.asked.native.clone();
         let event = Event::RequestAnswered { request: id, by: caller.session(), decision };
@@ -283,9 +376,22 @@ fn waiting_messages(session: &Session) -> Vec<MessageId> {
     session.messages.values().filter(|m| m.state.is_queued()).map(|m| m.id).collect()
 }
 
+/// The turn that an interrupt means: the one that runs, or the one that the message in delivery is about to open.
+fn turn_to_stop(session: &Session) -> Option<TurnNumber> {
+    let running = session.turn().map(|turn| turn.number);
+    running.or_else(|| session.delivering().map(|_| session.next_turn()))
+}
+
+fn not_supported(agent: &AgentName, what: &'static str) -> Refusal {
+    Refusal::NotSupported { agent: agent.to_string(), what }
+}
+
 /// How many messages run before this one: the ready ones before it, and the one that is at work.
 fn ahead_of(session: &Session, id: MessageId) -> usize {
+    if session.messages.get(&id).is_none_or(|message| !message.state.is_queued()) {
+        return 0;
+    }
     let before = session.ready.iter().position(|other| *other == id).unwrap_or(session.ready.len());
-    let at_work = session.turn().is_some() || session.delivering().is_some_and(|m| m.id != id);
+    let at_work = session.turn().is_some() || session.delivering().is_some();
     before + usize::from(at_work)
 }

@@ -13,7 +13,7 @@ use crate::input::{Act, Text};
 use crate::limits;
 use crate::message::{MessageEnd, MessageState, Undeliverable};
 use crate::outcome::{Outcome, UnknownReason};
-use crate::session::{Phase, Session};
+use crate::session::{Phase, Processes, Session};
 use crate::time::{Now, Timestamp};
 
 /// The frame around a report.
@@ -33,13 +33,16 @@ impl Seen {
 impl Host {
     pub(super) fn on_report(&mut self, seen: &Seen, report: AgentReport, now: Now, step: &mut Step) {
         let Some(session) = self.sessions.get(&seen.session) else { return };
-        if session.has_exited() {
-            // Its end is in the log, and nothing that is still under way may contradict it.
+        // The end of a session is in the log, and nothing that is still under way may contradict it. Neither does what
+        // comes twice: the journal was taken in beyond it before. A last word is true whenever it comes.
+        let last_word = matches!(report, AgentReport::StartFailed { .. } | AgentReport::Exited { .. });
+        let twice = seen.cursor.is_some_and(|cursor| cursor < session.cursor);
+        if session.has_exited() || (twice && !last_word) {
             return;
         }
         match report {
             AgentReport::Started { runner, agent, supervisor } => {
-                self.log(seen.session, seen.stamp(), Event::SessionStarted { runner, agent, supervisor }, step);
+                self.on_started(seen, Processes { runner, agent, supervisor }, step);
             }
             AgentReport::Ready => self.on_ready(seen, step),
             AgentReport::StartFailed { why } => self.on_start_failed(seen, why, step),
@@ -48,26 +51,41 @@ impl Host {
                 self.on_not_taken(seen, message, attempt, detail, step);
             }
             AgentReport::Unclear { message, attempt, why } => self.on_unclear(seen, message, attempt, why, step),
-            AgentReport::TurnStarted { origin } => self.on_turn_started(seen, origin, step),
+            AgentReport::TurnStarted { origin } => {
+                self.turn_for(seen, origin, step);
+            }
             AgentReport::TurnEnded { end } => self.on_turn_ended(seen, end, step),
             AgentReport::RequestOpened { request } => self.on_request_opened(seen, request, step),
             AgentReport::RequestClosed { native, end } => self.on_request_closed(seen, &native, end, step),
             AgentReport::InterruptPassed { detail } => self.on_interrupt_passed(seen, detail, step),
             AgentReport::Unseen { why } => self.on_unseen(seen, why, step),
             AgentReport::Seen { level } => self.on_seen(seen, level.working, step),
-            AgentReport::Exited { end } => self.on_exited(seen, end, step),
+            AgentReport::Exited { end } => self.end_session(seen, end, step),
         }
         self.deliver_next(seen.session, now, step);
     }
 
+    fn on_started(&mut self, seen: &Seen, found: Processes, step: &mut Step) {
+        if self.sessions.get(&seen.session).is_some_and(|s| s.processes.as_ref() != Some(&found)) {
+            let Processes { runner, agent, supervisor } = found;
+            self.log(seen.session, seen.stamp(), Event::SessionStarted { runner, agent, supervisor }, step);
+        }
+    }
+
     fn on_ready(&mut self, seen: &Seen, step: &mut Step) {
-        if self.sessions.get(&seen.session).is_some_and(|s| !was_ready(s)) {
+        if self.sessions.get(&seen.session).is_some_and(|s| !s.was_ready()) {
             self.log(seen.session, seen.stamp(), Event::SessionReady, step);
         }
     }
 
+    /// A start that failed leaves no record, unless nobody waited for it or somebody asked for its end.
     fn on_start_failed(&mut self, seen: &Seen, why: StartFailure, step: &mut Step) {
-        let keep = self.sessions.get(&seen.session).is_some_and(|s| s.profile.keep_failed);
+        let Some(session) = self.sessions.get(&seen.session) else { return };
+        if session.was_ready() || session.turns_begun > 0 {
+            let detail = format!("it had come to life before its start was said to have failed: {why:?}");
+            return self.end_session(seen, SessionEnd::Lost { detail }, step);
+        }
+        let keep = session.profile.keep_failed || session.stopping.is_some();
         self.end_session(seen, SessionEnd::StartFailed { why }, step);
         if !keep {
             self.log(seen.session, Stamp::at(seen.observed_at), Event::SessionPurged, step);
@@ -76,21 +94,35 @@ impl Host {
     }
 
     /// A message that was taken opens a turn, or joins the one that runs.
+    ///
+    /// A message that was given up as unknown stays what it is, for its sender has been told; its turn is real.
     fn on_taken(&mut self, seen: &Seen, message: MessageId, evidence: Evidence, step: &mut Step) {
         let Some(session) = self.sessions.get(&seen.session) else { return };
-        let Some(state) = session.messages.get(&message).map(|m| &m.state) else { return };
-        if matches!(state, MessageState::Running { .. }) {
+        let news = match session.messages.get(&message).map(|m| &m.state) {
+            Some(MessageState::Delayed { .. } | MessageState::Ready | MessageState::Delivering { .. }) => true,
+            Some(MessageState::Running { .. } | MessageState::Ended { .. }) => false,
+            None => session.unclear == Some(message),
+        };
+        if !news {
             return;
         }
-        let turn = match session.turn() {
-            Some(running) => running.number,
-            None => {
-                let turn = session.next_turn();
-                self.log(seen.session, seen.stamp(), Event::TurnStarted { turn, origin: TurnOrigin::Message(message) }, step);
-                turn
-            }
-        };
+        let stop = session.stop_next == Some(message);
+        let turn = self.turn_for(seen, TurnOrigin::Message(message), step);
         self.log(seen.session, seen.stamp(), Event::MessageAccepted { message, turn, evidence }, step);
+        if stop {
+            step.acts.push(Act::Interrupt { session: seen.session, turn });
+        }
+    }
+
+    /// The turn that runs, or one that begins here because of what was seen.
+    fn turn_for(&mut self, seen: &Seen, origin: TurnOrigin, step: &mut Step) -> TurnNumber {
+        let session = self.sessions.get(&seen.session);
+        if let Some(running) = session.and_then(Session::turn) {
+            return running.number;
+        }
+        let turn = session.map_or(TurnNumber::new(1), Session::next_turn);
+        self.log(seen.session, seen.stamp(), Event::TurnStarted { turn, origin }, step);
+        turn
     }
 
     fn on_not_taken(&mut self, seen: &Seen, id: MessageId, attempt: Attempt, detail: String, step: &mut Step) {
@@ -114,16 +146,8 @@ impl Host {
     }
 
     fn is_delivering(&self, session: SessionId, id: MessageId, wanted: Attempt) -> bool {
-        let message = self.sessions.get(&session).and_then(|s| s.messages.get(&id));
-        message.is_some_and(|m| matches!(m.state, MessageState::Delivering { attempt, .. } if attempt == wanted))
-    }
-
-    fn on_turn_started(&mut self, seen: &Seen, origin: TurnOrigin, step: &mut Step) {
-        let Some(session) = self.sessions.get(&seen.session) else { return };
-        if session.turn().is_none() {
-            let turn = session.next_turn();
-            self.log(seen.session, seen.stamp(), Event::TurnStarted { turn, origin }, step);
-        }
+        let state = self.message(session, id).map(|m| &m.state);
+        state.is_some_and(|s| matches!(s, MessageState::Delivering { attempt, .. } if *attempt == wanted))
     }
 
     fn on_turn_ended(&mut self, seen: &Seen, end: TurnEnd, step: &mut Step) {
@@ -154,13 +178,15 @@ impl Host {
         self.log(seen.session, Stamp::at(seen.observed_at), Event::MessageEnded { message, end }, step);
     }
 
+    /// Who asks is at work, even if nobody saw the beginning: nothing may be typed into an open question.
     fn on_request_opened(&mut self, seen: &Seen, asked: NewRequest, step: &mut Step) {
-        let Some(running) = self.sessions.get(&seen.session).and_then(Session::turn) else { return };
-        let known = running.requests.values().any(|r| r.asked.native == asked.native);
-        if known || running.requests.len() >= limits::REQUESTS_OPEN_MAX {
+        let Some(session) = self.sessions.get(&seen.session) else { return };
+        let known = session.requests().any(|r| r.asked.native == asked.native);
+        if known || session.requests().count() >= limits::REQUESTS_OPEN_MAX {
             return;
         }
-        let (turn, request) = (running.number, RequestId::new(self.counters.next_request));
+        let turn = self.turn_for(seen, TurnOrigin::Agent, step);
+        let request = RequestId::new(self.counters.next_request);
         self.log(seen.session, seen.stamp(), Event::RequestOpened { request, turn, asked }, step);
     }
 
@@ -183,11 +209,12 @@ impl Host {
         }
     }
 
-    /// The driver has caught up. A turn that the record says is running and the agent says is not has ended unseen.
+    /// The driver has caught up. A turn that the record says is running and the agent says is not has ended unseen, and
+    /// work that the record does not know of has begun unseen.
     fn on_seen(&mut self, seen: &Seen, working: bool, step: &mut Step) {
         let Some(session) = self.sessions.get(&seen.session) else { return };
-        let unseen_end = session.turn().is_some() && !working;
-        if matches!(session.phase, Phase::Unseen { .. }) {
+        let (was_unseen, unseen_end) = (matches!(session.phase, Phase::Unseen { .. }), session.turn().is_some() && !working);
+        if was_unseen {
             self.log(seen.session, seen.stamp(), Event::SessionSeen, step);
         }
         if unseen_end {
@@ -195,27 +222,33 @@ impl Host {
             let outcome = Outcome::Unknown { why: UnknownReason::EndUnseen { detail } };
             self.on_turn_ended(seen, TurnEnd::bare(outcome), step);
         }
-        self.renew_orders(seen.session, step);
+        if working {
+            self.turn_for(seen, TurnOrigin::Agent, step);
+        }
+        if was_unseen {
+            self.renew_interrupt(seen.session, step);
+            self.renew_end(seen.session, step);
+        }
     }
 
-    /// What was asked for before the driver was attached has not been passed on to it.
-    fn renew_orders(&self, id: SessionId, step: &mut Step) {
-        let Some(session) = self.sessions.get(&id) else { return };
-        if let Some(turn) = session.turn().filter(|t| t.interrupt_asked_at.is_some()) {
+    /// Whoever was asked to pass the wish on before sight was lost may not have done it.
+    fn renew_interrupt(&self, id: SessionId, step: &mut Step) {
+        let running = self.sessions.get(&id).and_then(Session::turn);
+        if let Some(turn) = running.filter(|turn| turn.interrupt_asked_at.is_some()) {
             step.acts.push(Act::Interrupt { session: id, turn: turn.number });
         }
-        if let Some(stopping) = &session.stopping {
+    }
+
+    /// The same for the end of the session, which needs no sight of it.
+    pub(super) fn renew_end(&self, id: SessionId, step: &mut Step) {
+        if let Some(stopping) = self.sessions.get(&id).and_then(|s| s.stopping.as_ref()) {
             let grace_ms = if stopping.force { 0 } else { limits::KILL_GRACE_MS };
             step.acts.push(Act::End { session: id, grace_ms });
         }
     }
 
-    fn on_exited(&mut self, seen: &Seen, end: SessionEnd, step: &mut Step) {
-        self.end_session(seen, end, step);
-    }
-
     /// Ends what is open in a session, and then the session.
-    pub(super) fn end_session(&mut self, seen: &Seen, end: SessionEnd, step: &mut Step) {
+    fn end_session(&mut self, seen: &Seen, end: SessionEnd, step: &mut Step) {
         if self.sessions.get(&seen.session).is_some_and(|s| s.turn().is_some()) {
             self.on_turn_ended(seen, TurnEnd::bare(Outcome::Exited), step);
         }
@@ -227,8 +260,11 @@ impl Host {
 
     fn end_messages(&mut self, seen: &Seen, end: &SessionEnd, step: &mut Step) {
         let Some(session) = self.sessions.get(&seen.session) else { return };
-        let proof = self.capabilities(session).is_some_and(|c| c.deduplicates);
-        let ends: Vec<_> = session.messages.values().map(|m| (m.id, end_of(&m.state, end, proof))).collect();
+        // Where nobody saw the process end, its last words may be missing too.
+        let all_told = !matches!(end, SessionEnd::Lost { .. });
+        let proof = all_told && self.capabilities(session).is_some_and(|c| c.deduplicates);
+        let killed = session.stopping.is_some() || matches!(end, SessionEnd::Killed);
+        let ends: Vec<_> = session.messages.values().map(|m| (m.id, end_of(&m.state, killed, proof))).collect();
         for (message, end) in ends {
             self.log(seen.session, Stamp::at(seen.observed_at), Event::MessageEnded { message, end }, step);
         }
@@ -237,7 +273,7 @@ impl Host {
     /// Children of a session that has ended go to its parent, which also hears of the end.
     fn hand_over_children(&mut self, seen: &Seen, end: &SessionEnd, step: &mut Step) {
         let parent = self.sessions.get(&seen.session).and_then(|s| s.parent);
-        let children: Vec<_> = self.sessions.values().filter(|s| s.parent == Some(seen.session)).map(|s| s.id).collect();
+        let children = self.children.get(&seen.session).cloned().unwrap_or_default();
         for child in children {
             self.log(child, Stamp::at(seen.observed_at), Event::SessionReparented { parent }, step);
         }
@@ -248,28 +284,19 @@ impl Host {
     }
 }
 
-fn was_ready(session: &Session) -> bool {
-    match session.phase {
-        Phase::Live | Phase::Exited { .. } => true,
-        Phase::Starting => false,
-        Phase::Unseen { was_ready, .. } => was_ready,
-    }
-}
-
 /// How a message ends when its session does. `proof` means that a message of which nothing was heard was not taken.
-fn end_of(state: &MessageState, end: &SessionEnd, proof: bool) -> MessageEnd {
-    let why = Undeliverable::SessionExited;
+fn end_of(state: &MessageState, killed: bool, proof: bool) -> MessageEnd {
     match state {
         MessageState::Delivering { .. } if !proof => {
             let detail = "the session ended after the message was handed over".to_owned();
             MessageEnd::Unknown { why: UnknownReason::HandoverUnproven { detail } }
         }
-        MessageState::Delayed { .. } | MessageState::Ready | MessageState::Delivering { .. } => match end {
-            SessionEnd::Killed => MessageEnd::Cancelled,
-            SessionEnd::Ended { .. } | SessionEnd::Lost { .. } | SessionEnd::StartFailed { .. } => {
-                MessageEnd::Undeliverable { why }
-            }
-        },
+        MessageState::Delayed { .. } | MessageState::Ready | MessageState::Delivering { .. } if killed => {
+            MessageEnd::Cancelled
+        }
+        MessageState::Delayed { .. } | MessageState::Ready | MessageState::Delivering { .. } => {
+            MessageEnd::Undeliverable { why: Undeliverable::SessionExited }
+        }
         MessageState::Running { turn, .. } => MessageEnd::Settled { turn: *turn, outcome: Outcome::Exited },
         MessageState::Ended { end, .. } => end.clone(),
     }

@@ -28,6 +28,26 @@ impl Projected {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Takes over the newer rows of a later step.
+    pub fn merge(&mut self, later: Self) {
+        for session in &later.purged {
+            self.purge(*session);
+        }
+        self.sessions.extend(later.sessions);
+        self.messages.extend(later.messages);
+        self.turns.extend(later.turns);
+        self.requests.extend(later.requests);
+    }
+
+    /// Nothing of a forgotten session is to be written any more.
+    pub(super) fn purge(&mut self, session: SessionId) {
+        self.sessions.remove(&session);
+        self.messages.retain(|_, message| message.session != session);
+        self.turns.retain(|(owner, _), _| *owner != session);
+        self.requests.retain(|_, (request, _)| request.session != session);
+        self.purged.insert(session);
+    }
 }
 
 /// The next ids to be given; they never go back, not even when what had them is forgotten.

@@ -5,27 +5,33 @@ use super::step::{Stamp, Step};
 use crate::event::Event;
 use crate::id::{Attempt, MessageId, SessionId};
 use crate::input::Act;
-use crate::message::{MessageEnd, MessageState};
+use crate::message::{Message, MessageEnd, MessageState};
+use crate::session::Session;
 use crate::time::Now;
 
 impl Host {
     /// Hands over the first message that may run, if its session can take one now.
     pub(super) fn deliver_next(&mut self, id: SessionId, now: Now, step: &mut Step) {
-        let Some(session) = self.sessions.get(&id) else { return };
-        let Some(message) = session.deliverable() else { return };
-        let returned = session.messages.get(&message).map_or(0, |m| m.returned);
-        let attempt = Attempt::new(returned + 1);
-        self.log(id, Stamp::at(now.wall), Event::MessageHanded { message, attempt }, step);
-        step.acts.push(Act::Deliver { session: id, message, attempt });
+        while let Some(message) = self.sessions.get(&id).and_then(Session::deliverable) {
+            if self.expire(id, message, now, step) {
+                continue;
+            }
+            let returned = self.message(id, message).map_or(0, |m| m.returned);
+            let attempt = Attempt::new(returned + 1);
+            self.log(id, Stamp::at(now.wall), Event::MessageHanded { message, attempt }, step);
+            step.acts.push(Act::Deliver { session: id, message, attempt });
+        }
     }
 
     /// Moves every message whose moment has come, and then lets the sessions concerned go on.
     pub(super) fn on_time(&mut self, now: Now, step: &mut Step) {
-        let mut come: Vec<_> = self.timed.iter().filter(|(s, m)| self.millis_left(*s, *m, now) == Some(0)).copied().collect();
+        let mut come: Vec<_> = self.timetable.come(now).into_iter().collect();
         // The oldest moment first, so that what was overdue runs in the order in which it was due.
         come.sort_by_key(|(session, message)| self.due_order(*session, *message));
         for (session, message) in &come {
-            self.moment_came(*session, *message, now, step);
+            if !self.expire(*session, *message, now, step) {
+                self.log(*session, Stamp::at(now.wall), Event::MessageDue { message: *message }, step);
+            }
         }
         for (session, _) in come {
             self.deliver_next(session, now, step);
@@ -33,8 +39,7 @@ impl Host {
     }
 
     fn due_order(&self, session: SessionId, id: MessageId) -> (i64, MessageId) {
-        let message = self.sessions.get(&session).and_then(|s| s.messages.get(&id));
-        let moment = message.and_then(|m| match &m.state {
+        let moment = self.message(session, id).and_then(|message| match &message.state {
             MessageState::Delayed { until } => Some(until.wall().as_millis()),
             MessageState::Ready
             | MessageState::Delivering { .. }
@@ -44,14 +49,17 @@ impl Host {
         (moment.unwrap_or(i64::MIN), id)
     }
 
-    fn moment_came(&mut self, session: SessionId, id: MessageId, now: Now, step: &mut Step) {
-        let Some(message) = self.sessions.get(&session).and_then(|s| s.messages.get(&id)) else { return };
-        let expired = message.expires.is_some_and(|expires| expires.is_due(now));
-        let event = if expired {
-            Event::MessageEnded { message: id, end: MessageEnd::Expired }
-        } else {
-            Event::MessageDue { message: id }
-        };
-        self.log(session, Stamp::at(now.wall), event, step);
+    /// Ends a message that was not started in time, and says whether it did.
+    fn expire(&mut self, session: SessionId, id: MessageId, now: Now, step: &mut Step) -> bool {
+        let late = self.message(session, id).is_some_and(|m| m.expires.is_some_and(|expires| expires.is_due(now)));
+        if late {
+            let event = Event::MessageEnded { message: id, end: MessageEnd::Expired };
+            self.log(session, Stamp::at(now.wall), event, step);
+        }
+        late
+    }
+
+    pub(super) fn message(&self, session: SessionId, id: MessageId) -> Option<&Message> {
+        self.sessions.get(&session).and_then(|s| s.messages.get(&id))
     }
 }

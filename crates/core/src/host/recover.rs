@@ -6,23 +6,17 @@ use crate::event::Event;
 use crate::id::SessionId;
 use crate::input::Act;
 use crate::outcome::UnknownReason;
-use crate::session::Session;
 use crate::time::Now;
 
 impl Host {
     /// Calls every session that had not ended unknown until its driver has caught up with it, and asks for that.
     pub(super) fn on_recovered(&mut self, now: Now, step: &mut Step) {
-        let alive: Vec<SessionId> = self.sessions.values().filter(|s| !s.has_exited()).map(Session::id).collect();
+        let alive: Vec<SessionId> = self.sessions.values().filter(|s| !s.has_exited()).map(|s| s.id).collect();
         for id in alive {
             let event = Event::SessionUnseen { why: UnknownReason::Reattaching };
             self.log(id, Stamp::at(now.wall), event, step);
             step.acts.push(Act::Adopt { session: id });
+            self.renew_end(id, step);
         }
-    }
-}
-
-impl Session {
-    fn id(&self) -> SessionId {
-        self.id
     }
 }

@@ -25,22 +25,23 @@ pub struct Step {
 impl Step {
     /// Adds what a later step of the same batch led to.
     pub fn append(&mut self, later: Self) {
+        for session in &later.projected.purged {
+            self.drop_texts(*session);
+        }
         self.events.extend(later.events);
         self.texts.extend(later.texts);
         self.acts.extend(later.acts);
         self.projected.merge(later.projected);
         self.counters = later.counters;
     }
-}
 
-impl Projected {
-    /// Takes over the newer rows of a later step.
-    pub fn merge(&mut self, later: Self) {
-        self.sessions.extend(later.sessions);
-        self.messages.extend(later.messages);
-        self.turns.extend(later.turns);
-        self.requests.extend(later.requests);
-        self.purged.extend(later.purged);
+    /// No text of a session that is forgotten in the same batch is kept.
+    fn drop_texts(&mut self, session: SessionId) {
+        let rows = &self.projected.messages;
+        self.texts.retain(|text| match text {
+            Text::Message { message, .. } => rows.get(message).is_none_or(|row| row.session != session),
+            Text::Answer { session: owner, .. } => *owner != session,
+        });
     }
 }
 
@@ -60,6 +61,9 @@ impl Stamp {
 impl Host {
     /// Gives an event its place, folds it in and keeps it for the log.
     pub(super) fn log(&mut self, session: SessionId, stamp: Stamp, event: Event, step: &mut Step) {
+        if event == Event::SessionPurged {
+            step.drop_texts(session);
+        }
         let seq = Seq::new(self.counters.next_seq);
         let logged = Logged { seq, session, at: stamp.at, cursor: stamp.cursor, event };
         self.fold(&logged, &mut step.projected);

@@ -1,0 +1,179 @@
+//! The agents that Adjutant can hold, one folder each, and what they stand on.
+//!
+//! The daemon sees an agent through [`Agent`]: what it can do, whether its program is there, and one task per session
+//! that drives it. A driver takes [`Order`]s and sends [`DriverReport`]s; it decides nothing about messages, turns or
+//! sessions, it only says what it saw. Adding an agent is a folder here and a line in [`registry`].
+
+mod limits;
+pub mod process;
+pub mod runner;
+pub mod shell;
+mod timer;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use adjutant_core::agent::{AgentReport, Capabilities, StartFailure};
+use adjutant_core::id::Attempt;
+use adjutant_core::process::Incarnation;
+use adjutant_core::{AgentName, MessageId, SessionId, SessionName, Timestamp};
+use tokio::sync::mpsc;
+
+/// Orders that may wait for one driver; the supervisor never waits for more.
+pub const ORDERS_WAITING_MAX: usize = 256;
+
+/// A task that drives one session until the session has ended or the daemon lets go of it.
+pub type Driving = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// One kind of agent.
+pub trait Agent: Send + Sync {
+    /// The name under which it is registered.
+    fn name(&self) -> &AgentName;
+
+    /// What it can do.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Finds its program for a caller with this environment, before anything is recorded or started.
+    ///
+    /// # Errors
+    /// [`StartFailure::AgentNotFound`] with what was looked for where, and how to install it.
+    fn find(&self, environment: &BTreeMap<String, String>) -> Result<Program, StartFailure>;
+
+    /// Starts or adopts one session and drives it. The future ends after it has reported [`AgentReport::Exited`] or
+    /// [`AgentReport::StartFailed`], or after [`Order::LetGo`], which leaves the session running.
+    fn drive(&self, task: DriverTask) -> Driving;
+}
+
+/// A program that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Its absolute path.
+    pub path: PathBuf,
+    /// Its version, where asking for it costs nothing.
+    pub version: Option<String>,
+}
+
+/// What a driver is given.
+pub struct DriverTask {
+    /// The session.
+    pub session: SessionId,
+    /// Its name, for the agent's own `ADJ_SESSION`.
+    pub name: SessionName,
+    /// Where its files are and what stands on them.
+    pub place: Place,
+    /// Whether it is to be started or is there already.
+    pub start: DriverStart,
+    /// What the supervisor wants done, in order.
+    pub orders: mpsc::Receiver<Order>,
+    /// Where reports go, in the order in which things happened.
+    pub reports: mpsc::Sender<DriverReport>,
+}
+
+/// The places that belong to one session.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The session's own directory under the state directory: journal, log. 0700, made by the driver.
+    pub state_dir: PathBuf,
+    /// The session's own directory under the runtime directory: socket, payloads. 0700, made by the driver, short
+    /// enough that a socket's path in it has at most 107 bytes.
+    pub run_dir: PathBuf,
+    /// The absolute path of the `adj` binary, to be started as the runner.
+    pub adj: PathBuf,
+    /// The id of the home that owns the session; it is stamped on every process.
+    pub host_id: String,
+}
+
+/// How a driver finds its session.
+#[derive(Debug)]
+pub enum DriverStart {
+    /// It is planned and durable, and has never been started.
+    Launch(LaunchPlan),
+    /// It was started, or perhaps only planned, by an earlier daemon.
+    Adopt(Adoption),
+}
+
+/// What is started. Never stored: it holds the caller's environment.
+#[derive(Clone, Debug)]
+pub struct LaunchPlan {
+    /// The agent's program.
+    pub program: PathBuf,
+    /// The directory to start in.
+    pub directory: PathBuf,
+    /// The caller's variables, as they were sent; the agent's folder chooses from them.
+    pub caller_environment: BTreeMap<String, String>,
+    /// Variables that the caller named with `--env`; they win.
+    pub extra_environment: BTreeMap<String, String>,
+    /// The `ADJ_` variables of this session, set last: its name, its parent, its token.
+    pub identity: BTreeMap<String, String>,
+    /// Time to get ready, in milliseconds.
+    pub ready_ms_max: u64,
+}
+
+/// What the records say of a session that is to be adopted.
+#[derive(Clone, Debug)]
+pub struct Adoption {
+    /// Where reading its journal goes on: the last cursor that was committed, 0 for the beginning.
+    pub cursor: u64,
+    /// The runner on record, `None` when the daemon ended before it heard of it.
+    pub runner: Option<Incarnation>,
+    /// The agent's process on record.
+    pub agent: Option<Incarnation>,
+    /// Messages that were handed over and of which nothing was heard.
+    pub handed: Vec<(MessageId, Attempt)>,
+}
+
+/// What the supervisor wants of a driver. An order is carried out once and never fails silently: what came of it is
+/// reported.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// Hand over a message. Reported as `Taken`, `NotTaken` or `Unclear`.
+    Deliver {
+        /// Which message.
+        message: MessageId,
+        /// Which handing-over of it.
+        attempt: Attempt,
+        /// Its exact text.
+        text: Arc<str>,
+    },
+    /// Stop the running turn, with escalation. Reported as `InterruptPassed` and, when it ends, `TurnEnded`.
+    Interrupt,
+    /// Answer a request, with the text that the agent's folder understands.
+    Respond {
+        /// The agent's own id of the request.
+        native: String,
+        /// The answer.
+        text: Arc<str>,
+    },
+    /// End the session: politely, and after the grace by force; reported as `Exited` when nothing of it is left.
+    End {
+        /// The time between polite and forced, in milliseconds; 0 for none.
+        grace_ms: u64,
+    },
+    /// Stop driving and leave the session as it is: the daemon is going away.
+    LetGo,
+}
+
+/// What a driver saw.
+#[derive(Clone, Debug)]
+pub struct DriverReport {
+    /// The session.
+    pub session: SessionId,
+    /// When it was seen, by the clock of whoever saw it first.
+    pub observed_at: Timestamp,
+    /// Where a later adoption goes on reading once this report is committed; `None` leaves the cursor where it is.
+    pub cursor: Option<u64>,
+    /// What was seen.
+    pub report: AgentReport,
+    /// The text of the answer, beside `TurnEnded`.
+    pub answer: Option<Arc<str>>,
+}
+
+/// All agents of this build, by name.
+pub fn registry() -> BTreeMap<AgentName, Arc<dyn Agent>> {
+    let agents: [Arc<dyn Agent>; 1] = [Arc::new(shell::Shell::new())];
+    agents.into_iter().map(|agent| (agent.name().clone(), agent)).collect()
+}

@@ -1,0 +1,87 @@
+//! The bounds of this crate, with the unit last in each name.
+
+/// Longest line of a runner's protocol or journal, in bytes; a longer one is an error of whoever wrote it.
+pub(crate) const LINE_BYTES_MAX: usize = 256 * 1024;
+
+/// Longest plan, in bytes: it holds the caller's environment, which the kernel itself bounds near this.
+pub(crate) const PLAN_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// Time for a new runner to listen, in milliseconds: a loaded machine starts a process in seconds at worst.
+pub(crate) const LISTEN_MS_MAX: u64 = 20_000;
+
+/// Final text that stands in the journal itself, in bytes; a longer one gets a file of its own.
+pub(crate) const ANSWER_INLINE_BYTES_MAX: usize = 8 * 1024;
+
+/// Files of final texts that a runner keeps; older ones are deleted when a next message shows that they were committed.
+pub(crate) const ANSWER_FILES_MAX: usize = 32;
+
+/// Records that wait in memory while the journal cannot be written; beyond it they are dropped and counted.
+pub(crate) const RECORDS_WAITING_MAX: usize = 4096;
+
+/// First and longest pause before the journal is tried again, in milliseconds.
+pub(crate) const JOURNAL_RETRY_MS_MIN: u64 = 100;
+/// See [`JOURNAL_RETRY_MS_MIN`].
+pub(crate) const JOURNAL_RETRY_MS_MAX: u64 = 10_000;
+
+/// Size of the output log at which it is turned over, in bytes; two such files are kept.
+pub(crate) const LOG_FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// Time for the end of a turn's text to show in the terminal after the control pipe has told of the end, in milliseconds.
+pub(crate) const END_MARK_MS_MAX: u64 = 2_000;
+
+/// Time between the steps of an interrupt, in milliseconds: SIGINT, SIGTERM, SIGKILL, and last the shell itself. All
+/// four fit into `INTERRUPT_CONFIRM_MS_MAX`.
+pub(crate) const INTERRUPT_STEP_MS: u64 = 2_000;
+
+/// Grace for what is left when the shell has ended by itself, in milliseconds, before it is ended by force.
+pub(crate) const LEFTOVER_GRACE_MS: u64 = 500;
+
+/// Pause between two looks at processes that were ended by force and are still there, in milliseconds.
+pub(crate) const LEFTOVER_LOOK_MS: u64 = 50;
+
+/// Time for the daemon to read the last record before a runner goes away, in milliseconds; the journal keeps it.
+pub(crate) const FAREWELL_MS_MAX: u64 = 2_000;
+
+/// First and longest pause before a runner that lives is connected to again, in milliseconds.
+pub(crate) const RECONNECT_MS_MIN: u64 = 20;
+/// See [`RECONNECT_MS_MIN`].
+pub(crate) const RECONNECT_MS_MAX: u64 = 5_000;
+
+/// Time for a runner's first words on a new connection, in milliseconds.
+pub(crate) const HELLO_MS_MAX: u64 = 10_000;
+
+/// Quiet in a turn after which its processes are looked at for one that reads from the terminal, in milliseconds.
+pub(crate) const QUIET_MS_MIN: u64 = 250;
+/// Longest pause between two such looks, in milliseconds.
+pub(crate) const QUIET_MS_MAX: u64 = 30_000;
+
+/// Output that a new viewer of a terminal is shown, in bytes: the recent past of the screen.
+pub(crate) const REPLAY_BYTES_MAX: usize = 64 * 1024;
+
+/// Payload of one frame of a terminal's stream, in bytes.
+pub(crate) const FRAME_BYTES_MAX: usize = 64 * 1024;
+
+/// Frames that may wait for one viewer; a viewer who takes them slower is closed with the reason.
+pub(crate) const VIEWER_FRAMES_MAX: usize = 256;
+
+/// Viewers of one terminal.
+pub(crate) const VIEWERS_MAX: usize = 16;
+
+/// Size of a terminal that nobody looks at.
+pub(crate) const COLUMNS_DEFAULT: u16 = 200;
+/// See [`COLUMNS_DEFAULT`].
+pub(crate) const ROWS_DEFAULT: u16 = 50;
+
+/// Time for the user manager of systemd to answer whether it is there, in milliseconds.
+pub(crate) const SYSTEMD_PROBE_MS_MAX: u64 = 2_000;
+/// Time for it to start or to stop something, in milliseconds.
+pub(crate) const SYSTEMD_CALL_MS_MAX: u64 = 10_000;
+
+/// Time for a runner whose connection broke to be seen as ended, in milliseconds: its files close just before that.
+pub(crate) const RUNNER_EXIT_MS: u64 = 30;
+
+/// Time for a runner to end its session by force, in milliseconds, after the grace; then it is ended by force itself.
+pub(crate) const RUNNER_END_MS_MAX: u64 = 5_000;
+
+/// Time for what a dead runner left to be gone, in milliseconds.
+pub(crate) const LEFTOVERS_MS_MAX: u64 = 10_000;

@@ -1,0 +1,183 @@
+//! The runner's socket: who may connect, and what is read from whom.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{MemfdFlags, memfd_create};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+
+use super::wire::{Hello, OrderLine, SOCKET};
+use crate::limits::LINE_BYTES_MAX;
+
+/// Bytes that are read ahead from a connection: orders are short, and texts go on to their place in such pieces.
+const READ_AHEAD_BYTES: usize = 4096;
+
+/// What came in over the socket.
+#[derive(Debug)]
+pub(crate) enum FromPeer {
+    /// A control connection was opened.
+    Control { peer: Peer, from: u64, outlet: OwnedWriteHalf },
+    /// An order of a control connection, with the text that came with it.
+    Order { peer: u64, line: OrderLine, text: Option<OwnedFd> },
+    /// A connection has ended, and all that it sent has been told before.
+    Gone { peer: u64 },
+    /// Somebody opened the terminal.
+    Terminal { hello: Hello, stream: UnixStream, ahead: Vec<u8> },
+}
+
+/// A control connection as the runner's loop knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    /// Its number, never used twice.
+    pub(crate) number: u64,
+    socket: Arc<OwnedFd>,
+}
+
+impl Peer {
+    /// Lets the other side say nothing new. What it has sent is still read, and [`FromPeer::Gone`] follows it.
+    pub(crate) fn retire(&self) {
+        // A connection that is gone needs no end.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Read);
+    }
+}
+
+/// The listening socket; its file goes away with it.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    path: PathBuf,
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        // Nobody is left to be told; a stale socket refuses connections all the same.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Endpoint {
+    /// Listens, and sends what comes in to the runner's loop.
+    ///
+    /// # Errors
+    /// When the socket cannot be made.
+    pub(crate) fn open(run_dir: &Path, inputs: mpsc::Sender<FromPeer>) -> io::Result<Self> {
+        let path = run_dir.join(SOCKET);
+        // The journal makes this runner the only one of its session, so whatever has this name is nobody's.
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        tokio::spawn(accept(listener, inputs));
+        Ok(Self { path })
+    }
+}
+
+async fn accept(listener: UnixListener, inputs: mpsc::Sender<FromPeer>) {
+    let own_uid = rustix::process::getuid().as_raw();
+    for number in 0.. {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        if stream.peer_cred().is_ok_and(|peer| peer.uid() == own_uid) {
+            tokio::spawn(attend(number, stream, inputs.clone()));
+        }
+        if inputs.is_closed() {
+            return;
+        }
+    }
+}
+
+/// Reads one connection to its end. What breaks the protocol ends the connection.
+async fn attend(number: u64, stream: UnixStream, inputs: mpsc::Sender<FromPeer>) {
+    let (read, write) = stream.into_split();
+    let mut lines = Lines { from: BufReader::with_capacity(READ_AHEAD_BYTES, read), line: Vec::new() };
+    let Ok(Some(hello)) = lines.next::<Hello>().await else { return };
+    match hello {
+        Hello::Control { from } => {
+            let Ok(socket) = rustix::io::fcntl_dupfd_cloexec(write.as_ref(), 3) else { return };
+            let peer = Peer { number, socket: Arc::new(socket) };
+            if inputs.send(FromPeer::Control { peer, from, outlet: write }).await.is_ok() {
+                take_orders(number, lines, &inputs).await;
+                let _ = inputs.send(FromPeer::Gone { peer: number }).await;
+            }
+        }
+        Hello::Terminal { .. } => {
+            let ahead = lines.from.buffer().to_vec();
+            if let Ok(stream) = lines.from.into_inner().reunite(write) {
+                let _ = inputs.send(FromPeer::Terminal { hello, stream, ahead }).await;
+            }
+        }
+    }
+}
+
+async fn take_orders(peer: u64, mut lines: Lines, inputs: &mpsc::Sender<FromPeer>) {
+    while let Ok(Some((line, text))) = lines.next_order().await {
+        if inputs.send(FromPeer::Order { peer, line, text }).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Lines of JSON from a connection, and the texts between them.
+struct Lines {
+    from: BufReader<OwnedReadHalf>,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    /// The next line; `None` at the end of the stream.
+    async fn next<T: serde::de::DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+        loop {
+            let (used, whole) = {
+                let ahead = self.from.fill_buf().await?;
+                let end = ahead.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+                let used = end.unwrap_or(ahead.len());
+                self.line.extend_from_slice(&ahead[..used]);
+                (used, end.is_some())
+            };
+            self.from.consume(used);
+            if used == 0 {
+                return Ok(None);
+            }
+            if self.line.len() > LINE_BYTES_MAX {
+                return Err(io::Error::other("a line is too long"));
+            }
+            if whole {
+                let parsed = serde_json::from_slice(&self.line);
+                self.line.clear();
+                return Ok(Some(parsed?));
+            }
+        }
+    }
+
+    /// The next order with its text. A text that breaks off is no order.
+    async fn next_order(&mut self) -> io::Result<Option<(OrderLine, Option<OwnedFd>)>> {
+        let Some(line) = self.next::<OrderLine>().await? else { return Ok(None) };
+        let text = match line {
+            OrderLine::Deliver { .. } | OrderLine::Respond { .. } => Some(self.text(line.bytes()).await?),
+            OrderLine::Interrupt {} | OrderLine::End { .. } => None,
+        };
+        Ok(Some((line, text)))
+    }
+
+    /// Takes exactly so many bytes to a file in memory, which the agent can be pointed at.
+    async fn text(&mut self, bytes: u64) -> io::Result<OwnedFd> {
+        let file = memfd_create("adj-text", MemfdFlags::CLOEXEC)?;
+        let mut left = usize::try_from(bytes).map_err(io::Error::other)?;
+        while left > 0 {
+            let ahead = self.from.fill_buf().await?;
+            if ahead.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let used = rustix::io::write(&file, &ahead[..ahead.len().min(left)])?;
+            self.from.consume(used);
+            left -= used;
+        }
+        Ok(file)
+    }
+}

@@ -1,0 +1,48 @@
+//! The runner: a small process that owns an agent's process and its terminal, and outlives the daemon.
+//!
+//! The daemon starts `adj runner <session>` and sends it its plan over standard input. The runner claims the session by
+//! making its journal, starts the agent, and from then on writes down what it sees. The daemon reads that journal over
+//! a socket, from the offset that it has committed, and gives its orders there. When the daemon goes away nothing
+//! happens; when it is back it goes on reading. What the session's processes leave behind comes to the runner, which
+//! ends and reaps it, so that nothing is left when it goes.
+
+mod journal;
+mod launch;
+mod link;
+mod listen;
+mod log;
+mod outlet;
+mod plan;
+mod reap;
+mod record;
+mod wire;
+
+pub(crate) use journal::{Found, Journal, Reader as JournalReader, create as create_journal, wall_ms};
+pub(crate) use launch::{NotLaunched, launch};
+pub(crate) use link::{Heard, Link};
+pub(crate) use listen::{Endpoint, FromPeer, Peer};
+pub(crate) use log::OutputLog;
+pub(crate) use outlet::Outlet;
+pub(crate) use plan::{RunnerPlan, read_plan};
+pub(crate) use reap::{Reaped, reap};
+pub(crate) use record::{
+    AnswerRecord, Entry, ExitRecord, JOURNAL_VERSION, ProcessRecord, Record, RequestEndRecord, TurnEndRecord,
+};
+pub(crate) use wire::{Hello, Notice, OrderLine};
+
+use std::process::ExitCode;
+
+/// The hidden command `adj runner <session>`: everything it needs comes over its standard input.
+///
+/// Ends when the session has ended; it says nothing on standard output, and on standard error only why it could not
+/// begin.
+pub fn runner_main() -> ExitCode {
+    match crate::shell::hold() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The daemon has pointed this at a file beside the journal; if that is full there is nobody to tell.
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("adj runner: {error}\n").as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}

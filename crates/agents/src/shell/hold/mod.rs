@@ -1,0 +1,62 @@
+//! The runner of a shell session: holds one bash, gives it messages, and writes down what becomes of them.
+
+mod bash;
+mod control;
+mod holder;
+mod marks;
+mod settle;
+mod turn;
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use tokio::sync::mpsc;
+
+use self::holder::Holder;
+use crate::process::own_incarnation;
+use crate::runner::{Endpoint, FromPeer, JOURNAL_VERSION, Journal, Record, RunnerPlan, read_plan};
+
+/// Inputs from the socket that may wait for the loop.
+const INPUTS_WAITING_MAX: usize = 16;
+
+/// The life of a runner: read the plan, claim the session, listen, hold the shell until it has ended.
+pub(crate) fn hold() -> io::Result<()> {
+    // Away from the terminal and the session of whoever started the daemon. It fails where systemd did it already.
+    let _ = rustix::process::setsid();
+    let Some(plan) = read_plan(io::stdin().lock())? else { return Ok(()) };
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let runner = own_incarnation()?;
+    let opened = Record::Opened { version: JOURNAL_VERSION, runner: (&runner).into() };
+    let journal = match Journal::open(&plan.state_dir, &opened) {
+        Ok(journal) => journal,
+        // The plan was withdrawn: somebody has said already that nothing was started.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(io::Error::new(error.kind(), format!("the journal cannot be made: {error}"))),
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(live(plan, journal))
+}
+
+async fn live(plan: RunnerPlan, mut journal: Journal) -> io::Result<()> {
+    let (sender, inputs) = mpsc::channel::<FromPeer>(INPUTS_WAITING_MAX);
+    let endpoint = match Endpoint::open(&plan.run_dir, sender) {
+        Ok(endpoint) => endpoint,
+        Err(error) => {
+            journal.append(&Record::StartFailed { detail: format!("the runner cannot listen: {error}") });
+            journal.sync();
+            return Err(error);
+        }
+    };
+    say_listening()?;
+    let ended = Holder::begin(plan, journal, inputs).await;
+    drop(endpoint);
+    ended
+}
+
+/// Tells the daemon that started this process, and lets go of the way by which the plan came.
+fn say_listening() -> io::Result<()> {
+    // A daemon that went away in between finds the journal.
+    let _ = rustix::io::write(io::stdin().as_fd(), b"+");
+    let nothing = OwnedFd::from(std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?);
+    rustix::stdio::dup2_stdin(&nothing)?;
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! The daemon goes away and comes back.

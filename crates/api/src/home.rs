@@ -1,0 +1,281 @@
+//! Where a host's files are: a pure function of a few variables.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::error::ErrorBody;
+use crate::error_code::ErrorCode;
+
+/// What a Unix socket's path may have, in bytes; the system's limit without the NUL at its end.
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// What is kept free in the run directory for the paths of the sessions' own sockets, in bytes.
+pub const SESSION_SOCKET_BYTES: usize = 40;
+
+/// The places of one host. Nothing is created by naming them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// Store, logs, journals.
+    pub state: PathBuf,
+    /// Sockets and locks; short, and gone after a reboot where the system has such a place.
+    pub run: PathBuf,
+    /// The configuration file.
+    pub config: PathBuf,
+    /// Where the daemon listens.
+    pub socket: PathBuf,
+    /// A directory that must exist already; nobody's home is created by a tool.
+    pub anchor: Option<PathBuf>,
+}
+
+/// The variables that decide, as the environment has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HomeVariables {
+    /// `ADJ_HOME`: everything below one directory.
+    pub adj_home: Option<OsString>,
+    /// `ADJ_SOCKET`: another socket than the home's own.
+    pub adj_socket: Option<OsString>,
+    /// `HOME`.
+    pub home: Option<OsString>,
+    /// `XDG_STATE_HOME`.
+    pub xdg_state_home: Option<OsString>,
+    /// `XDG_CONFIG_HOME`.
+    pub xdg_config_home: Option<OsString>,
+    /// `XDG_RUNTIME_DIR`.
+    pub xdg_runtime_dir: Option<OsString>,
+}
+
+/// Why there is no home.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HomeError {
+    /// Neither `ADJ_HOME` nor what XDG needs is set.
+    #[error("there is no place to keep state in: HOME is not set")]
+    HomeMissing,
+    /// A variable of ours holds a relative path.
+    #[error("{variable} must be an absolute path, but it is `{value}`")]
+    NotAbsolute {
+        /// Which variable.
+        variable: &'static str,
+        /// What it holds.
+        value: String,
+    },
+    /// The system cannot bind a socket there.
+    #[error("the socket path `{path}` has {bytes} bytes, and the system allows {allowed}")]
+    SocketPathTooLong {
+        /// The path.
+        path: String,
+        /// Its length.
+        bytes: usize,
+        /// What there is room for.
+        allowed: usize,
+    },
+}
+
+impl Home {
+    /// Finds the places. `ADJ_HOME` holds everything; else XDG's directories do, and where `XDG_RUNTIME_DIR` is not set,
+    /// the run directory is `run` in the state directory: it is the user's own, no cleaner empties it, and no other user can
+    /// have made it first, as in `/tmp`.
+    ///
+    /// # Errors
+    /// [`HomeError`], each with the variable or path that is wrong.
+    pub fn resolve(variables: &HomeVariables) -> Result<Self, HomeError> {
+        let mut home = match absolute("ADJ_HOME", &variables.adj_home)? {
+            Some(root) => Self::below(&root),
+            None => Self::of_xdg(variables)?,
+        };
+        if let Some(socket) = absolute("ADJ_SOCKET", &variables.adj_socket)? {
+            home.socket = socket;
+        }
+        check_length(&home.socket, SOCKET_PATH_BYTES_MAX)?;
+        check_length(&home.run, SOCKET_PATH_BYTES_MAX - SESSION_SOCKET_BYTES)?;
+        Ok(home)
+    }
+
+    /// The home that lies in one directory.
+    pub fn below(root: &Path) -> Self {
+        Self::of(
+            root.to_owned(),
+            root.join("run"),
+            root.join("config.toml"),
+            root.parent().map(Path::to_owned),
+        )
+    }
+
+    fn of_xdg(variables: &HomeVariables) -> Result<Self, HomeError> {
+        let home = set(&variables.home).filter(|path| path.is_absolute());
+        let base = |variable: &Option<OsString>, below_home: &str| {
+            let given = set(variable).filter(|path| path.is_absolute());
+            given
+                .or_else(|| home.as_ref().map(|home| home.join(below_home)))
+                .ok_or(HomeError::HomeMissing)
+        };
+        let state = base(&variables.xdg_state_home, ".local/state")?.join("adjutant");
+        let config = base(&variables.xdg_config_home, ".config")?.join("adjutant/config.toml");
+        let runtime = set(&variables.xdg_runtime_dir).filter(|path| path.is_absolute());
+        let run = runtime.map_or_else(|| state.join("run"), |runtime| runtime.join("adjutant"));
+        let anchor = set(&variables.xdg_state_home)
+            .filter(|path| path.is_absolute())
+            .or(home);
+        Ok(Self::of(state, run, config, anchor))
+    }
+
+    fn of(state: PathBuf, run: PathBuf, config: PathBuf, anchor: Option<PathBuf>) -> Self {
+        let socket = run.join("adj.sock");
+        Self {
+            state,
+            run,
+            config,
+            socket,
+            anchor,
+        }
+    }
+
+    /// The lock under which one caller starts the daemon.
+    pub fn start_lock(&self) -> PathBuf {
+        self.run.join("start.lock")
+    }
+
+    /// The log of the daemon.
+    pub fn daemon_log(&self) -> PathBuf {
+        self.state.join("daemon.log")
+    }
+
+    /// The file that names the socket of the running daemon.
+    pub fn socket_pointer(&self) -> PathBuf {
+        self.state.join(crate::protocol::SOCKET_POINTER_FILE)
+    }
+}
+
+/// An empty variable counts as one that is not set.
+fn set(variable: &Option<OsString>) -> Option<PathBuf> {
+    variable
+        .as_ref()
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
+
+fn absolute(variable: &'static str, value: &Option<OsString>) -> Result<Option<PathBuf>, HomeError> {
+    match set(value) {
+        Some(path) if !path.is_absolute() => Err(HomeError::NotAbsolute {
+            variable,
+            value: path.to_string_lossy().into_owned(),
+        }),
+        path => Ok(path),
+    }
+}
+
+fn check_length(path: &Path, allowed: usize) -> Result<(), HomeError> {
+    let bytes = path.as_os_str().len();
+    if bytes <= allowed {
+        return Ok(());
+    }
+    Err(HomeError::SocketPathTooLong {
+        path: path.to_string_lossy().into_owned(),
+        bytes,
+        allowed,
+    })
+}
+
+impl From<HomeError> for ErrorBody {
+    fn from(error: HomeError) -> Self {
+        let code = match &error {
+            HomeError::HomeMissing => ErrorCode::HomeMissing,
+            HomeError::NotAbsolute { .. } => ErrorCode::EnvInvalid,
+            HomeError::SocketPathTooLong { .. } => ErrorCode::SocketPathTooLong,
+        };
+        let hint = match &error {
+            HomeError::HomeMissing => Some("export ADJ_HOME=/some/directory"),
+            HomeError::NotAbsolute { .. } => None,
+            HomeError::SocketPathTooLong { .. } => Some("export ADJ_HOME=/a/shorter/directory"),
+        };
+        let body = Self::new(code, error.to_string());
+        hint.map_or(body.clone(), |hint| body.with_hint(hint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> HomeVariables {
+        let get = |name: &str| {
+            pairs
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, v)| OsString::from(v))
+        };
+        HomeVariables {
+            adj_home: get("ADJ_HOME"),
+            adj_socket: get("ADJ_SOCKET"),
+            home: get("HOME"),
+            xdg_state_home: get("XDG_STATE_HOME"),
+            xdg_config_home: get("XDG_CONFIG_HOME"),
+            xdg_runtime_dir: get("XDG_RUNTIME_DIR"),
+        }
+    }
+
+    fn resolved(pairs: &[(&str, &str)]) -> [String; 4] {
+        let home = Home::resolve(&variables(pairs)).unwrap();
+        [home.state, home.run, home.config, home.socket].map(|path| path.to_string_lossy().into_owned())
+    }
+
+    #[test]
+    fn adj_home_holds_everything() {
+        let places = resolved(&[
+            ("ADJ_HOME", "/x"),
+            ("XDG_RUNTIME_DIR", "/run/user/1"),
+            ("HOME", "/h"),
+        ]);
+        assert_eq!(places, ["/x", "/x/run", "/x/config.toml", "/x/run/adj.sock"]);
+    }
+
+    #[test]
+    fn xdg_is_followed() {
+        let places = resolved(&[("HOME", "/h"), ("XDG_RUNTIME_DIR", "/run/user/1")]);
+        let expected = [
+            "/h/.local/state/adjutant",
+            "/run/user/1/adjutant",
+            "/h/.config/adjutant/config.toml",
+        ];
+        assert_eq!(places[..3], expected);
+        assert_eq!(places[3], "/run/user/1/adjutant/adj.sock");
+    }
+
+    #[test]
+    fn without_a_runtime_directory_the_state_directory_serves() {
+        let places = resolved(&[
+            ("XDG_STATE_HOME", "/s"),
+            ("XDG_CONFIG_HOME", "/c"),
+            ("XDG_RUNTIME_DIR", ""),
+        ]);
+        assert_eq!(places[..2], ["/s/adjutant", "/s/adjutant/run"]);
+    }
+
+    #[test]
+    fn relative_xdg_directories_are_ignored_as_xdg_demands() {
+        let places = resolved(&[("HOME", "/h"), ("XDG_STATE_HOME", "s"), ("XDG_RUNTIME_DIR", "r")]);
+        assert_eq!(
+            places[..2],
+            ["/h/.local/state/adjutant", "/h/.local/state/adjutant/run"]
+        );
+    }
+
+    #[test]
+    fn a_socket_of_its_own_wins() {
+        assert_eq!(resolved(&[("HOME", "/h"), ("ADJ_SOCKET", "/t/s")])[3], "/t/s");
+    }
+
+    #[test]
+    fn what_is_wrong_has_a_code() {
+        let code =
+            |pairs: &[(&str, &str)]| ErrorBody::from(Home::resolve(&variables(pairs)).unwrap_err()).code;
+        assert_eq!(code(&[]), ErrorCode::HomeMissing);
+        assert_eq!(code(&[("HOME", "")]), ErrorCode::HomeMissing);
+        assert_eq!(code(&[("ADJ_HOME", "x")]), ErrorCode::EnvInvalid);
+        let long = format!("/{}", "x".repeat(120));
+        assert_eq!(code(&[("ADJ_HOME", &long)]), ErrorCode::SocketPathTooLong);
+        assert_eq!(
+            code(&[("HOME", "/h"), ("ADJ_SOCKET", &long)]),
+            ErrorCode::SocketPathTooLong
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! The types on the wire, one file per resource.
+
+pub mod daemon;
+pub mod event;
+pub mod log;
+pub mod message;
+pub mod request;
+pub mod session;
+pub mod turn;

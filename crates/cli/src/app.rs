@@ -1,0 +1,101 @@
+//! From the tokens of a call to its exit code.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use adjutant_api::protocol::VERSION;
+use clap::FromArgMatches;
+
+use crate::commands::{self, Outcome, Verb};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::globals::Globals;
+use crate::ui::{Colour, Ui};
+use crate::{grammar, help, parse};
+
+/// Runs a call. Only the one verb that is called is built, since most calls take less time than all of them.
+pub(crate) fn run(tokens: Vec<OsString>) -> ExitCode {
+    let json = tokens.iter().take_while(|token| *token != "--").any(|token| token == "--json");
+    let mut early = Ui::new(json, false, Colour::Auto);
+    let code = match call(tokens, &mut early) {
+        Ok(code) => code,
+        Err(error) => told(&early, &error),
+    };
+    ExitCode::from(code)
+}
+
+/// Says on standard error why there is no result.
+fn told(ui: &Ui, error: &CommandError) -> u8 {
+    if let CommandError::Told(body) = error {
+        ui.error(body);
+    }
+    error.exit()
+}
+
+fn call(tokens: Vec<OsString>, early: &mut Ui) -> Outcome {
+    let globals = Globals::command();
+    let head = grammar::head(&globals, tokens)?;
+    if head.before.version {
+        return printed(early, &format!("adj {VERSION}\n"));
+    }
+    if head.before.help {
+        return printed(early, &help::overview());
+    }
+    let Some(word) = head.word else {
+        crate::ui::write_error(help::BEGIN);
+        return Ok(2);
+    };
+    let word = word.to_string_lossy().into_owned();
+    if word == "help" {
+        return help::verb_help(early, &globals, head.rest);
+    }
+    let verb = commands::find(&word).ok_or_else(|| unknown(&word))?;
+    if let Some(raw) = verb.raw {
+        return raw(head.rest);
+    }
+    call_verb(verb, head.before.options, head.rest, early)
+}
+
+fn call_verb(verb: &Verb, before: Vec<OsString>, rest: Vec<OsString>, early: &mut Ui) -> Outcome {
+    let call = parse::parse(verb, before, rest)?;
+    let matches = match call {
+        parse::Parsed::Help { text, alone: true } => return printed(early, &text),
+        parse::Parsed::Help { text, alone: false } => {
+            crate::ui::write_error(text.trim_end());
+            return Ok(2);
+        }
+        parse::Parsed::Call(matches) => matches,
+    };
+    let globals = Globals::from_arg_matches(&matches).map_err(|error| parse::explained(&error, verb.name))?;
+    globals.check()?;
+    let mut context = Context::new(globals.ui(), !globals.no_autostart);
+    let outcome = (verb.run)(&mut context, &matches);
+    finish(&mut context.ui, outcome)
+}
+
+/// Hands on what is held of the result; of a call that was interrupted there is none.
+fn finish(ui: &mut Ui, outcome: Outcome) -> Outcome {
+    if matches!(outcome, Err(CommandError::Interrupted)) {
+        ui.discard();
+        return outcome;
+    }
+    let flushed = ui.flush();
+    match (outcome, flushed) {
+        (Err(error), _) => Ok(told(ui, &error)),
+        (Ok(_), Err(error)) => Err(error),
+        (Ok(code), Ok(())) => Ok(code),
+    }
+}
+
+fn printed(ui: &mut Ui, text: &str) -> Outcome {
+    ui.text(text)?;
+    ui.flush()?;
+    Ok(0)
+}
+
+fn unknown(word: &str) -> CommandError {
+    let near = crate::near::nearest(word, commands::names());
+    let near = near.map_or_else(String::new, |near| format!(" (near: {near})"));
+    let word: String = word.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    CommandError::usage(format!("no command `{word}`{near}")).with_hint("adj help")
+}

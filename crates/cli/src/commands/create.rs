@@ -1,0 +1,248 @@
+//! `adj create`.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use adjutant_api::ErrorCode;
+use adjutant_api::types::session::{CreateSession, ModeWord};
+
+use crate::commands::Outcome;
+use crate::context::Context;
+use crate::duration::Limit;
+use crate::error::CommandError;
+use crate::message::TextArgs;
+use crate::value::{SessionArg, Variable};
+use crate::variables;
+
+/// Start a session and prove that it runs
+///
+/// Prints the session's id. The agent finds its program and its variables in the environment of this call.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct CreateArgs {
+    #[command(flatten)]
+    pub(crate) options: CreateOptions,
+
+    #[command(flatten)]
+    text: TextArgs,
+
+    /// Give up after this long when the agent does not get ready; a minute unless given
+    #[arg(short, long, value_name = "duration")]
+    timeout: Option<Limit>,
+
+    /// Return once the process exists; a later failure shows in `status` and `wait`
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// What a session is to be.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct CreateOptions {
+    /// The directory to work in; the current one unless given
+    #[arg(short, long, value_name = "dir")]
+    path: Option<PathBuf>,
+
+    /// What it is for, one line
+    #[arg(short, long, visible_alias = "title", value_name = "text", allow_hyphen_values = true)]
+    description: Option<String>,
+
+    /// The agent: `claude`, `codex`, `shell`, or one of the configuration
+    #[arg(long, visible_aliases = ["provider", "agent"], value_name = "name")]
+    cli: Vec<String>,
+
+    /// How much the agent may do without asking: `native`, `guarded` or `docker`
+    #[arg(short, long, value_name = "mode", value_parser = ModeArg::read)]
+    mode: Option<ModeArg>,
+
+    /// The agent's model; its own default unless given
+    #[arg(long, value_name = "model")]
+    model: Option<String>,
+
+    /// The id that it gets; chosen at random unless given
+    #[arg(long, value_name = "id")]
+    id: Option<SessionArg>,
+
+    /// The session that it belongs to: an id, `self` or `none`
+    #[arg(long, value_name = "id")]
+    parent: Option<SessionArg>,
+
+    /// A variable for the session, on top of the environment of this call; may be repeated
+    #[arg(long, value_name = "NAME=value")]
+    env: Vec<Variable>,
+
+    /// Repeating a create with the same key returns the same session
+    #[arg(long, value_name = "key")]
+    key: Option<String>,
+}
+
+/// A mode by its word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ModeArg(ModeWord);
+
+impl ModeArg {
+    fn read(text: &str) -> Result<Self, crate::value::ValueError> {
+        mode(text).map(Self).ok_or_else(|| crate::value::ValueError::usage("is none of native, guarded, docker"))
+    }
+}
+
+impl std::str::FromStr for ModeArg {
+    type Err = crate::value::ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::read(text)
+    }
+}
+
+/// The mode of a word; `yolo` is an old one for `native`.
+pub(crate) fn mode(word: &str) -> Option<ModeWord> {
+    match word {
+        "native" | "yolo" => Some(ModeWord::Native),
+        "guarded" => Some(ModeWord::Guarded),
+        "docker" => Some(ModeWord::Docker),
+        _ => None,
+    }
+}
+
+pub(crate) async fn run_create(context: &mut Context, args: &CreateArgs) -> Outcome {
+    let message = args.text.optional(context.message_max_bytes()?)?;
+    let mut session = args.options.session(context)?;
+    session.message = message.map(|message| message.text);
+    session.timeout_ms = args.timeout.and_then(Limit::millis);
+    session.no_wait = args.no_wait;
+    let (ui, client) = context.parts()?;
+    let created = client.create(&session).await.map_err(|error| in_doubt(error.into(), &session))?;
+    if ui.json {
+        ui.document(&created)?;
+    } else if ui.quiet {
+        ui.line(&created.id)?;
+    } else {
+        let host = created.host.map_or_else(String::new, |host| format!(" on {host}"));
+        ui.line(&format!("Created session {}{host}", created.id))?;
+    }
+    Ok(0)
+}
+
+/// A create whose answer was lost can be repeated with its key.
+pub(crate) fn in_doubt(error: CommandError, session: &CreateSession) -> CommandError {
+    match (error, &session.key) {
+        (CommandError::Told(mut body), Some(key)) if body.code == ErrorCode::OutcomeUnknown => {
+            body.message = format!("{}; repeating it with `--key {key}` finds the session or makes it", body.message);
+            CommandError::Told(body)
+        }
+        (error, _) => error,
+    }
+}
+
+impl CreateOptions {
+    /// The session that these options describe.
+    pub(crate) fn session(&self, context: &mut Context) -> Result<CreateSession, CommandError> {
+        let cli = self.chosen_cli(context)?;
+        let (environment, unsent) = environment();
+        if !unsent.is_empty() {
+            let names = unsent.join(", ");
+            context.ui.warning(&format!("Variables that are not UTF-8 are not passed on: {names}."));
+        }
+        Ok(CreateSession {
+            cli,
+            path: directory(self.path.as_deref())?,
+            mode: self.chosen_mode(context)?,
+            id: self.id.as_ref().map(ToString::to_string),
+            description: self.checked_description()?,
+            model: self.model.clone(),
+            parent: self.parent.as_ref().map(ToString::to_string),
+            environment,
+            env: self.env.iter().map(|v| (v.name.clone(), v.value.clone())).collect(),
+            key: Some(self.key.clone().unwrap_or_else(new_key)),
+            ..CreateSession::default()
+        })
+    }
+
+    /// Several names of one option may be given, if they say the same.
+    fn chosen_cli(&self, context: &mut Context) -> Result<String, CommandError> {
+        match self.cli.as_slice() {
+            [] => {}
+            [first, rest @ ..] if rest.iter().all(|other| other == first) => return Ok(first.clone()),
+            [first, ..] => {
+                return Err(CommandError::usage(format!("`--cli` is given twice: `{first}` and another one")));
+            }
+        }
+        if let Some(cli) = variables::default::<String>("ADJ_CLI")? {
+            return Ok(cli);
+        }
+        context.config().map(|config| config.default_cli.clone())
+    }
+
+    fn chosen_mode(&self, context: &mut Context) -> Result<Option<ModeWord>, CommandError> {
+        if let Some(ModeArg(mode)) = &self.mode {
+            return Ok(Some(mode.clone()));
+        }
+        if let Some(ModeArg(mode)) = variables::default("ADJ_MODE")? {
+            return Ok(Some(mode));
+        }
+        Ok(context.config()?.default_mode.as_deref().and_then(mode))
+    }
+
+    fn checked_description(&self) -> Result<Option<String>, CommandError> {
+        let max = adjutant_api::limits::DESCRIPTION_CHARS_MAX;
+        match &self.description {
+            Some(text) if text.chars().any(char::is_control) => {
+                Err(CommandError::usage("`--description` is one line, without control characters"))
+            }
+            Some(text) if text.chars().count() > max => {
+                Err(CommandError::usage(format!("`--description` has more than {max} characters")))
+            }
+            text => Ok(text.clone()),
+        }
+    }
+}
+
+/// The directory, absolute and resolved.
+fn directory(path: Option<&Path>) -> Result<String, CommandError> {
+    let path = path.unwrap_or(Path::new("."));
+    let resolved = path.canonicalize().map_err(|error| not_there(path, &error))?;
+    if !resolved.is_dir() {
+        let message = format!("{} is not a directory", path.display());
+        return Err(CommandError::new(ErrorCode::PathNotDirectory, message));
+    }
+    let text = resolved.into_os_string().into_string();
+    text.map_err(|path| CommandError::usage(format!("the path {} is not UTF-8", path.display())))
+}
+
+fn not_there(path: &Path, error: &io::Error) -> CommandError {
+    let crosses_file = error.kind() == io::ErrorKind::NotADirectory;
+    let code = if crosses_file { ErrorCode::PathNotDirectory } else { ErrorCode::PathNotFound };
+    let shown = if path == Path::new(".") { "the current directory".to_owned() } else { path.display().to_string() };
+    CommandError::new(code, format!("cannot use {shown}: {error}"))
+}
+
+/// Variables by which a session proves who it is; another session has its own.
+const IDENTITY: [&str; 3] = ["ADJ_SESSION", "ADJ_PARENT", "ADJ_SESSION_TOKEN"];
+
+/// The caller's variables, and the names of those that cannot be sent.
+fn environment() -> (BTreeMap<String, String>, Vec<String>) {
+    let mut sent = BTreeMap::new();
+    let mut unsent = Vec::new();
+    for (name, value) in variables::all() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(_)) if IDENTITY.contains(&name.as_str()) => {}
+            (Ok(name), Ok(value)) => {
+                sent.insert(name, value);
+            }
+            (Ok(name), Err(_)) => unsent.push(name),
+            (Err(name), _) => unsent.push(shown(&name)),
+        }
+    }
+    (sent, unsent)
+}
+
+fn shown(name: &OsString) -> String {
+    name.to_string_lossy().escape_debug().to_string()
+}
+
+/// A key that nobody else uses, so that a create whose connection breaks can be repeated.
+pub(crate) fn new_key() -> String {
+    let random = || RandomState::new().build_hasher().finish();
+    format!("auto-{:016x}{:016x}", random(), random() ^ u64::from(std::process::id()))
+}

@@ -1,0 +1,125 @@
+//! `adj doctor`.
+
+use std::collections::BTreeMap;
+
+use adjutant_api::protocol::VERSION;
+use adjutant_api::types::daemon::{Check, CheckDaemon, CheckStatus};
+use adjutant_api::{ErrorBody, ExitCode};
+
+use crate::commands::Outcome;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::table::{self, Column};
+use crate::ui::Ui;
+use crate::{house, variables};
+
+/// Check the installation: places, configuration, agents, daemon and store
+///
+/// Exit 1 if a check failed.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct DoctorArgs {
+    /// Fold the log anew and compare the result with what is kept of it
+    #[arg(long)]
+    rebuild: bool,
+}
+
+pub(crate) async fn run_doctor(context: &mut Context, args: &DoctorArgs) -> Outcome {
+    let mut checks = vec![check_home(), check_config(context)];
+    checks.extend(check_old_names());
+    checks.extend(check_agents());
+    checks.extend(check_daemon(context, args.rebuild).await);
+    let failed = checks.iter().any(|check| check.status == CheckStatus::Failed);
+    print(&mut context.ui, &checks)?;
+    Ok(if failed { ExitCode::Refused } else { ExitCode::Completed }.number())
+}
+
+fn check(name: &str, status: CheckStatus, detail: impl Into<String>) -> Check {
+    Check { check: name.to_owned(), status, detail: detail.into(), hint: None }
+}
+
+fn failed(name: &str, error: &CommandError) -> Check {
+    let body = match error {
+        CommandError::Told(body) => body.clone(),
+        CommandError::ClosedPipe | CommandError::Interrupted => ErrorBody::new("internal".into(), "interrupted"),
+    };
+    Check { hint: body.hint, ..check(name, CheckStatus::Failed, body.message) }
+}
+
+fn check_home() -> Check {
+    match Context::home() {
+        Ok(home) => check(
+            "home",
+            CheckStatus::Ok,
+            format!("state in {}, sockets in {}", home.state.display(), home.run.display()),
+        ),
+        Err(error) => failed("home", &error),
+    }
+}
+
+fn check_config(context: &mut Context) -> Check {
+    match (context.config().map(|_| ()), Context::home()) {
+        (Ok(()), Ok(home)) => check("config", CheckStatus::Ok, home.config.display().to_string()),
+        (Err(error), _) | (_, Err(error)) => failed("config", &error),
+    }
+}
+
+/// Names that older tools have read and that say nothing here.
+fn check_old_names() -> Option<Check> {
+    let names: Vec<String> = variables::all()
+        .into_iter()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("CONTROLLER_"))
+        .collect();
+    let detail = format!("not read: {}", names.join(", "));
+    (!names.is_empty()).then(|| check("environment", CheckStatus::Warning, detail))
+}
+
+/// The agents as a session that is created from here would find them.
+fn check_agents() -> Vec<Check> {
+    let environment: BTreeMap<String, String> = variables::all()
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let found = house::find_agents(&environment).into_iter();
+    let judged = found.map(|(name, found)| match found {
+        Ok(program) => check(&format!("agent {name}"), CheckStatus::Ok, program),
+        Err(missing) => check(&format!("agent {name}"), CheckStatus::Warning, missing),
+    });
+    judged.collect()
+}
+
+async fn check_daemon(context: &mut Context, rebuild: bool) -> Vec<Check> {
+    let checked = match context.client() {
+        Ok(client) => match client.daemon_status().await {
+            Ok(status) => client.daemon_check(&CheckDaemon { rebuild }).await.map(|checks| (status, checks)),
+            Err(error) => Err(error),
+        },
+        Err(error) => return vec![failed("daemon", &error)],
+    };
+    let (status, checks) = match checked {
+        Ok(answers) => answers,
+        Err(error) => return vec![failed("daemon", &error.into())],
+    };
+    let detail = format!("pid {}, version {}, {} sessions live", status.pid, status.version, status.sessions.live);
+    let mut daemon = check("daemon", CheckStatus::Ok, detail);
+    if status.version != VERSION {
+        daemon.status = CheckStatus::Warning;
+        daemon.detail.push_str(&format!("; this is {VERSION}"));
+        daemon.hint = Some("adj daemon stop".to_owned());
+    }
+    std::iter::once(daemon).chain(checks).collect()
+}
+
+const COLUMNS: [Column; 3] = [Column::Left("CHECK"), Column::Left("STATUS"), Column::Free("DETAIL")];
+
+fn print(ui: &mut Ui, checks: &[Check]) -> Result<(), CommandError> {
+    if ui.json {
+        return ui.document(&checks);
+    }
+    let row = |check: &Check| vec![check.check.clone(), check.status.to_string(), table::first_line(&check.detail)];
+    let rows: Vec<Vec<String>> = checks.iter().map(row).collect();
+    ui.text(&table::set(&COLUMNS, &rows, None))?;
+    ui.flush()?;
+    checks.iter().filter_map(|check| check.hint.as_ref()).for_each(|hint| ui.hint(hint));
+    Ok(())
+}

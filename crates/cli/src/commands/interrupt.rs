@@ -1,0 +1,50 @@
+//! `adj interrupt`.
+
+use adjutant_api::ExitCode;
+use adjutant_api::types::session::InterruptSession;
+
+use crate::commands::Outcome;
+use crate::commands::status::told;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::value::SessionArg;
+
+/// Stop the running turn and keep the session
+///
+/// Waits up to 10 s for the agent to confirm; exit 5 if it does not. The queue is held until the next message.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct InterruptArgs {
+    /// The sessions
+    #[arg(value_name = "id", required = true)]
+    id: Vec<SessionArg>,
+
+    /// Cancel what is queued instead of holding it
+    #[arg(long)]
+    clear_queue: bool,
+}
+
+pub(crate) async fn run_interrupt(context: &mut Context, args: &InterruptArgs) -> Outcome {
+    let (ui, client) = context.parts()?;
+    let how = InterruptSession { clear_queue: args.clear_queue };
+    let mut results = Vec::new();
+    let mut code = ExitCode::Completed;
+    for id in &args.id {
+        match client.interrupt(id.as_str(), &how).await.map_err(CommandError::from) {
+            Err(error) if args.id.len() == 1 => return Err(error),
+            Err(error) => code = ExitCode::of_several([code, told(ui, &error)]),
+            Ok(result) => {
+                let said = if result.is_some() { "Interrupted" } else { "Nothing to interrupt on" };
+                if !ui.json && !ui.quiet {
+                    ui.line(&format!("{said} {id}"))?;
+                }
+                results.push(result);
+            }
+        }
+    }
+    match (ui.json, args.id.len()) {
+        (true, 1) => results.iter().try_for_each(|result| ui.document(result))?,
+        (true, _) => ui.document(&results)?,
+        (false, _) => {}
+    }
+    Ok(code.number())
+}

@@ -1,0 +1,161 @@
+//! `adj list`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use adjutant_api::WireTime;
+use adjutant_api::types::session::{Session, SessionsQuery};
+
+use crate::commands::Outcome;
+use crate::commands::status::now;
+use crate::context::Context;
+use crate::duration::age;
+use crate::error::CommandError;
+use crate::table::{self, Column};
+use crate::ui::Ui;
+use crate::value::SessionArg;
+
+/// List sessions, most recently used first
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct ListArgs {
+    /// Exited and killed ones too, while their log is kept
+    #[arg(short, long, visible_alias = "include-archived")]
+    all: bool,
+
+    /// Only children of this session
+    #[arg(long, value_name = "id")]
+    parent: Option<SessionArg>,
+
+    /// As a tree, with all descendants
+    #[arg(long)]
+    tree: bool,
+
+    /// Only of this agent
+    #[arg(long, visible_alias = "provider", value_name = "name")]
+    cli: Option<String>,
+
+    /// Only in one of these states
+    #[arg(long, value_name = "word,…", value_delimiter = ',')]
+    status: Vec<String>,
+
+    /// Only in this directory or below it
+    #[arg(long, value_name = "dir")]
+    path: Option<PathBuf>,
+
+    /// Only of this project
+    #[arg(long, value_name = "name")]
+    project: Option<String>,
+
+    /// Only of this git work tree
+    #[arg(long, value_name = "name")]
+    worktree: Option<String>,
+
+    /// At most this many
+    #[arg(long, value_name = "n")]
+    limit: Option<u64>,
+
+    /// One JSON object per line
+    #[arg(long)]
+    ndjson: bool,
+}
+
+pub(crate) async fn run_list(context: &mut Context, args: &ListArgs) -> Outcome {
+    let query = query(args)?;
+    let (ui, client) = context.parts()?;
+    let sessions = client.sessions(&query).await?;
+    if args.ndjson {
+        sessions.iter().try_for_each(|session| ui.document(session))?;
+    } else if ui.json {
+        ui.document(&sessions)?;
+    } else if ui.quiet {
+        sessions.iter().try_for_each(|session| ui.line(&session.id))?;
+    } else if sessions.is_empty() {
+        ui.line("No active sessions")?;
+    } else {
+        print(ui, &sessions, args.tree)?;
+    }
+    Ok(0)
+}
+
+fn query(args: &ListArgs) -> Result<SessionsQuery, CommandError> {
+    let known = adjutant_api::types::session::StatusWord::WORDS;
+    if let Some(wrong) = args.status.iter().find(|word| !known.contains(&word.as_str())) {
+        let message = format!("`--status {wrong}` is none of {}", known.join(", "));
+        return Err(CommandError::usage(message));
+    }
+    let parent = args.parent.as_ref().map(ToString::to_string);
+    let (parent, tree) = if args.tree { (None, parent) } else { (parent, None) };
+    Ok(SessionsQuery {
+        all: args.all,
+        parent,
+        tree,
+        cli: args.cli.clone(),
+        status: args.status.clone(),
+        path: args.path.as_deref().map(resolved).transpose()?,
+        project: args.project.clone(),
+        worktree: args.worktree.clone(),
+        limit: args.limit,
+    })
+}
+
+/// A directory that may be gone by now.
+fn resolved(path: &std::path::Path) -> Result<String, CommandError> {
+    let path = path.canonicalize().or_else(|_| std::path::absolute(path))?;
+    path.into_os_string().into_string().map_err(|_| CommandError::usage("`--path` is not UTF-8"))
+}
+
+const COLUMNS: [Column; 9] = [
+    Column::Left("ID"),
+    Column::Left("CLI"),
+    Column::Left("MODE"),
+    Column::Left("STATUS"),
+    Column::Left("PARENT"),
+    Column::Left("HOST"),
+    Column::Left("PATH"),
+    Column::Free("DESCRIPTION"),
+    Column::Right("LAST USED"),
+];
+
+fn print(ui: &mut Ui, sessions: &[Session], tree: bool) -> Result<(), CommandError> {
+    let now = now();
+    let ordered = if tree { as_tree(sessions) } else { sessions.iter().map(|session| (0, session)).collect() };
+    let rows: Vec<Vec<String>> = ordered.into_iter().map(|(depth, session)| row(depth, session, now)).collect();
+    ui.text(&table::set(&COLUMNS, &rows, table::terminal_width()))
+}
+
+fn row(depth: usize, session: &Session, now: WireTime) -> Vec<String> {
+    let or_dash = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), table::first_line);
+    let unused = u64::try_from(now.as_millis() - session.last_used_at.as_millis()).unwrap_or(0);
+    vec![
+        format!("{}{}", "  ".repeat(depth), session.id),
+        session.cli.clone(),
+        session.mode.to_string(),
+        session.status.to_string(),
+        or_dash(&session.parent),
+        or_dash(&session.host),
+        table::first_line(&session.path),
+        or_dash(&session.description),
+        age(unused),
+    ]
+}
+
+/// Each session below its parent, where that is listed too.
+fn as_tree(sessions: &[Session]) -> Vec<(usize, &Session)> {
+    let mut children: BTreeMap<&str, Vec<&Session>> = BTreeMap::new();
+    let listed = |id: &str| sessions.iter().any(|session| session.id == id);
+    let mut roots = Vec::new();
+    for session in sessions {
+        match session.parent.as_deref().filter(|parent| listed(parent)) {
+            Some(parent) => children.entry(parent).or_default().push(session),
+            None => roots.push(session),
+        }
+    }
+    let mut ordered = Vec::new();
+    let mut open: Vec<(usize, &Session)> = roots.into_iter().rev().map(|session| (0, session)).collect();
+    while let Some((depth, session)) = open.pop() {
+        ordered.push((depth, session));
+        let below = children.remove(session.id.as_str()).unwrap_or_default();
+        open.extend(below.into_iter().rev().map(|child| (depth + 1, child)));
+    }
+    ordered
+}

@@ -1,0 +1,70 @@
+//! `adj wake`.
+
+use adjutant_api::types::message::WakeSession;
+
+use crate::commands::Outcome;
+use crate::commands::send::note_dropped;
+use crate::context::Context;
+use crate::duration::Span;
+use crate::message::TextArgs;
+use crate::value::{Moment, SessionArg};
+
+/// Queue a message, now or later, reviving a session that has ended
+///
+/// Without a message the process is revived and a held queue released, and no turn is started.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct WakeArgs {
+    /// The session
+    #[arg(value_name = "id")]
+    id: SessionArg,
+
+    #[command(flatten)]
+    text: TextArgs,
+
+    /// Due after this time; `0s` is now
+    #[arg(long, value_name = "duration", conflicts_with = "run_at")]
+    delay: Option<Span>,
+
+    /// Due at this point in time; one in the past is now
+    #[arg(long, value_name = "time")]
+    run_at: Option<Moment>,
+
+    /// It expires unless it is started within this time
+    #[arg(long, value_name = "duration")]
+    expires: Option<Span>,
+
+    /// A live message with this key in this session is returned instead of adding a second one
+    #[arg(long, value_name = "key")]
+    key: Option<String>,
+}
+
+pub(crate) async fn run_wake(context: &mut Context, args: &WakeArgs) -> Outcome {
+    let text = args.text.optional(context.message_max_bytes()?)?;
+    let dropped = text.as_ref().map_or(0, |text| text.dropped);
+    let message = WakeSession {
+        text: text.map(|text| text.text),
+        key: args.key.clone(),
+        expires_ms: args.expires.map(Span::millis),
+        delay_ms: args.delay.map(Span::millis),
+        run_at: args.run_at.map(|moment| moment.0),
+        ..WakeSession::default()
+    };
+    let (ui, client) = context.parts()?;
+    let sent = client.wake(args.id.as_str(), &message).await?;
+    note_dropped(ui, dropped);
+    if ui.json {
+        ui.document(&sent)?;
+        return Ok(0);
+    }
+    match sent {
+        None if ui.quiet => {}
+        None => ui.line(&format!("Woke session {}", args.id))?,
+        Some(sent) if ui.quiet => ui.line(&sent.message.id)?,
+        Some(sent) => {
+            let at = sent.message.run_at.filter(|_| sent.message.delayed);
+            let at = at.map_or_else(String::new, |at| format!(", runs at {at}"));
+            ui.line(&format!("Queued message {} for {}{at}", sent.message.id, sent.message.session))?;
+        }
+    }
+    Ok(0)
+}

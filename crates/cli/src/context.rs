@@ -1,0 +1,93 @@
+//! What a command works with: its streams, its configuration, its client.
+
+use adjutant_api::home::Home;
+use adjutant_api::{ErrorBody, ErrorCode};
+use adjutant_client::{Client, ClientOptions};
+
+use crate::config::Config;
+use crate::duration::Limit;
+use crate::error::CommandError;
+use crate::ui::Ui;
+use crate::variables;
+
+/// What a command works with. The parts are made when they are first needed.
+pub(crate) struct Context {
+    /// The two streams.
+    pub(crate) ui: Ui,
+    autostart: bool,
+    client: Option<Client>,
+    config: Option<Config>,
+}
+
+impl Context {
+    /// A context that has read nothing yet.
+    pub(crate) fn new(ui: Ui, autostart: bool) -> Self {
+        Self { ui, autostart, client: None, config: None }
+    }
+
+    /// Where the host's files are.
+    pub(crate) fn home() -> Result<Home, CommandError> {
+        Home::resolve(&variables::home()).map_err(|error| ErrorBody::from(error).into())
+    }
+
+    /// The configuration.
+    pub(crate) fn config(&mut self) -> Result<&Config, CommandError> {
+        if self.config.is_none() {
+            self.config = Some(Config::load(&Self::home()?.config)?);
+        }
+        self.config.as_ref().ok_or_else(|| CommandError::new(ErrorCode::Internal, "no configuration"))
+    }
+
+    /// Largest message, in bytes.
+    pub(crate) fn message_max_bytes(&mut self) -> Result<u64, CommandError> {
+        self.config().map(|config| config.message_max_bytes)
+    }
+
+    /// The limit of a command that waits: the option, else the environment, else the configuration.
+    pub(crate) fn timeout(&mut self, option: Option<Limit>) -> Result<Limit, CommandError> {
+        if let Some(limit) = option {
+            return Ok(limit);
+        }
+        if let Some(limit) = variables::default("ADJ_TIMEOUT")? {
+            return Ok(limit);
+        }
+        self.config().map(Config::default_timeout)
+    }
+
+    /// No daemon is started for this command.
+    pub(crate) fn without_autostart(&mut self) {
+        self.autostart = false;
+    }
+
+    /// The client; it connects with its first call.
+    pub(crate) fn client(&mut self) -> Result<&mut Client, CommandError> {
+        if self.client.is_none() {
+            self.client = Some(self.new_client()?);
+        }
+        self.client.as_mut().ok_or_else(|| CommandError::new(ErrorCode::Internal, "no client"))
+    }
+
+    /// Streams and client at once.
+    pub(crate) fn parts(&mut self) -> Result<(&mut Ui, &mut Client), CommandError> {
+        self.client()?;
+        match &mut self.client {
+            Some(client) => Ok((&mut self.ui, client)),
+            None => Err(CommandError::new(ErrorCode::Internal, "no client")),
+        }
+    }
+
+    fn new_client(&self) -> Result<Client, CommandError> {
+        let coloured = Ui::new(self.ui.json, self.ui.quiet, crate::ui::Colour::Auto);
+        Ok(Client::new(ClientOptions {
+            home: Self::home()?,
+            adj: std::env::current_exe()?,
+            token: variables::token(),
+            autostart: self.autostart,
+            environment: variables::all(),
+            warn: Box::new(move |remark, hint| {
+                coloured.warning(remark);
+                coloured.hint(hint);
+            }),
+        }))
+    }
+}

@@ -1,0 +1,26 @@
+//! `adj`: spawn, message, wait on, watch, wake, answer and stop coding-agent sessions.
+
+mod app;
+mod commands;
+mod config;
+mod context;
+mod documents;
+mod duration;
+mod error;
+mod globals;
+mod grammar;
+mod help;
+mod house;
+mod message;
+mod near;
+mod parse;
+mod result;
+mod runtime;
+mod table;
+mod ui;
+mod value;
+mod variables;
+
+fn main() -> std::process::ExitCode {
+    app::run(std::env::args_os().skip(1).collect())
+}

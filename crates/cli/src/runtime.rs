@@ -1,0 +1,57 @@
+//! The runtime under a command that calls the daemon, and what interrupts it.
+
+use std::future::Future;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::commands::Outcome;
+use crate::error::CommandError;
+
+/// Runs a command to its end, or until somebody interrupts `adj` itself; the session is untouched by that.
+pub(crate) fn interruptible(command: impl Future<Output = Outcome>) -> Outcome {
+    runtime()?.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            biased;
+            outcome = command => outcome,
+            _ = interrupt.recv() => Err(CommandError::Interrupted),
+        }
+    })
+}
+
+/// Runs a command that deals with signals itself.
+pub(crate) fn uninterrupted(command: impl Future<Output = Outcome>) -> Outcome {
+    runtime()?.block_on(command)
+}
+
+fn runtime() -> Result<Runtime, CommandError> {
+    Ok(Builder::new_current_thread().enable_io().enable_time().build()?)
+}
+
+/// The signals by which somebody ends `adj`.
+pub(crate) struct EndSignals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl EndSignals {
+    /// Takes them over from the system.
+    pub(crate) fn catch() -> Result<Self, CommandError> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for one; gives the exit code that a shell would see.
+    pub(crate) async fn recv(&mut self) -> u8 {
+        tokio::select! {
+            _ = self.interrupt.recv() => 130,
+            _ = self.terminate.recv() => 143,
+            _ = self.hangup.recv() => 129,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Finding a daemon again for a stream that broke.
+
+use adjutant_api::methods::Method;
+use tokio::time::{Instant, timeout_at};
+
+use crate::backoff::Backoff;
+use crate::call::Call;
+use crate::error::ClientError;
+use crate::lines::Lines;
+use crate::{Client, limits};
+
+/// A stream across connections and daemons.
+pub(crate) struct Resumable {
+    method: &'static Method,
+    lines: Option<Lines>,
+    backoff: Backoff,
+    /// It was open once: what may be wrong from now on passes.
+    opened: bool,
+    /// The daemon was told to end: somebody else starts the next one, of perhaps another version.
+    stopping: bool,
+    /// When a caller that may start no daemon gives up looking for one.
+    gives_up: Option<Instant>,
+    until: Option<Instant>,
+}
+
+impl Resumable {
+    /// A stream of a method, until a point in time.
+    pub(crate) fn new(method: &'static Method, until: Option<Instant>) -> Self {
+        let backoff = until.map_or_else(Backoff::endless, Backoff::until);
+        Self { method, lines: None, backoff, opened: false, stopping: false, gives_up: None, until }
+    }
+
+    /// The daemon has said that it is about to end.
+    pub(crate) fn daemon_stops(&mut self) {
+        self.stopping = true;
+    }
+
+    /// How long there is left.
+    pub(crate) fn left_ms(&self) -> Option<u64> {
+        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+        left.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// The next record; `None` when the time is over. `call` says what is asked for when the stream is opened (again).
+    pub(crate) async fn next<T: serde::de::DeserializeOwned>(
+        &mut self,
+        client: &mut Client,
+        call: impl Fn(Call, Option<u64>) -> Call,
+    ) -> Result<Option<T>, ClientError> {
+        let until = self.until.map(|until| until + limits::WAIT_EXTRA);
+        loop {
+            let read = match &mut self.lines {
+                Some(lines) => lines.next(until).await,
+                None => {
+                    let call = call(Call::new(self.method, &[]).streaming(), self.left_ms());
+                    match self.open(client, &call, until).await {
+                        Ok(true) => continue,
+                        Ok(false) => Ok(None),
+                        Err(error) => Err(error),
+                    }
+                }
+            };
+            match read {
+                Err(error) if self.goes_on(client, &error) => {
+                    self.lines = None;
+                    if !self.backoff.pause().await {
+                        return Ok(None);
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Opens the stream; false when the time is over.
+    async fn open(&mut self, client: &mut Client, call: &Call, until: Option<Instant>) -> Result<bool, ClientError> {
+        let allowed = client.options.autostart;
+        client.options.autostart = allowed && !self.stopping;
+        let opened = match until {
+            Some(until) => timeout_at(until, client.open_call(call)).await.map_or(Ok(None), |r| r.map(Some)),
+            None => client.open_call(call).await.map(Some),
+        };
+        client.options.autostart = allowed;
+        let Some(response) = opened? else {
+            return Ok(false);
+        };
+        self.lines = Some(Lines::new(response.into_body()));
+        self.opened = true;
+        self.stopping = false;
+        self.gives_up = None;
+        self.backoff.reset();
+        Ok(true)
+    }
+
+    /// Whether to look for a daemon again after this.
+    fn goes_on(&mut self, client: &Client, error: &ClientError) -> bool {
+        if !self.opened {
+            return error.can_be_repeated();
+        }
+        if client.options.autostart || self.stopping {
+            return error.is_passing();
+        }
+        let gives_up = *self.gives_up.get_or_insert_with(|| Instant::now() + limits::RECONNECT);
+        error.is_passing() && Instant::now() < gives_up
+    }
+}

@@ -1,0 +1,119 @@
+//! The daemon's process as its caller starts it: nothing of the caller but a few variables.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use adjutant_api::{ErrorBody, ErrorCode};
+
+use crate::ClientOptions;
+
+/// Variables that a daemon needs to find its places, its user's programs and its user's services.
+const KEPT: [&str; 15] = [
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "PATH",
+    "TMPDIR",
+    "TZ",
+    "LANG",
+    "XDG_STATE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "RUST_BACKTRACE",
+];
+
+/// Variables of ours that say who the caller is, or that are secret: a daemon belongs to no session.
+const OF_THE_CALLER: [&str; 5] =
+    ["ADJ_SESSION", "ADJ_PARENT", "ADJ_SESSION_TOKEN", "ADJ_GATEWAY_TOKEN", "ADJ_GATEWAY_TOKEN_FILE"];
+
+/// Starts the daemon with a pipe on which it will say that it serves.
+pub(crate) fn daemon(options: &ClientOptions) -> Result<Child, ErrorBody> {
+    let log = open_log(&options.home.daemon_log())?;
+    let mut command = command(&options.adj, &inherited_descriptors());
+    command.env_clear().envs(options.environment.iter().filter(|(name, _)| is_kept(name)).cloned());
+    command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+    command.spawn().map_err(|error| {
+        let message = format!("cannot start {}: {error}", options.adj.display());
+        ErrorBody::new(ErrorCode::DaemonUnreachable, message)
+    })
+}
+
+/// The command, behind a shell that closes what the caller's own shell left open: a daemon that holds a pipe or a lock
+/// of whoever happened to start it would hang that caller for as long as it lives.
+#[expect(clippy::disallowed_methods, reason = "the one process that a client starts is the daemon")]
+fn command(adj: &Path, inherited: &[u32]) -> Command {
+    let arguments = ["daemon", "run", "--detached"];
+    if inherited.is_empty() {
+        let mut command = Command::new(adj);
+        command.args(arguments);
+        return command;
+    }
+    let closing: String = inherited.iter().map(|fd| format!(" {fd}>&-")).collect();
+    let mut command = Command::new("bash");
+    command.arg("-c").arg(format!("exec{closing}; exec \"$@\"")).arg("adj").arg(adj).args(arguments);
+    command
+}
+
+fn is_kept(name: &OsStr) -> bool {
+    let Some(name) = name.to_str() else {
+        return false;
+    };
+    let ours = name.starts_with("ADJ_") && !OF_THE_CALLER.contains(&name);
+    ours || name.starts_with("LC_") || KEPT.contains(&name)
+}
+
+fn open_log(path: &Path) -> Result<File, ErrorBody> {
+    let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+    opened.map_err(|error| {
+        ErrorBody::new(ErrorCode::StateDirUnusable, format!("cannot write {}: {error}", path.display()))
+    })
+}
+
+/// Descriptors beyond the standard three that a child would inherit. Where `/proc` does not say, none are known.
+fn inherited_descriptors() -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir("/proc/self/fdinfo") else {
+        return Vec::new();
+    };
+    let names: Vec<OsString> = entries.flatten().map(|entry| entry.file_name()).collect();
+    let numbers = names.iter().filter_map(|name| name.to_str()?.parse().ok());
+    numbers.filter(|fd| *fd > 2 && is_inheritable(*fd).unwrap_or(false)).collect()
+}
+
+fn is_inheritable(fd: u32) -> io::Result<bool> {
+    const CLOSE_ON_EXEC: u32 = 0o2_000_000;
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}"))?;
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok());
+    Ok(flags.is_some_and(|flags| flags & CLOSE_ON_EXEC == 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_daemon_belongs_to_no_session() {
+        for name in ["HOME", "PATH", "LC_ALL", "ADJ_HOME", "ADJ_SOCKET"] {
+            assert!(is_kept(OsStr::new(name)), "{name}");
+        }
+        for name in ["ADJ_SESSION", "ADJ_SESSION_TOKEN", "CLAUDECODE", "ANTHROPIC_API_KEY", "LD_PRELOAD"] {
+            assert!(!is_kept(OsStr::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_shell_closes_what_was_left_open() {
+        let command = command(Path::new("/x/adj"), &[5, 12]);
+        let arguments: Vec<_> = command.get_args().map(|a| a.to_string_lossy().into_owned()).collect();
+        let expected = ["-c", "exec 5>&- 12>&-; exec \"$@\"", "adj", "/x/adj", "daemon", "run", "--detached"];
+        assert_eq!(arguments, expected);
+    }
+}

@@ -1,0 +1,109 @@
+//! The methods of the table as functions, one line each.
+
+use std::time::Duration;
+
+use adjutant_api::limits::{INTERRUPT_CONFIRM_MS_MAX, READY_MS_DEFAULT};
+use adjutant_api::methods;
+use adjutant_api::types::daemon::{Check, CheckDaemon, DaemonStatus, StopDaemon, Stopping};
+use adjutant_api::types::event::{Event, EventsQuery};
+use adjutant_api::types::log::{LogEntry, LogQuery};
+use adjutant_api::types::message::{EditMessage, Message, MessagesQuery, SendMessage, Sent, WakeSession};
+use adjutant_api::types::request::{AnswerRequest, Request, RequestsQuery, Responded};
+use adjutant_api::types::session::{Caller, CreateSession, InterruptSession, KillSessions, Killed};
+use adjutant_api::types::session::{Session, SessionsQuery};
+use adjutant_api::types::turn::{Answer, AnswersQuery, TurnResult};
+use serde_json::Value;
+
+use crate::call::Call;
+use crate::error::ClientError;
+use crate::{Client, limits};
+
+type Answered<T> = Result<T, ClientError>;
+
+/// What a call that waits this long in the daemon is given for its answer.
+fn beyond(millis: u64) -> Duration {
+    Duration::from_millis(millis) + limits::ANSWER_EXTRA
+}
+
+macro_rules! functions {
+    ($(
+        $(#[doc = $doc:literal])*
+        $name:ident($($argument:ident: $type:ty),*) -> $answer:ty = $call:expr;
+    )+) => {
+        impl Client {
+            $(
+                $(#[doc = $doc])*
+                ///
+                /// # Errors
+                /// What the daemon says of the call, or why there is no answer.
+                pub async fn $name(&mut self, $($argument: $type),*) -> Answered<$answer> {
+                    self.call($call).await
+                }
+            )+
+        }
+    };
+}
+
+functions! {
+    /// What the daemon says of itself.
+    daemon_status() -> DaemonStatus = Call::new(&methods::DAEMON_STATUS, &[]);
+    /// Ends the daemon.
+    daemon_stop(how: &StopDaemon) -> Stopping =
+        Call::new(&methods::DAEMON_STOP, &[]).body(how).within(beyond(how.timeout_ms.unwrap_or(u64::from(u32::MAX))));
+    /// Checks store and log.
+    daemon_check(what: &CheckDaemon) -> Vec<Check> =
+        Call::new(&methods::DAEMON_CHECK, &[]).body(what).within(limits::CHECK);
+    /// Who calls.
+    whoami() -> Caller = Call::new(&methods::WHOAMI, &[]);
+    /// Sessions.
+    sessions(query: &SessionsQuery) -> Vec<Session> = Call::new(&methods::SESSIONS, &[]).query(query);
+    /// Creates a session. With a key it can be repeated, and is, when the connection breaks.
+    create(session: &CreateSession) -> Session = Call::new(&methods::CREATE, &[])
+        .body(session)
+        .within(beyond(session.timeout_ms.unwrap_or(READY_MS_DEFAULT)))
+        .repeatable(session.key.is_some());
+    /// Ends sessions.
+    kill(which: &KillSessions) -> Vec<Killed> = Call::new(&methods::KILL, &[]).body(which).within(limits::KILL);
+    /// One session.
+    session(id: &str) -> Session = Call::new(&methods::SESSION, &[id]);
+    /// One session, with the evidence for its state.
+    explain(id: &str) -> Session = Call::new(&methods::EXPLAIN, &[id]);
+    /// The whole record of a session.
+    inspect(id: &str) -> Value = Call::new(&methods::INSPECT, &[id]);
+    /// The queue of a session.
+    messages(id: &str, query: &MessagesQuery) -> Vec<Message> = Call::new(&methods::MESSAGES, &[id]).query(query);
+    /// One message.
+    message(id: &str, message: &str) -> Message = Call::new(&methods::MESSAGE, &[id, message]);
+    /// Puts a message into the queue.
+    send(id: &str, message: &SendMessage) -> Sent =
+        Call::new(&methods::SEND, &[id]).body(message).within(beyond(message.confirm_ms.unwrap_or(0)) + limits::ANSWER);
+    /// Puts a message into the queue, reviving an ended session.
+    wake(id: &str, message: &WakeSession) -> Option<Sent> = Call::new(&methods::WAKE, &[id]).body(message);
+    /// Changes a queued message.
+    edit(id: &str, message: &str, change: &EditMessage) -> Message =
+        Call::new(&methods::EDIT, &[id, message]).body(change);
+    /// Cancels a queued message.
+    remove(id: &str, message: &str) -> Message = Call::new(&methods::REMOVE, &[id, message]);
+    /// Cancels all queued messages.
+    clear(id: &str) -> Vec<Message> = Call::new(&methods::CLEAR, &[id]);
+    /// Sends an ended message again.
+    retry(id: &str, message: &str) -> Message = Call::new(&methods::RETRY, &[id, message]);
+    /// Stops delivery.
+    hold(id: &str) -> Session = Call::new(&methods::HOLD, &[id]);
+    /// Resumes delivery.
+    release(id: &str) -> Session = Call::new(&methods::RELEASE, &[id]);
+    /// Stops the running turn.
+    interrupt(id: &str, how: &InterruptSession) -> Option<TurnResult> =
+        Call::new(&methods::INTERRUPT, &[id]).body(how).within(beyond(INTERRUPT_CONFIRM_MS_MAX));
+    /// The last answers.
+    answers(id: &str, query: &AnswersQuery) -> Vec<Answer> = Call::new(&methods::ANSWERS, &[id]).query(query);
+    /// The conversation.
+    log(id: &str, query: &LogQuery) -> Vec<LogEntry> = Call::new(&methods::LOG, &[id]).query(query);
+    /// Open requests.
+    requests(query: &RequestsQuery) -> Vec<Request> = Call::new(&methods::REQUESTS, &[]).query(query);
+    /// Answers a request.
+    respond(request: &str, answer: &AnswerRequest) -> Responded =
+        Call::new(&methods::RESPOND, &[request]).body(answer);
+    /// Events of the log, as many as there are now.
+    events(query: &EventsQuery) -> Vec<Event> = Call::new(&methods::EVENTS, &[]).query(query);
+}

@@ -1,0 +1,103 @@
+//! Following the log without a gap or a double: from the store as far as it goes, then from the feed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use adjutant_core::{Event, Seq, SessionId};
+use adjutant_store::{Entry, Scope};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::App;
+use super::error::Failure;
+use crate::feed::Followed;
+
+/// Events that are read from the store at once.
+const PAGE_EVENTS_MAX: usize = 500;
+
+/// A place in the log from which one reads on.
+pub(crate) struct Follower {
+    app: App,
+    sessions: Vec<SessionId>,
+    feed: Followed,
+    /// The newest event that was given out, or passed over because it is of no concern.
+    seen: Seq,
+    page: VecDeque<Arc<Entry>>,
+    /// Whether the store may hold events behind `seen` that the feed does not.
+    behind: bool,
+}
+
+impl Follower {
+    /// Follows these sessions (all, where none is named) from behind `seen`.
+    pub(crate) fn new(app: &App, sessions: Vec<SessionId>, seen: Seq) -> Self {
+        let feed = app.feed.follow(&sessions);
+        Self { app: app.clone(), sessions, feed, seen, page: VecDeque::new(), behind: true }
+    }
+
+    /// Follows these sessions from the present. Say with [`Self::starts_at`] what the present is, from a look at the host
+    /// that was taken after this call.
+    pub(crate) fn live(app: &App, sessions: Vec<SessionId>) -> Self {
+        Self { behind: false, ..Self::new(app, sessions, Seq::new(0)) }
+    }
+
+    /// The newest event that is known already.
+    pub(crate) fn starts_at(&mut self, seq: Seq) {
+        self.seen = seq;
+    }
+
+    /// The newest event that was given out.
+    pub(crate) fn seen(&self) -> Seq {
+        self.seen
+    }
+
+    /// The next event. Waits for it as long as it takes; safe to be dropped while it waits.
+    pub(crate) async fn next(&mut self) -> Result<Arc<Entry>, Failure> {
+        loop {
+            if let Some(event) = self.page.pop_front() {
+                self.seen = event.seq();
+                return Ok(event);
+            }
+            if self.behind {
+                self.read_page().await?;
+                continue;
+            }
+            match self.feed.recv().await {
+                Ok(event) if event.seq() > self.seen && self.concerns(&event) => self.page.push_back(event),
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => self.behind = true,
+                Err(RecvError::Closed) => return Err(crate::supervisor::Gone.into()),
+            }
+        }
+    }
+
+    async fn read_page(&mut self) -> Result<(), Failure> {
+        let (sessions, seen) = (self.sessions.clone(), self.seen);
+        let read = move |reader: &adjutant_store::Reader| {
+            let page = reader.events_after(seen, scope(&sessions, &[]), PAGE_EVENTS_MAX)?;
+            Ok((page, reader.last_seq()?))
+        };
+        let (page, last) = self.app.read(read).await?;
+        self.behind = page.through < last;
+        if page.entries.is_empty() {
+            self.seen = self.seen.max(page.through);
+        }
+        self.page.extend(page.entries.into_iter().map(Arc::new));
+        Ok(())
+    }
+
+    fn concerns(&self, event: &Entry) -> bool {
+        self.sessions.is_empty() || self.sessions.contains(&event.session())
+    }
+}
+
+/// The part of the log that concerns these sessions (all, where none is named) and types.
+pub(crate) fn scope<'a>(sessions: &'a [SessionId], types: &'a [&'a str]) -> Scope<'a> {
+    Scope { sessions: (!sessions.is_empty()).then_some(sessions), types }
+}
+
+/// What an entry says, where this version knows its type.
+pub(crate) fn known(entry: &Entry) -> Option<&Event> {
+    match entry {
+        Entry::Known(logged) => Some(&logged.event),
+        Entry::Opaque(_) => None,
+    }
+}

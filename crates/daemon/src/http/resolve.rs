@@ -1,0 +1,78 @@
+//! From what a caller wrote to the session it means. A guess is shown and never acted on.
+
+use adjutant_api::ErrorCode;
+use adjutant_core::call::Caller;
+use adjutant_core::session::Session;
+use adjutant_core::{Host, MessageId, SessionId, SessionName};
+
+use super::error::Failure;
+
+/// Shortest part of a UUID by which a session may be read, in hexadecimal digits.
+const PREFIX_DIGITS_MIN: usize = 8;
+
+/// Which ways of naming a session count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// Name, whole UUID, or the beginning of exactly one.
+    Read,
+    /// Name or whole UUID.
+    Change,
+}
+
+/// Finds the session that `text` names.
+pub(crate) fn session(host: &Host, text: &str, caller: Caller, rule: Rule) -> Result<SessionId, Failure> {
+    match text {
+        "self" => own(host, caller).map(|session| session.id),
+        "parent" => own(host, caller)?.parent.ok_or_else(|| Failure::new(ErrorCode::SessionNotFound, "this session has no parent")),
+        _ => named(host, text, rule),
+    }
+}
+
+/// The calling session's record.
+fn own(host: &Host, caller: Caller) -> Result<&Session, Failure> {
+    let outside = || Failure::new(ErrorCode::Usage, "`self` and `parent` mean something inside a session only");
+    caller.session().and_then(|id| host.session(id)).ok_or_else(outside)
+}
+
+fn named(host: &Host, text: &str, rule: Rule) -> Result<SessionId, Failure> {
+    if let Ok(id) = text.parse::<SessionId>() {
+        return host.session(id).map(|s| s.id).ok_or_else(|| Failure::session_not_found(host, text));
+    }
+    let prefix = text.len() >= PREFIX_DIGITS_MIN && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    let name = text.parse::<SessionName>();
+    if let Some(found) = name.as_ref().ok().and_then(|name| host.by_name(name)) {
+        return Ok(found.id);
+    }
+    if prefix && rule == Rule::Read {
+        return by_prefix(host, text);
+    }
+    match name {
+        Ok(_) => Err(Failure::session_not_found(host, text)),
+        Err(_) if prefix => Err(Failure::session_not_found(host, text)),
+        Err(malformed) => Err(Failure::new(ErrorCode::IdInvalid, malformed.to_string())),
+    }
+}
+
+fn by_prefix(host: &Host, text: &str) -> Result<SessionId, Failure> {
+    let wanted = text.to_ascii_lowercase();
+    let found: Vec<&Session> = host.sessions().filter(|s| s.id.to_string().starts_with(&wanted)).collect();
+    match found.as_slice() {
+        [one] => Ok(one.id),
+        [] => Err(Failure::session_not_found(host, text)),
+        several => {
+            let names: Vec<String> = several.iter().take(10).map(|s| s.name.to_string()).collect();
+            let message = format!("{text} begins the ids of {} sessions: {}", several.len(), names.join(", "));
+            Err(Failure::new(ErrorCode::AmbiguousId, message).with_detail("candidates", names))
+        }
+    }
+}
+
+/// A message id, checked for its form.
+pub(crate) fn message_id(text: &str) -> Result<MessageId, Failure> {
+    text.parse().map_err(|error: adjutant_core::id::IdMalformed| Failure::new(ErrorCode::IdInvalid, error.to_string()))
+}
+
+/// A request id, checked for its form.
+pub(crate) fn request_id(text: &str) -> Result<adjutant_core::RequestId, Failure> {
+    text.parse().map_err(|error: adjutant_core::id::IdMalformed| Failure::new(ErrorCode::IdInvalid, error.to_string()))
+}

@@ -1,0 +1,36 @@
+//! Answers: the final texts of turns.
+
+use adjutant_api::types::turn::{Answer, AnswersQuery, TurnResult};
+use adjutant_core::{SessionId, TurnNumber};
+use adjutant_store::Selection;
+use axum::Json;
+
+use crate::http::call::Incoming;
+use crate::http::error::Failure;
+use crate::http::{App, to_api};
+
+/// Answers that one call shows.
+const ANSWERS_MAX: u32 = 1_000;
+
+/// `GET /v1/sessions/{id}/answers`
+pub(super) async fn answers(call: Incoming) -> Result<Json<Vec<Answer>>, Failure> {
+    let session = call.session_to_read().await?;
+    let query: AnswersQuery = call.query()?;
+    let wanted = query.n.unwrap_or(1).min(ANSWERS_MAX) as usize;
+    let read = move |reader: &adjutant_store::Reader| {
+        let turns = reader.turns_of(session, Selection::Last(wanted))?;
+        turns.into_iter().map(|turn| Ok((reader.answer(session, turn.number)?, turn))).collect::<Result<Vec<_>, _>>()
+    };
+    let found = call.app.read(read).await?;
+    let answers = found.iter().map(|(text, turn)| to_api::answer(turn, text.as_deref().unwrap_or_default()));
+    Ok(Json(answers.collect()))
+}
+
+/// The result of a turn that has ended.
+pub(super) async fn result_of(app: &App, session: SessionId, name: &str, turn: TurnNumber) -> Result<TurnResult, Failure> {
+    let read = move |reader: &adjutant_store::Reader| Ok((reader.turn(session, turn)?, reader.answer(session, turn)?));
+    match app.read(read).await? {
+        (Some(turn), text) => Ok(to_api::turn_result(name, &turn, text)),
+        (None, _) => Err(Failure::internal(format!("turn {turn} of {name} is not in the store"))),
+    }
+}

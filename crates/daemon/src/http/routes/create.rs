@@ -1,0 +1,214 @@
+//! Creating a session, and proving that it runs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use adjutant_agents::Agent;
+use adjutant_api::ErrorCode;
+use adjutant_api::types::session::{CreateSession, Session as WireSession};
+use adjutant_core::call::{Answer, Call, NewMessage, NewSession};
+use adjutant_core::event::Event;
+use adjutant_core::limits::READY_MS_DEFAULT;
+use adjutant_core::message::MessageKind;
+use adjutant_core::session::{Phase, Profile};
+use adjutant_core::{AgentName, SessionId, SessionName};
+use axum::Json;
+use uuid::Uuid;
+
+use super::sessions::record;
+use crate::http::call::Incoming;
+use crate::http::error::Failure;
+use crate::http::follow::{Follower, known};
+use crate::http::resolve::Rule;
+use crate::http::{from_api, to_api};
+use crate::launch::{Launch, new_token, token_hash};
+
+/// How much longer than its agent a create waits for the word of its driver, in milliseconds.
+const DRIVER_MARGIN_MS: u64 = 5_000;
+
+/// `POST /v1/sessions`
+pub(super) async fn create(call: Incoming) -> Result<Json<WireSession>, Failure> {
+    let wanted: CreateSession = call.body()?;
+    let no_wait = wanted.no_wait;
+    let ready_ms_max = wanted.timeout_ms.unwrap_or(READY_MS_DEFAULT);
+    let (new, launch) = prepare(&call, wanted).await?;
+    let id = new.id;
+    call.app.launches.put(id, launch);
+    let mut follower = Follower::live(&call.app, vec![id]);
+    let told = call.app.supervisor.call(call.caller, Call::Create(Box::new(new))).await;
+    let created = match told {
+        Ok(Answer::Created { session, replayed: false, .. }) => session,
+        Ok(Answer::Created { session, .. }) => {
+            call.app.launches.forget(id);
+            follower = Follower::live(&call.app, vec![session]);
+            session
+        }
+        Ok(other) => return Err(Failure::internal(format!("a create was answered with {other:?}"))),
+        Err(refusal) => {
+            call.app.launches.forget(id);
+            return Err(refusal.into());
+        }
+    };
+    if !no_wait {
+        await_ready(&call, created, &mut follower, ready_ms_max).await?;
+    }
+    record(&call, created, to_api::session).await
+}
+
+/// Checks everything that can be checked before anything is recorded or started.
+async fn prepare(call: &Incoming, wanted: CreateSession) -> Result<(NewSession, Launch), Failure> {
+    let agent = agent(call, &wanted.cli)?;
+    let mode = mode(&agent, &wanted)?;
+    if wanted.model.is_some() && !agent.capabilities().model {
+        return Err(Failure::new(ErrorCode::NotSupported, format!("{} has no models to choose from", wanted.cli)));
+    }
+    let name = wanted.id.as_deref().map(str::parse::<SessionName>).transpose();
+    let name = name.map_err(|error| Failure::new(ErrorCode::IdInvalid, error.to_string()))?;
+    let parent = parent(call, wanted.parent.as_deref()).await?;
+    let message = wanted.message.map(|text| from_api::text(text, call.app.message_bytes_max)).transpose()?;
+    let (path, project) = directory(wanted.path).await?;
+    let program = program(agent, merged(&wanted.environment, &wanted.env)).await?;
+    let token = new_token().map_err(|error| Failure::internal(error.to_string()))?;
+    let uuid = Uuid::now_v7();
+    let profile = Profile {
+        agent: AgentName::new(wanted.cli),
+        mode,
+        path,
+        project,
+        description: from_api::description(wanted.description)?,
+        model: wanted.model,
+        program: program.display().to_string(),
+        env_names: wanted.env.keys().cloned().collect(),
+        key: from_api::key(wanted.key)?,
+        token_hash: token_hash(&token),
+        keep_failed: wanted.no_wait,
+    };
+    // The last eight bytes of a version 7 UUID are random but for two bits, so that they serve as a seed too.
+    let name_seed = u64::from_be_bytes(uuid.as_bytes()[8..].try_into().unwrap_or_default());
+    let id = SessionId::from_bytes(*uuid.as_bytes());
+    let message = message.map(|text| NewMessage {
+        text,
+        kind: MessageKind::Next,
+        key: None,
+        reply_to: None,
+        due: None,
+        expires: None,
+        interrupt: false,
+    });
+    let launch = Launch {
+        caller_environment: wanted.environment,
+        extra_environment: wanted.env,
+        token,
+        ready_ms_max: wanted.timeout_ms.unwrap_or(READY_MS_DEFAULT),
+    };
+    Ok((NewSession { id, name_seed, name, profile, parent, message }, launch))
+}
+
+fn merged(caller: &BTreeMap<String, String>, extra: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut all = caller.clone();
+    all.extend(extra.clone());
+    all
+}
+
+fn agent(call: &Incoming, name: &str) -> Result<Arc<dyn Agent>, Failure> {
+    call.app.agents.get(&AgentName::new(name)).cloned().ok_or_else(|| {
+        let known: Vec<&str> = call.app.agents.keys().map(AgentName::as_str).collect();
+        let message = format!("there is no agent `{name}` (there is: {})", known.join(", "));
+        Failure::new(ErrorCode::AgentNotFound, message).with_detail("agents", known)
+    })
+}
+
+fn mode(agent: &Arc<dyn Agent>, wanted: &CreateSession) -> Result<adjutant_core::agent::Mode, Failure> {
+    let modes = &agent.capabilities().modes;
+    let refused = |word: &str| Failure::new(ErrorCode::NotSupported, format!("{} has no mode `{word}`", wanted.cli));
+    match &wanted.mode {
+        None => modes.first().copied().ok_or_else(|| refused("default")),
+        Some(word) => from_api::mode(word).filter(|mode| modes.contains(mode)).ok_or_else(|| refused(word.as_str())),
+    }
+}
+
+async fn parent(call: &Incoming, wanted: Option<&str>) -> Result<Option<SessionId>, Failure> {
+    match wanted {
+        None => Ok(call.caller.session()),
+        Some("none") => Ok(None),
+        Some(text) => call.resolve(text, Rule::Change).await.map(Some),
+    }
+}
+
+/// The directory, resolved, and the project that holds it.
+async fn directory(path: String) -> Result<(String, Option<String>), Failure> {
+    let resolved = tokio::task::spawn_blocking(move || resolve_directory(&path)).await;
+    resolved.map_err(|_| Failure::internal("looking at the directory failed"))?
+}
+
+fn resolve_directory(text: &str) -> Result<(String, Option<String>), Failure> {
+    let path = Path::new(text);
+    if !path.is_absolute() {
+        return Err(Failure::new(ErrorCode::Usage, format!("the path {text} is not absolute")));
+    }
+    let resolved = path.canonicalize().map_err(|error| Failure::new(ErrorCode::PathNotFound, format!("{text}: {error}")))?;
+    if !resolved.is_dir() {
+        return Err(Failure::new(ErrorCode::PathNotDirectory, format!("{text} is not a directory")));
+    }
+    let shown = resolved.to_str().ok_or_else(|| Failure::new(ErrorCode::PathNotFound, format!("{text} is not UTF-8")))?;
+    Ok((shown.to_owned(), project(&resolved)))
+}
+
+/// The name of the git top level above a directory.
+fn project(path: &Path) -> Option<String> {
+    let top = path.ancestors().find(|directory| directory.join(".git").try_exists().unwrap_or(false))?;
+    Some(top.file_name()?.to_str()?.to_owned())
+}
+
+async fn program(agent: Arc<dyn Agent>, environment: BTreeMap<String, String>) -> Result<PathBuf, Failure> {
+    let found = tokio::task::spawn_blocking(move || agent.find(&environment)).await;
+    let found = found.map_err(|_| Failure::internal("looking for the agent failed"))?;
+    found.map(|program| program.path).map_err(|why| start_failure(&why))
+}
+
+fn start_failure(why: &adjutant_core::agent::StartFailure) -> Failure {
+    let (code, text) = to_api::start_failure(why);
+    Failure::new(code, text)
+}
+
+/// Waits for the driver's word that the agent accepts messages, or that it does not.
+async fn await_ready(call: &Incoming, id: SessionId, follower: &mut Follower, ready_ms_max: u64) -> Result<(), Failure> {
+    let present = move |host: &adjutant_core::Host| {
+        let phase = host.session(id).map(|session| session.phase.clone());
+        (phase, adjutant_core::Seq::new(host.counters().next_seq - 1))
+    };
+    let (phase, seq) = call.app.look(present).await?;
+    follower.starts_at(seq);
+    match phase {
+        Some(Phase::Live) => return Ok(()),
+        Some(Phase::Exited { end, .. }) => return ended(&end),
+        // It failed and was forgotten between the answer and this look; the log still tells.
+        None => *follower = Follower::new(&call.app, vec![id], adjutant_core::Seq::new(0)),
+        Some(Phase::Starting | Phase::Unseen { .. }) => {}
+    }
+    let limit = std::time::Duration::from_millis(ready_ms_max.saturating_add(DRIVER_MARGIN_MS));
+    let waited = tokio::time::timeout(limit, first_word(follower)).await;
+    waited.unwrap_or_else(|_| Err(Failure::new(ErrorCode::Timeout, format!("the agent was not ready within {ready_ms_max} ms"))))
+}
+
+async fn first_word(follower: &mut Follower) -> Result<(), Failure> {
+    loop {
+        match known(&*follower.next().await?) {
+            Some(Event::SessionReady) => return Ok(()),
+            Some(Event::SessionExited { end }) => return ended(end),
+            Some(Event::SessionPurged) => return Err(Failure::new(ErrorCode::AgentStartFailed, "the session was ended while it started")),
+            _other => {}
+        }
+    }
+}
+
+fn ended(end: &adjutant_core::agent::SessionEnd) -> Result<(), Failure> {
+    use adjutant_core::agent::SessionEnd;
+    match end {
+        SessionEnd::StartFailed { why } => Err(start_failure(why)),
+        SessionEnd::Killed => Err(Failure::new(ErrorCode::AgentStartFailed, "the session was killed while it started")),
+        // It came to life and has done its work already, with its first message perhaps.
+        SessionEnd::Ended { .. } | SessionEnd::Lost { .. } => Ok(()),
+    }
+}

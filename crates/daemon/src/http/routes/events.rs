@@ -1,0 +1,131 @@
+//! The log, read and followed.
+
+use std::sync::Arc;
+
+use adjutant_api::stream::EventRecord;
+use adjutant_api::types::event::EventsQuery;
+use adjutant_core::{Seq, SessionId};
+use adjutant_store::Entry;
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+
+use crate::http::call::Incoming;
+use crate::http::error::Failure;
+use crate::http::follow::{Follower, scope};
+use crate::http::resolve::Rule;
+use crate::http::stream::{self, ReaderGone, Records, told_to_end};
+use crate::http::{App, to_api};
+
+/// Events that one call without `follow` shows.
+const EVENTS_MAX: u64 = 10_000;
+
+/// Events that `tail` shows unless it says how many.
+const TAIL_DEFAULT: u64 = 20;
+
+/// `GET /v1/events`
+pub(super) async fn events(call: Incoming) -> Result<Response, Failure> {
+    let query: EventsQuery = call.query()?;
+    let mut sessions = Vec::new();
+    for text in &query.session {
+        sessions.push(call.resolve(text, Rule::Read).await?);
+    }
+    let wanted = Wanted { sessions, types: query.types.clone() };
+    let tail = past(&call, &query, &wanted).await?;
+    if !query.follow {
+        let shown = on_wire(&call.app, tail).await?;
+        return Ok(Json(shown).into_response());
+    }
+    let (response, records) = stream::open(call.wants_lines())?;
+    let from = start(&call, &query, &tail).await?;
+    let app = call.app.clone();
+    tokio::spawn(async move {
+        let _ = write(&app, &records, tail, from, &wanted).await;
+    });
+    Ok(response)
+}
+
+/// Which events are asked for.
+#[derive(Clone)]
+struct Wanted {
+    sessions: Vec<SessionId>,
+    types: Vec<String>,
+}
+
+impl Wanted {
+    fn has(&self, event: &Entry) -> bool {
+        let name = event.type_name();
+        let matches = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(prefix) => name.starts_with(prefix),
+            None => name == pattern,
+        };
+        self.types.is_empty() || self.types.iter().any(matches)
+    }
+}
+
+/// The events before the present that the answer begins with.
+async fn past(call: &Incoming, query: &EventsQuery, wanted: &Wanted) -> Result<Vec<Entry>, Failure> {
+    let resumed = call.last_event_id().is_some() || query.since.is_some();
+    if query.follow && (resumed || query.tail.is_none()) {
+        return Ok(Vec::new());
+    }
+    let (since, wanted) = (query.since, wanted.clone());
+    let count = query.tail.unwrap_or(if since.is_some() { EVENTS_MAX } else { TAIL_DEFAULT }).min(EVENTS_MAX) as usize;
+    let read = move |reader: &adjutant_store::Reader| {
+        let types: Vec<&str> = wanted.types.iter().map(String::as_str).collect();
+        let scope = scope(&wanted.sessions, &types);
+        match since {
+            Some(since) => Ok(reader.events_after(Seq::new(since), scope, count)?.entries),
+            None => reader.events_tail(count, scope),
+        }
+    };
+    call.app.read(read).await
+}
+
+/// Where following begins.
+async fn start(call: &Incoming, query: &EventsQuery, tail: &[Entry]) -> Result<Seq, Failure> {
+    let cursor = call.last_event_id().map(str::parse::<Seq>).transpose();
+    let cursor = cursor.map_err(|_| Failure::new(adjutant_api::ErrorCode::Usage, "the Last-Event-ID is no cursor"))?;
+    let known = cursor.or(query.since.map(Seq::new)).or(tail.last().map(Entry::seq));
+    match known {
+        Some(seq) => Ok(seq),
+        None => call.app.look(|host| Seq::new(host.counters().next_seq - 1)).await,
+    }
+}
+
+async fn on_wire(app: &App, events: Vec<Entry>) -> Result<Vec<adjutant_api::types::event::Event>, Failure> {
+    app.look(move |host| events.iter().map(|event| to_api::event(host, event)).collect()).await
+}
+
+async fn write(app: &App, records: &Records, tail: Vec<Entry>, from: Seq, wanted: &Wanted) -> Result<(), ReaderGone> {
+    records.write(&EventRecord::Alive { seq: Some(from.get()) }, None).await?;
+    let shown = on_wire(app, tail).await.map_err(|_| ReaderGone)?;
+    for event in shown {
+        let id = event.seq.to_string();
+        records.write(&EventRecord::Event { event }, Some(&id)).await?;
+    }
+    let mut follower = Follower::new(app, wanted.sessions.clone(), from);
+    let mut alive = stream::alive_clock();
+    let mut ending = app.ending.subscribe();
+    loop {
+        tokio::select! {
+            next = follower.next() => match next {
+                Ok(event) if wanted.has(&event) => one(app, records, event).await?,
+                Ok(_) => {}
+                Err(failure) => return records.write(&EventRecord::Error { error: *failure.body }, None).await,
+            },
+            _ = alive.tick() => {
+                let seq = Some(follower.seen().get());
+                records.write(&EventRecord::Alive { seq }, None).await?;
+            }
+            () = records.reader_gone() => return Err(ReaderGone),
+            // Its reader takes the stream up again at its cursor with the next daemon.
+            () = told_to_end(&mut ending) => return records.write(&EventRecord::Stopping, None).await,
+        }
+    }
+}
+
+async fn one(app: &App, records: &Records, event: Arc<Entry>) -> Result<(), ReaderGone> {
+    let id = event.seq().to_string();
+    let event = app.look(move |host| to_api::event(host, &event)).await.map_err(|_| ReaderGone)?;
+    records.write(&EventRecord::Event { event }, Some(&id)).await
+}

@@ -1,0 +1,196 @@
+//! Messages: sending, waking, looking.
+
+use std::sync::Arc;
+
+use adjutant_api::ErrorCode;
+use adjutant_api::types::message::{
+    Message as WireMessage, MessageKind as WireKind, MessagesQuery, SendMessage, Sent, WakeSession,
+};
+use adjutant_core::call::{Answer, Call, NewMessage};
+use adjutant_core::event::Event;
+use adjutant_core::message::{Message, MessageKind};
+use adjutant_core::time::Due;
+use adjutant_core::{Host, MessageId, SessionId};
+use axum::Json;
+
+use crate::clock::Clock;
+use crate::http::call::Incoming;
+use crate::http::error::Failure;
+use crate::http::follow::{Follower, known};
+use crate::http::{from_api, resolve, to_api};
+
+/// Text of one message that a list shows, in bytes; the whole is in the message itself.
+const LISTED_TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// Ended messages that a list shows.
+const LISTED_MESSAGES_MAX: usize = 10_000;
+
+/// `POST /v1/sessions/{id}/messages`
+pub(super) async fn send(call: Incoming) -> Result<Json<Sent>, Failure> {
+    let session = call.session_to_change().await?;
+    let wanted: SendMessage = call.body()?;
+    if wanted.wake_me {
+        return Err(Failure::new(ErrorCode::NotSupported, "waking the sender is not in this version"));
+    }
+    let confirm_ms = wanted.confirm_ms;
+    let new = new_message(&call, wanted)?;
+    let text = Arc::clone(&new.text);
+    let mut follower = confirm_ms.map(|_| Follower::live(&call.app, vec![session]));
+    let sent = enqueue(&call, session, new, &text).await?;
+    match (confirm_ms, &mut follower) {
+        (Some(limit), Some(follower)) => confirmed(&call, session, sent, follower, limit, &text).await.map(Json),
+        _ => Ok(Json(sent)),
+    }
+}
+
+fn new_message(call: &Incoming, wanted: SendMessage) -> Result<NewMessage, Failure> {
+    let now = Clock::new().now();
+    let kind = match (&wanted.kind, wanted.as_command) {
+        (Some(WireKind::Steer), _) => MessageKind::Steer,
+        (_, true) => MessageKind::Command,
+        (None | Some(WireKind::Next | WireKind::Interrupt), false) => MessageKind::Next,
+        (Some(WireKind::Other(word)), false) => {
+            return Err(Failure::new(ErrorCode::NotSupported, format!("there are no messages of kind `{word}`")));
+        }
+    };
+    Ok(NewMessage {
+        text: from_api::text(wanted.text, call.app.message_bytes_max)?,
+        kind,
+        key: from_api::key(wanted.key)?,
+        reply_to: wanted.reply_to.as_deref().map(resolve::message_id).transpose()?,
+        due: from_api::due(wanted.delay_ms, wanted.run_at, now)?,
+        expires: wanted.expires_ms.map(|millis| Due::after(now, millis)),
+        interrupt: wanted.kind == Some(WireKind::Interrupt),
+    })
+}
+
+async fn enqueue(call: &Incoming, session: SessionId, message: NewMessage, text: &str) -> Result<Sent, Failure> {
+    let told = call.app.supervisor.call(call.caller, Call::Send { session, message }).await?;
+    let Answer::Queued { message, handed, ahead, replayed } = told else {
+        return Err(Failure::internal(format!("a send was answered with {told:?}")));
+    };
+    // What was repeated keeps the text that it had.
+    let text = (!replayed).then(|| text.to_owned());
+    let wire = one(call, session, message, text).await?;
+    Ok(Sent { message: wire, handed, ahead: ahead as u64, repeated: replayed })
+}
+
+/// Waits until the agent has taken the message, or it is clear that it will not.
+async fn confirmed(
+    call: &Incoming,
+    session: SessionId,
+    sent: Sent,
+    follower: &mut Follower,
+    limit_ms: u64,
+    text: &str,
+) -> Result<Sent, Failure> {
+    let id = resolve::message_id(&sent.message.id)?;
+    let taken = async {
+        loop {
+            match known(&*follower.next().await?) {
+                Some(Event::MessageAccepted { message, .. } | Event::MessageEnded { message, .. }) if *message == id => return Ok(()),
+                _other => {}
+            }
+        }
+    };
+    match tokio::time::timeout(std::time::Duration::from_millis(limit_ms), taken).await {
+        Ok(Ok(())) => {
+            let message = one(call, session, id, Some(text.to_owned())).await?;
+            Ok(Sent { message, ..sent })
+        }
+        Ok(Err(failure)) => Err(failure),
+        Err(_) => {
+            let message = format!("{id} was not taken within {limit_ms} ms; it was not taken back and may still run");
+            Err(Failure::new(ErrorCode::OutcomeUnknown, message).with_detail("message", sent.message.id))
+        }
+    }
+}
+
+/// `POST /v1/sessions/{id}/wake`
+pub(super) async fn wake(call: Incoming) -> Result<Json<Option<Sent>>, Failure> {
+    let session = call.session_to_change().await?;
+    let wanted: WakeSession = call.body()?;
+    if !wanted.after.is_empty() || wanted.any {
+        return Err(Failure::new(ErrorCode::NotSupported, "waking after another's end is not in this version"));
+    }
+    let Some(text) = wanted.text else {
+        call.app.supervisor.call(call.caller, Call::Release { session }).await?;
+        return Ok(Json(None));
+    };
+    let now = Clock::new().now();
+    let text = from_api::text(text, call.app.message_bytes_max)?;
+    let new = NewMessage {
+        text: Arc::clone(&text),
+        kind: MessageKind::Wake,
+        key: from_api::key(wanted.key)?,
+        reply_to: None,
+        due: from_api::due(wanted.delay_ms, wanted.run_at, now)?,
+        expires: wanted.expires_ms.map(|millis| Due::after(now, millis)),
+        interrupt: false,
+    };
+    enqueue(&call, session, new, &text).await.map(|sent| Json(Some(sent)))
+}
+
+/// `GET /v1/sessions/{id}/messages`
+pub(super) async fn list(call: Incoming) -> Result<Json<Vec<WireMessage>>, Failure> {
+    let session = call.session_to_read().await?;
+    let query: MessagesQuery = call.query()?;
+    let found = if query.all { stored(&call, session).await? } else { waiting(&call, session).await? };
+    let ids: Vec<MessageId> = found.iter().map(|message| message.id).collect();
+    let texts = call.app.read(move |reader| ids.iter().map(|id| reader.text_of_message(*id)).collect::<Result<Vec<_>, _>>()).await?;
+    let look = move |host: &Host| {
+        let Some(record) = host.session(session) else { return Vec::new() };
+        let texts = texts.into_iter().map(|text| text.map_or_else(String::new, |text| head(&text).to_owned()));
+        found.iter().zip(texts).map(|(message, text)| to_api::message(host, record, message, text)).collect()
+    };
+    Ok(Json(call.app.look(look).await?))
+}
+
+async fn stored(call: &Incoming, session: SessionId) -> Result<Vec<Message>, Failure> {
+    call.app.read(move |reader| reader.messages_of(session, true, 0, LISTED_MESSAGES_MAX)).await
+}
+
+/// What waits, in the order in which it will run: the one under way, the ready ones, then the delayed by their time.
+async fn waiting(call: &Incoming, session: SessionId) -> Result<Vec<Message>, Failure> {
+    let look = move |host: &Host| {
+        let Some(record) = host.session(session) else { return Vec::new() };
+        let delayed = record.messages.values().filter(|m| m.state.is_queued() && !record.ready.contains(&m.id));
+        let mut delayed: Vec<Message> = delayed.cloned().collect();
+        delayed.sort_by_key(|message| message.state.due().map(|due| due.wall()));
+        let ready = record.ready.iter().filter_map(|id| record.messages.get(id)).cloned();
+        record.delivering().cloned().into_iter().chain(ready).chain(delayed).collect()
+    };
+    call.app.look(look).await
+}
+
+fn head(text: &str) -> &str {
+    let mut end = text.len().min(LISTED_TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// `GET /v1/sessions/{id}/messages/{m}`
+pub(super) async fn show(call: Incoming) -> Result<Json<WireMessage>, Failure> {
+    let session = call.session_to_read().await?;
+    let id = resolve::message_id(call.parameter("m"))?;
+    one(&call, session, id, None).await.map(Json)
+}
+
+/// One message of a session, from the store. `text` saves reading the text where the caller has it.
+pub(super) async fn one(call: &Incoming, session: SessionId, id: MessageId, text: Option<String>) -> Result<WireMessage, Failure> {
+    let read = move |reader: &adjutant_store::Reader| {
+        let message = reader.message(id)?;
+        let text = match text {
+            Some(text) => Some(text),
+            None => reader.text_of_message(id)?,
+        };
+        Ok((message, text))
+    };
+    let (message, text) = call.app.read(read).await?;
+    let message = message.filter(|message| message.session == session);
+    let message = message.ok_or_else(|| Failure::new(ErrorCode::MessageNotFound, format!("no message {id} in that session")))?;
+    let look = move |host: &Host| host.session(session).map(|s| to_api::message(host, s, &message, text.unwrap_or_default()));
+    call.app.look(look).await?.ok_or_else(|| Failure::new(ErrorCode::SessionNotFound, "the session was forgotten meanwhile"))
+}

@@ -1,0 +1,108 @@
+//! Requests: what agents ask, and the answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adjutant_api::ErrorCode;
+use adjutant_api::types::request::{AnswerRequest, Decision, Request as WireRequest, RequestsQuery, Responded};
+use adjutant_core::agent::RequestKind;
+use adjutant_core::call::Call;
+use adjutant_core::event::Event;
+use adjutant_core::request::Request;
+use adjutant_core::session::Session;
+use adjutant_core::{Host, RequestId};
+use axum::Json;
+
+use crate::http::call::Incoming;
+use crate::http::error::Failure;
+use crate::http::follow::{Follower, known};
+use crate::http::{resolve, to_api};
+
+/// Time for the agent's side to confirm an answer, in milliseconds; then nobody knows whether it arrived.
+const CONFIRM_MS_MAX: u64 = 10_000;
+
+/// `GET /v1/requests`
+pub(super) async fn list(call: Incoming) -> Result<Json<Vec<WireRequest>>, Failure> {
+    let query: RequestsQuery = call.query()?;
+    let caller = call.caller;
+    let look = move |host: &Host| {
+        let find = |text: &Option<String>| text.as_deref().map(|t| resolve::session(host, t, caller, resolve::Rule::Read)).transpose();
+        let (one, root) = (find(&query.session)?, find(&query.tree)?);
+        let wanted = |session: &&Session| {
+            one.is_none_or(|one| session.id == one)
+                && root.is_none_or(|root| session.id == root || host.descends(session.id, root))
+                && query.cli.as_deref().is_none_or(|cli| session.profile.agent.as_str() == cli)
+        };
+        let open = host.sessions().filter(wanted).flat_map(|s| s.requests().map(move |r| (r.opened_at, to_api::request(s, r))));
+        let mut open: Vec<_> = open.collect();
+        open.sort_by_key(|(opened_at, _)| *opened_at);
+        Ok(open.into_iter().map(|(_, request)| request).collect())
+    };
+    call.app.look(look).await?.map(Json)
+}
+
+/// `POST /v1/requests/{r}/answer`
+pub(super) async fn respond(call: Incoming) -> Result<Json<Responded>, Failure> {
+    let id = resolve::request_id(call.parameter("r"))?;
+    let wanted: AnswerRequest = call.body()?;
+    let find = move |host: &Host| {
+        let owner = host.by_request(id)?;
+        let request = owner.request(id)?;
+        Some((owner.id, request.clone(), to_api::request(owner, request)))
+    };
+    let found = call.app.look(find).await?;
+    let Some((session, request, shown)) = found else { return Err(not_open(&call, id).await?) };
+    let (decision, text) = decide(&request, wanted)?;
+    let mut follower = Follower::live(&call.app, vec![session]);
+    let respond = Call::Respond { request: id, decision: decision.as_str().to_owned(), text };
+    call.app.supervisor.call(call.caller, respond).await?;
+    confirmed(&mut follower, id).await?;
+    let caller = call.caller;
+    let by = call.app.look(move |host| caller.session().map_or_else(|| "human".to_owned(), |id| to_api::caller_name(host, id))).await?;
+    Ok(Json(Responded { request: shown, decision, by }))
+}
+
+/// A request that was asked once and is closed is not the same as one that never was.
+async fn not_open(call: &Incoming, id: RequestId) -> Result<Failure, Failure> {
+    let known = call.app.look(move |host| id.get() < host.counters().next_request).await?;
+    let (code, what) = match known {
+        true => (ErrorCode::RequestNotPending, "is no longer open"),
+        false => (ErrorCode::RequestNotFound, "was never asked"),
+    };
+    Ok(Failure::new(code, format!("{id} {what}")))
+}
+
+/// The decision and what the agent's folder is told of it, checked against the kind of the request.
+fn decide(request: &Request, wanted: AnswerRequest) -> Result<(Decision, Arc<str>), Failure> {
+    let usage = |message: &str| Failure::new(ErrorCode::Usage, format!("{} {message}", request.id));
+    let text = wanted.text.filter(|text| !text.contains('\0'));
+    match (request.asked.kind, wanted.decision, text) {
+        (RequestKind::Input, None | Some(Decision::Text), Some(text)) => Ok((Decision::Text, Arc::from(text))),
+        (RequestKind::Input, _, _) => Err(usage("wants a text")),
+        (RequestKind::Permission, Some(decision @ (Decision::Allow | Decision::Always | Decision::Deny)), None) => {
+            let reason = wanted.reason.map_or_else(String::new, |reason| format!(" {reason}"));
+            let told = format!("{}{reason}", decision.as_str());
+            Ok((decision, Arc::from(told)))
+        }
+        (RequestKind::Permission, _, _) => Err(usage("is a permission: allow, always or deny it")),
+        (RequestKind::Choice, Some(Decision::Dismiss), None) => Ok((Decision::Dismiss, Arc::from(""))),
+        (RequestKind::Choice, _, None) if !wanted.choose.is_empty() => Ok((Decision::Choose, Arc::from(wanted.choose.join("\n")))),
+        (RequestKind::Choice, _, Some(text)) if wanted.choose.is_empty() => Ok((Decision::Text, Arc::from(text))),
+        (RequestKind::Choice, _, _) => Err(usage("wants a choice")),
+    }
+}
+
+async fn confirmed(follower: &mut Follower, wanted: RequestId) -> Result<(), Failure> {
+    let closed = async {
+        loop {
+            match known(&*follower.next().await?) {
+                Some(Event::RequestClosed { request, .. }) if *request == wanted => return Ok(()),
+                _other => {}
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_millis(CONFIRM_MS_MAX), closed).await.unwrap_or_else(|_| {
+        let message = format!("the agent has not confirmed the answer to {wanted} within {CONFIRM_MS_MAX} ms");
+        Err(Failure::new(ErrorCode::OutcomeUnknown, message))
+    })
+}

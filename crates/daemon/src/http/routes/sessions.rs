@@ -1,0 +1,151 @@
+//! Sessions, read.
+
+use std::collections::BTreeSet;
+
+use adjutant_api::types::session::{Caller as WireCaller, Session as WireSession, SessionsQuery};
+use adjutant_core::call::Caller;
+use adjutant_core::session::Session;
+use adjutant_core::message::Message;
+use adjutant_core::{Host, MessageId, SessionId};
+use adjutant_store::{ReadError, Reader, Selection};
+use axum::Json;
+use serde_json::{Value, json};
+
+use crate::clock;
+use crate::http::call::Incoming;
+use crate::http::error::Failure;
+use crate::http::{resolve, to_api};
+
+/// Messages that `inspect` shows, newest last.
+const INSPECT_MESSAGES_MAX: usize = 50;
+
+/// `GET /v1/sessions`
+pub(super) async fn list(call: Incoming) -> Result<Json<Vec<WireSession>>, Failure> {
+    let query: SessionsQuery = call.query()?;
+    let caller = call.caller;
+    call.app.look(move |host| listed(host, &query, caller)).await?.map(Json)
+}
+
+fn listed(host: &Host, query: &SessionsQuery, caller: Caller) -> Result<Vec<WireSession>, Failure> {
+    let find = |text: &Option<String>| text.as_deref().map(|t| resolve::session(host, t, caller, resolve::Rule::Read)).transpose();
+    let (parent, root) = (find(&query.parent)?, find(&query.tree)?);
+    let wanted = |session: &&Session| {
+        (query.all || !session.has_exited())
+            && parent.is_none_or(|parent| session.parent == Some(parent))
+            && root.is_none_or(|root| session.id == root || host.descends(session.id, root))
+            && query.cli.as_deref().is_none_or(|cli| session.profile.agent.as_str() == cli)
+            && query.project.as_deref().is_none_or(|project| session.profile.project.as_deref() == Some(project))
+            && query.path.as_deref().is_none_or(|path| session.profile.path == path)
+    };
+    let mut found: Vec<&Session> = host.sessions().filter(wanted).collect();
+    found.sort_by_key(|session| (std::cmp::Reverse(session.last_used_at), session.id));
+    let now = clock::wall();
+    let wire = found.into_iter().map(|session| to_api::session(host, session, now));
+    let statuses: BTreeSet<&str> = query.status.iter().map(String::as_str).collect();
+    let wire = wire.filter(|session| statuses.is_empty() || statuses.contains(session.status.as_str()));
+    let limit = query.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(wire.take(limit).collect())
+}
+
+/// `GET /v1/sessions/{id}`
+pub(super) async fn show(call: Incoming) -> Result<Json<WireSession>, Failure> {
+    let id = call.session_to_read().await?;
+    record(&call, id, to_api::session).await
+}
+
+/// `GET /v1/sessions/{id}/explain`
+pub(super) async fn explain(call: Incoming) -> Result<Json<WireSession>, Failure> {
+    let id = call.session_to_read().await?;
+    record(&call, id, to_api::explain).await
+}
+
+type View = fn(&Host, &Session, adjutant_core::Timestamp) -> WireSession;
+
+pub(super) async fn record(call: &Incoming, id: SessionId, view: View) -> Result<Json<WireSession>, Failure> {
+    let look = move |host: &Host| match host.session(id) {
+        Some(session) => Ok(view(host, session, clock::wall())),
+        None => Err(Failure::session_not_found(host, &id.to_string())),
+    };
+    call.app.look(look).await?.map(Json)
+}
+
+/// `GET /v1/sessions/{id}/inspect`
+pub(super) async fn inspect(call: Incoming) -> Result<Json<Value>, Failure> {
+    let id = call.session_to_read().await?;
+    let place = call.app.places.of(id);
+    let ended = call.app.read(move |reader| last_messages(reader, id)).await?;
+    let look = move |host: &Host| {
+        let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
+        let mut record = serde_json::to_value(to_api::explain(host, session, clock::wall()))
+            .map_err(|error| Failure::internal(error.to_string()))?;
+        let messages = ended.iter().map(|message| without_text(host, session, message)).collect::<Vec<_>>();
+        if let Value::Object(fields) = &mut record {
+            fields.insert("messages".to_owned(), Value::Array(messages));
+            fields.extend(internals(host, session, &place));
+        }
+        Ok(Json(record))
+    };
+    call.app.look(look).await?
+}
+
+/// The newest messages of a session: those that have not ended, and those of its last turns.
+fn last_messages(reader: &Reader, id: SessionId) -> Result<Vec<Message>, ReadError> {
+    let turns = reader.turns_of(id, Selection::Last(INSPECT_MESSAGES_MAX))?;
+    let mut ids: BTreeSet<MessageId> = turns.iter().flat_map(|turn| turn.messages.iter().copied()).collect();
+    ids.extend(reader.messages_of(id, false, 0, INSPECT_MESSAGES_MAX)?.iter().map(|message| message.id));
+    let newest = ids.into_iter().rev().take(INSPECT_MESSAGES_MAX).collect::<BTreeSet<_>>();
+    newest.into_iter().filter_map(|id| reader.message(id).transpose()).collect()
+}
+
+/// Receipts are for everybody who may look; texts are not shown here.
+fn without_text(host: &Host, session: &Session, message: &Message) -> Value {
+    let mut value = serde_json::to_value(to_api::message(host, session, message, String::new())).unwrap_or_default();
+    if let Value::Object(fields) = &mut value {
+        fields.remove("text");
+    }
+    value
+}
+
+/// What the daemon knows beside the session object: names and places, never values of variables or texts.
+fn internals(host: &Host, session: &Session, place: &adjutant_agents::Place) -> serde_json::Map<String, Value> {
+    let process = |p: &adjutant_core::process::Incarnation| json!({"pid": p.pid, "start_ticks": p.start_ticks});
+    let processes = session.processes.as_ref();
+    let capabilities = host.capabilities(session);
+    let value = json!({
+        "binary": session.profile.program,
+        "env_names": session.profile.env_names,
+        "runner": processes.map(|p| process(&p.runner)),
+        "agent": processes.map(|p| process(&p.agent)),
+        "supervisor": processes.map(|p| p.supervisor.clone()),
+        "state_dir": place.state_dir,
+        "run_dir": place.run_dir,
+        "journal_cursor": session.cursor,
+        "key": session.profile.key,
+        "turns_begun": session.turns_begun,
+        "capabilities": capabilities.map(|c| json!({
+            "terminal": c.terminal, "interrupt": c.interrupt, "steer": c.steer, "requests": c.requests, "goals": c.goals,
+            "resume": c.resume, "usage": c.usage, "model": c.model, "exit_code": c.exit_code,
+        })),
+    });
+    match value {
+        Value::Object(fields) => fields,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => serde_json::Map::new(),
+    }
+}
+
+/// `GET /v1/whoami`
+pub(super) async fn whoami(call: Incoming) -> Result<Json<WireCaller>, Failure> {
+    let caller = call.caller;
+    let look = move |host: &Host| {
+        let session = caller.session().and_then(|id| host.session(id));
+        let scope = if session.is_some() { "own descendants" } else { "all sessions of this user" };
+        WireCaller {
+            caller: session.map_or_else(|| "human".to_owned(), |s| s.name.to_string()),
+            parent: session.and_then(|s| s.parent).map(|parent| to_api::caller_name(host, parent)),
+            session: session.map(|s| to_api::session(host, s, clock::wall())),
+            scope: vec![format!("kill: {scope}")],
+            limits: json!({"descendant_depth_max": adjutant_core::limits::DESCENDANT_DEPTH_MAX}),
+        }
+    };
+    Ok(Json(call.app.look(look).await?))
+}

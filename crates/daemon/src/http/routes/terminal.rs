@@ -1,0 +1,56 @@
+//! The terminal of a session: a switch of protocols, and then bytes in both directions.
+
+use adjutant_api::ErrorCode;
+use adjutant_api::protocol::TERMINAL_UPGRADE;
+use adjutant_core::Host;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONNECTION, UPGRADE};
+use axum::response::Response;
+
+use crate::http::App;
+use crate::http::error::Failure;
+use crate::http::resolve::{self, Rule};
+
+/// `GET /v1/sessions/{id}/terminal`
+pub(super) async fn terminal(
+    State(app): State<App>,
+    axum::extract::Path(id): axum::extract::Path<String>,
+    mut request: Request,
+) -> Result<Response, Failure> {
+    let wants = request.headers().get(UPGRADE).and_then(|value| value.to_str().ok());
+    if wants != Some(TERMINAL_UPGRADE) {
+        return Err(Failure::new(ErrorCode::Usage, format!("this path is for an upgrade to {TERMINAL_UPGRADE}")));
+    }
+    let look = move |host: &Host| {
+        let id = resolve::session(host, &id, adjutant_core::call::Caller::Human, Rule::Change)?;
+        let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
+        if session.has_exited() {
+            return Err(Failure::new(ErrorCode::SessionExited, format!("{} has exited", session.name)));
+        }
+        if !host.capabilities(session).is_some_and(|c| c.terminal) {
+            return Err(Failure::new(ErrorCode::NotSupported, format!("{} has no terminal", session.name)));
+        }
+        let runner = session.processes.as_ref().map(|p| p.runner);
+        runner.map(|runner| (id, runner)).ok_or_else(|| Failure::new(ErrorCode::SessionExited, "its process is not known yet"))
+    };
+    let (id, runner) = app.look(look).await??;
+    let place = app.places.of(id);
+    let mut far = adjutant_agents::runner::open_terminal(&place, &runner).await.map_err(|error| {
+        Failure::new(ErrorCode::OutcomeUnknown, format!("the session's runner cannot be reached: {error}"))
+    })?;
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        if let Ok(upgraded) = upgrade.await {
+            let mut near = hyper_util::rt::TokioIo::new(upgraded);
+            let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+        }
+    });
+    Response::builder()
+        .status(StatusCode::SWITCHING_PROTOCOLS)
+        .header(CONNECTION, "upgrade")
+        .header(UPGRADE, TERMINAL_UPGRADE)
+        .body(Body::empty())
+        .map_err(|error| Failure::internal(error.to_string()))
+}

@@ -1,0 +1,329 @@
+//! Waiting for work, so that a waiter can be cut off and go on with the same wait.
+//!
+//! The cursor of the stream holds what is still waited for and the place in the log up to which that is true. A client
+//! that comes back with it, to this daemon or to its successor, continues from the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use adjutant_api::ErrorCode;
+use adjutant_api::stream::{WaitEnd, WaitRecord, WaitResult};
+use adjutant_api::types::turn::{OutcomeWord, TurnResult, WaitQuery};
+use adjutant_core::session::Phase;
+use adjutant_core::wait::{Fallen, Verdict, WaitOptions, Waiting};
+use adjutant_core::{Host, MessageId, Seq, SessionId, TurnNumber};
+use adjutant_store::Entry;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+use super::answers::result_of;
+use crate::http::call::Incoming;
+use crate::http::error::Failure;
+use crate::http::follow::Follower;
+use crate::http::resolve::{self, Rule};
+use crate::http::stream::{self, ReaderGone, Records, told_to_end};
+use crate::http::{App, to_api};
+
+/// Sessions that one call can wait for.
+const SESSIONS_MAX: usize = 1_000;
+
+/// `GET /v1/wait`
+pub(super) async fn wait(call: Incoming) -> Result<Response, Failure> {
+    let query: WaitQuery = call.query()?;
+    let mut sessions = Vec::new();
+    for text in &query.session {
+        sessions.push(call.resolve(text, Rule::Read).await?);
+    }
+    check(&query, &sessions)?;
+    let state = begin(&call, &query, &sessions).await?;
+    let (response, records) = stream::open(call.wants_lines())?;
+    let app = call.app.clone();
+    tokio::spawn(async move {
+        let _ = run(&app, &records, state, &query).await;
+    });
+    Ok(response)
+}
+
+fn check(query: &WaitQuery, sessions: &[SessionId]) -> Result<(), Failure> {
+    let usage = |message: String| Err(Failure::new(ErrorCode::Usage, message));
+    match () {
+        () if sessions.is_empty() => usage("a wait names a session".to_owned()),
+        () if sessions.len() > SESSIONS_MAX => usage(format!("a wait names at most {SESSIONS_MAX} sessions")),
+        () if query.goal => Err(Failure::new(ErrorCode::NotSupported, "no agent of these sessions has goals")),
+        () if query.r#for.is_some() && sessions.len() > 1 => usage("a message belongs to one session".to_owned()),
+        () if query.next_turn && query.r#for.is_some() => usage("the next turn and a message exclude each other".to_owned()),
+        () if query.count == Some(0) => usage("a count begins at 1".to_owned()),
+        () => Ok(()),
+    }
+}
+
+/// A wait under way.
+struct State {
+    /// The sessions that are still waited for.
+    open: BTreeMap<SessionId, Waiting>,
+    /// What is known at once.
+    verdicts: Vec<(SessionId, Verdict)>,
+    names: BTreeMap<SessionId, String>,
+    follower: Follower,
+    /// How many sessions have to be done.
+    needed: usize,
+    results: Vec<TurnResult>,
+    waits_for_input: bool,
+}
+
+async fn begin(call: &Incoming, query: &WaitQuery, sessions: &[SessionId]) -> Result<State, Failure> {
+    let distinct: Vec<SessionId> = sessions.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+    match call.last_event_id() {
+        Some(text) => resume(call, query, &distinct, text).await,
+        None => fresh(call, query, distinct).await,
+    }
+}
+
+async fn fresh(call: &Incoming, query: &WaitQuery, sessions: Vec<SessionId>) -> Result<State, Failure> {
+    let only = query.r#for.as_deref().map(resolve::message_id).transpose()?;
+    let options = WaitOptions {
+        next_turn: query.next_turn,
+        only,
+        through_input: query.through_input,
+        include_delayed: query.include_delayed,
+    };
+    let mut follower = Follower::live(&call.app, sessions.clone());
+    let ids = sessions.clone();
+    let look = move |host: &Host| {
+        let begun = ids.iter().filter_map(|id| host.session(*id)).map(|session| {
+            let name = session.name.to_string();
+            (session.id, name, Waiting::begin(session, options))
+        });
+        (begun.collect::<Vec<_>>(), Seq::new(host.counters().next_seq - 1))
+    };
+    let (begun, seq) = call.app.look(look).await?;
+    follower.starts_at(seq);
+    let needed = needed(query, sessions.len());
+    let mut state = State {
+        open: BTreeMap::new(),
+        verdicts: Vec::new(),
+        names: BTreeMap::new(),
+        follower,
+        needed,
+        results: Vec::new(),
+        waits_for_input: false,
+    };
+    for (id, name, (waiting, verdict)) in begun {
+        let verdict = match verdict {
+            Some(Verdict::EndedBefore(message)) => Some(ended_message(call, id, message).await?),
+            other => other,
+        };
+        state.names.insert(id, name);
+        match verdict {
+            Some(verdict) => state.verdicts.push((id, verdict)),
+            None => drop(state.open.insert(id, waiting)),
+        }
+    }
+    Ok(state)
+}
+
+fn needed(query: &WaitQuery, sessions: usize) -> usize {
+    query.count.map_or(sessions, |count| (count as usize).min(sessions))
+}
+
+/// The verdict about a message that has left its queue before the wait began.
+async fn ended_message(call: &Incoming, session: SessionId, id: MessageId) -> Result<Verdict, Failure> {
+    use adjutant_core::message::{MessageEnd, MessageState};
+    let message = call.app.read(move |reader| reader.message(id)).await?.filter(|message| message.session == session);
+    let message = message.ok_or_else(|| Failure::new(ErrorCode::MessageNotFound, format!("no message {id} in that session")))?;
+    match message.state {
+        MessageState::Ended { end: MessageEnd::Settled { turn, .. }, .. } => Ok(Verdict::Turn(turn)),
+        MessageState::Ended { end, .. } => Ok(Verdict::Fallen(Fallen { message: id, end })),
+        MessageState::Delayed { .. } | MessageState::Ready | MessageState::Delivering { .. } | MessageState::Running { .. } => {
+            Err(Failure::internal(format!("{id} has not ended, and is not in its session")))
+        }
+    }
+}
+
+async fn run(app: &App, records: &Records, mut state: State, query: &WaitQuery) -> Result<(), ReaderGone> {
+    records.write(&WaitRecord::Waiting { cursor: state.cursor() }, Some(&state.cursor())).await?;
+    let done = tokio::select! {
+        done = state.watch(app, records) => done,
+        () = deadline(query.timeout_ms) => Ok(Some(WaitEnd::Timeout)),
+        () = records.reader_gone() => return Err(ReaderGone),
+    };
+    let last = match done {
+        Ok(Some(ended_by)) => WaitRecord::Result(WaitResult { ended_by, results: state.results }),
+        Ok(None) => WaitRecord::Stopping,
+        Err(failure) => WaitRecord::Error { error: *failure.body },
+    };
+    records.write(&last, None).await
+}
+
+async fn deadline(timeout_ms: Option<u64>) {
+    match timeout_ms {
+        Some(millis) => deadline_in(Duration::from_millis(millis)).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the deadline that the caller asked for")]
+async fn deadline_in(limit: Duration) {
+    tokio::time::sleep(limit).await;
+}
+
+impl State {
+    /// Follows the sessions to the end of the wait. `None` when the daemon ends first.
+    async fn watch(&mut self, app: &App, records: &Records) -> Result<Option<WaitEnd>, Failure> {
+        for (id, verdict) in std::mem::take(&mut self.verdicts) {
+            self.settle(app, records, id, verdict).await?;
+        }
+        let mut alive = stream::alive_clock();
+        let mut ending = app.ending.subscribe();
+        loop {
+            if self.waits_for_input {
+                return Ok(Some(WaitEnd::Input));
+            }
+            if self.results.len() >= self.needed || self.open.is_empty() {
+                return Ok(Some(WaitEnd::Done));
+            }
+            tokio::select! {
+                biased;
+                () = told_to_end(&mut ending) => return Ok(None),
+                event = self.follower.next() => {
+                    let event = event?;
+                    let verdict = match &*event {
+                        Entry::Known(logged) => self.open.get_mut(&logged.session).and_then(|waiting| waiting.on_event(logged)),
+                        Entry::Opaque(_) => None,
+                    };
+                    if let Some(verdict) = verdict {
+                        self.settle(app, records, event.session(), verdict).await?;
+                    }
+                }
+                _ = alive.tick() => written(records.write(&WaitRecord::Alive, None).await)?,
+            }
+        }
+    }
+
+    async fn settle(&mut self, app: &App, records: &Records, id: SessionId, verdict: Verdict) -> Result<(), Failure> {
+        self.open.remove(&id);
+        let name = self.names.get(&id).cloned().unwrap_or_else(|| id.to_string());
+        let result = result(app, id, &name, verdict).await?;
+        self.waits_for_input |= result.outcome == OutcomeWord::WaitingForInput;
+        self.results.push(result.clone());
+        let cursor = self.cursor();
+        written(records.write(&WaitRecord::Session { result }, Some(&cursor)).await)
+    }
+
+    fn cursor(&self) -> String {
+        let open = self.open.values().map(OpenWait::of).collect();
+        let unread = self.verdicts.iter().map(|(id, _)| id.to_string()).collect();
+        let cursor = Cursor { seq: self.follower.seen().get(), open, unread, done: self.results.len() };
+        serde_json::to_string(&cursor).unwrap_or_default()
+    }
+}
+
+fn written(written: Result<(), ReaderGone>) -> Result<(), Failure> {
+    written.map_err(|ReaderGone| Failure::internal("the reader has gone"))
+}
+
+async fn result(app: &App, id: SessionId, name: &str, verdict: Verdict) -> Result<TurnResult, Failure> {
+    match verdict {
+        Verdict::Turn(turn) => result_of(app, id, name, turn).await,
+        Verdict::Fallen(fallen) => Ok(to_api::fallen(name, &fallen)),
+        Verdict::NeverWorked => Ok(to_api::idle(name)),
+        Verdict::EndedBefore(message) => Err(Failure::internal(format!("the end of {message} was not looked up"))),
+        Verdict::Exited => {
+            let look = move |host: &Host| {
+                let Phase::Exited { end, .. } = &host.session(id)?.phase else { return None };
+                to_api::exit_detail(end)
+            };
+            Ok(to_api::exited(name, app.look(look).await?))
+        }
+        Verdict::Input(_) => {
+            let look = move |host: &Host| {
+                let session = host.session(id);
+                let turn = session.and_then(|s| s.turn()).map(|turn| turn.number.get());
+                (turn, session.map_or_else(Vec::new, |s| s.requests().map(|r| to_api::request(s, r)).collect()))
+            };
+            let (turn, pending) = app.look(look).await?;
+            Ok(to_api::input(name, turn, pending))
+        }
+    }
+}
+
+/// What a client carries over a restart.
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    /// The place in the log up to which the rest is true.
+    seq: u64,
+    /// What is still waited for.
+    open: Vec<OpenWait>,
+    /// Sessions whose result was known at once and not written yet.
+    unread: Vec<String>,
+    /// How many results were written.
+    done: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OpenWait {
+    session: String,
+    turn: Option<u32>,
+    messages: Vec<u64>,
+    next_turn: bool,
+    readiness: bool,
+    through_input: bool,
+    ended: Option<u32>,
+}
+
+impl OpenWait {
+    fn of(waiting: &Waiting) -> Self {
+        Self {
+            session: waiting.session.to_string(),
+            turn: waiting.turn.map(TurnNumber::get),
+            messages: waiting.messages.iter().map(|id| id.get()).collect(),
+            next_turn: waiting.next_turn,
+            readiness: waiting.readiness,
+            through_input: waiting.through_input,
+            ended: waiting.ended.map(TurnNumber::get),
+        }
+    }
+
+    fn waiting(self, session: SessionId) -> Waiting {
+        Waiting {
+            session,
+            turn: self.turn.map(TurnNumber::new),
+            messages: self.messages.into_iter().map(MessageId::new).collect(),
+            next_turn: self.next_turn,
+            readiness: self.readiness,
+            through_input: self.through_input,
+            ended: self.ended.map(TurnNumber::new),
+            fallen: None,
+        }
+    }
+}
+
+/// Takes a wait up again where its cursor left it. Only the sessions that the call names are looked at.
+async fn resume(call: &Incoming, query: &WaitQuery, sessions: &[SessionId], text: &str) -> Result<State, Failure> {
+    let malformed = || Failure::new(ErrorCode::Usage, "the Last-Event-ID is no cursor of a wait");
+    let cursor: Cursor = serde_json::from_str(text).map_err(|_| malformed())?;
+    let named = |text: &str| text.parse::<SessionId>().ok().filter(|id| sessions.contains(id)).ok_or_else(malformed);
+    if !cursor.unread.is_empty() {
+        // Nothing was written yet but the cursor itself: beginning anew is the same wait for those that were done, and
+        // their sets cannot have grown.
+        return fresh(call, query, sessions.to_vec()).await;
+    }
+    let mut open = BTreeMap::new();
+    for wait in cursor.open {
+        let session = named(&wait.session)?;
+        open.insert(session, wait.waiting(session));
+    }
+    let ids: Vec<SessionId> = open.keys().copied().collect();
+    let names = ids.clone();
+    let look = move |host: &Host| names.iter().map(|id| (*id, to_api::caller_name(host, *id))).collect::<BTreeMap<_, _>>();
+    let names = call.app.look(look).await?;
+    Ok(State {
+        open,
+        verdicts: Vec::new(),
+        names,
+        follower: Follower::new(&call.app, ids, Seq::new(cursor.seq)),
+        needed: needed(query, sessions.len()).saturating_sub(cursor.done),
+        results: Vec::new(),
+        waits_for_input: false,
+    })
+}

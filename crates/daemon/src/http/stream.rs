@@ -1,0 +1,72 @@
+//! Streams: records as server-sent events with ids, or as JSON lines.
+
+use std::convert::Infallible;
+
+use adjutant_api::protocol::{ALIVE_INTERVAL_MS, EVENT_STREAM, NDJSON};
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::Response;
+use bytes::Bytes;
+use serde::Serialize;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Duration, Interval, MissedTickBehavior};
+
+use super::error::Failure;
+
+/// Records that may wait for a slow reader; then the writer waits, and reads on from the store when it is heard again.
+const RECORDS_WAITING_MAX: usize = 64;
+
+/// The writing end of a stream.
+pub(crate) struct Records {
+    sender: mpsc::Sender<Bytes>,
+    lines: bool,
+}
+
+/// The reader has gone.
+#[derive(Debug)]
+pub(crate) struct ReaderGone;
+
+impl Records {
+    /// Writes one record; `id` is the cursor after it.
+    pub(crate) async fn write<T: Serialize>(&self, record: &T, id: Option<&str>) -> Result<(), ReaderGone> {
+        let Ok(json) = serde_json::to_string(record) else { return Err(ReaderGone) };
+        let text = match (self.lines, id) {
+            (true, _) => format!("{json}\n"),
+            (false, Some(id)) => format!("id: {id}\ndata: {json}\n\n"),
+            (false, None) => format!("data: {json}\n\n"),
+        };
+        self.sender.send(Bytes::from(text)).await.map_err(|_| ReaderGone)
+    }
+
+    /// Completes when the reader has gone.
+    pub(crate) async fn reader_gone(&self) {
+        self.sender.closed().await;
+    }
+}
+
+/// Opens a stream: the response to give, and the end to write to.
+pub(crate) fn open(lines: bool) -> Result<(Response, Records), Failure> {
+    let (sender, mut receiver) = mpsc::channel::<Bytes>(RECORDS_WAITING_MAX);
+    let records = futures_util::stream::poll_fn(move |context| receiver.poll_recv(context).map(|r| r.map(Ok::<_, Infallible>)));
+    let kind = if lines { NDJSON } else { EVENT_STREAM };
+    let response = Response::builder()
+        .header(CONTENT_TYPE, kind)
+        .header(CACHE_CONTROL, "no-store")
+        .body(Body::from_stream(records))
+        .map_err(|error| Failure::internal(error.to_string()))?;
+    Ok((response, Records { sender, lines }))
+}
+
+/// The clock by which a silent stream shows that it lives.
+pub(crate) fn alive_clock() -> Interval {
+    let period = Duration::from_millis(ALIVE_INTERVAL_MS);
+    let mut interval = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// Completes when the daemon was told to end.
+pub(crate) async fn told_to_end(ending: &mut watch::Receiver<bool>) {
+    // What it gives is a guard that must not be held while anything else is awaited.
+    drop(ending.wait_for(|ending| *ending).await);
+}

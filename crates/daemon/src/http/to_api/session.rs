@@ -1,0 +1,193 @@
+//! Sessions and requests on the wire.
+
+use adjutant_agents::process::liveness;
+use adjutant_api::ErrorCode;
+use adjutant_api::types::request::{Request as WireRequest, RequestOption};
+use adjutant_api::types::session::{
+    CurrentTurn, LastTurn, Session as WireSession, SessionExit, SourceWord, Statement, StatusWord, Why,
+};
+use adjutant_core::agent::{SessionEnd, StartFailure};
+use adjutant_core::process::{Incarnation, Liveness};
+use adjutant_core::request::Request;
+use adjutant_core::session::{Phase, Session};
+use adjutant_core::turn::EndedTurn;
+use adjutant_core::{Host, SessionId, Timestamp};
+use serde_json::Value;
+
+use super::{time, words};
+
+/// The name of a session that others know it by; its UUID where its record is gone.
+pub(crate) fn caller_name(host: &Host, id: SessionId) -> String {
+    host.session(id).map_or_else(|| id.to_string(), |session| session.name.to_string())
+}
+
+/// A session as `adj status --json` shows it.
+pub(crate) fn session(host: &Host, session: &Session, now: Timestamp) -> WireSession {
+    let profile = &session.profile;
+    WireSession {
+        id: session.name.to_string(),
+        uuid: session.id.to_string(),
+        cli: profile.agent.to_string(),
+        mode: words::mode(profile.mode),
+        status: words::status(session.status()),
+        source: words::source(session.basis.source),
+        observed_at: time(session.basis.at),
+        why: unknown_why(session),
+        resumable: host.capabilities(session).is_some_and(|c| c.resume),
+        path: profile.path.clone(),
+        project: profile.project.clone(),
+        worktree: None,
+        host: None,
+        description: profile.description.clone(),
+        model: profile.model.clone(),
+        parent: session.parent.map(|parent| caller_name(host, parent)),
+        agent_session: None,
+        created_at: time(session.created_at),
+        last_used_at: time(session.last_used_at),
+        turn: session.turn().map(|turn| CurrentTurn {
+            number: turn.number.get(),
+            started_at: time(turn.started_at),
+            quiet_for_ms: now.millis_since(session.basis.at),
+        }),
+        last_turn: session.last_turn.as_ref().map(last_turn),
+        pending: session.requests().map(|r| request(session, r)).collect(),
+        queued: session.queued() as u64,
+        held: session.hold != adjutant_core::session::Hold::Off,
+        goal: None,
+        exit: exit(session),
+    }
+}
+
+fn last_turn(turn: &EndedTurn) -> LastTurn {
+    LastTurn {
+        number: turn.number.get(),
+        outcome: words::outcome(&turn.end.outcome),
+        ended_at: time(turn.ended_at),
+        exit_code: turn.end.exit.map(adjutant_core::ExitStatus::shell_code),
+    }
+}
+
+fn exit(session: &Session) -> Option<SessionExit> {
+    let Phase::Exited { end, at } = &session.phase else { return None };
+    let exit_code = match end {
+        SessionEnd::Ended { exit } => Some(exit.shell_code()),
+        SessionEnd::Killed | SessionEnd::Lost { .. } | SessionEnd::StartFailed { .. } => None,
+    };
+    Some(SessionExit { how: words::end(end), exit_code, detail: exit_detail(end), at: time(*at) })
+}
+
+/// The remark that belongs to an end.
+pub(crate) fn exit_detail(end: &SessionEnd) -> Option<String> {
+    match end {
+        SessionEnd::Ended { .. } | SessionEnd::Killed => None,
+        SessionEnd::Lost { detail } => Some(detail.clone()),
+        SessionEnd::StartFailed { why } => Some(start_failure(why).1),
+    }
+}
+
+/// The error that a failed start is to its caller.
+pub(crate) fn start_failure(why: &StartFailure) -> (ErrorCode, String) {
+    let (code, text) = match why {
+        StartFailure::AgentNotFound { detail } => (ErrorCode::AgentNotFound, detail.as_str()),
+        StartFailure::AgentStartFailed { detail } => (ErrorCode::AgentStartFailed, detail.as_str()),
+        StartFailure::AuthRequired { detail } => (ErrorCode::AuthRequired, detail.as_str()),
+        StartFailure::TrustRequired { detail } => (ErrorCode::TrustRequired, detail.as_str()),
+        StartFailure::NotReady { detail } => (ErrorCode::Timeout, detail.as_str()),
+        StartFailure::Withdrawn => {
+            (ErrorCode::AgentStartFailed, "the daemon ended before the agent was started, and nothing was started")
+        }
+    };
+    (code, text.to_owned())
+}
+
+/// An open request on the wire.
+pub(crate) fn request(session: &Session, request: &Request) -> WireRequest {
+    let option = |(i, label): (usize, &String)| RequestOption { n: i as u32 + 1, label: label.clone() };
+    WireRequest {
+        id: request.id.to_string(),
+        session: session.name.to_string(),
+        kind: words::request_kind(request.asked.kind),
+        tool: request.asked.tool.clone(),
+        summary: request.asked.summary.clone(),
+        input: serde_json::from_str(&request.asked.details).unwrap_or(Value::Null),
+        options: request.asked.options.iter().enumerate().map(option).collect(),
+        multiple: request.asked.multiple,
+        opened_at: time(request.opened_at),
+    }
+}
+
+/// The reason of a state that nobody knows, for every answer; the whole evidence is `explain`'s.
+fn unknown_why(session: &Session) -> Option<Why> {
+    let Phase::Unseen { why, .. } = &session.phase else { return None };
+    Some(Why {
+        summary: words::unknown_text(why),
+        evidence: vec![basis(session)],
+        contradictions: Vec::new(),
+        needs: Some("a connection to the session's runner".to_owned()),
+        last_known: Some(last_known(session)),
+    })
+}
+
+fn last_known(session: &Session) -> StatusWord {
+    match session.turn() {
+        None => StatusWord::Idle,
+        Some(turn) if turn.requests.is_empty() => StatusWord::Working,
+        Some(_) => StatusWord::WaitingForInput,
+    }
+}
+
+fn basis(session: &Session) -> Statement {
+    let basis = &session.basis;
+    Statement { source: words::source(basis.source), said: basis.said.clone(), at: time(basis.at) }
+}
+
+/// A session with all that its state rests on. Looks at its processes, and changes nothing.
+pub(crate) fn explain(host: &Host, known: &Session, now: Timestamp) -> WireSession {
+    let mut wire = session(host, known, now);
+    let mut evidence = vec![basis(known)];
+    let mut contradictions = Vec::new();
+    if let Some(processes) = &known.processes {
+        for (name, process) in [("runner", &processes.runner), ("agent", &processes.agent)] {
+            let (said, alive) = process_statement(name, process);
+            evidence.push(Statement { source: SourceWord::Process, said, at: time(now) });
+            if let Some(text) = contradiction(known, name, alive) {
+                contradictions.push(text);
+            }
+        }
+    }
+    let needs = wire.why.and_then(|why| why.needs);
+    let summary = summary(known, now);
+    let last_known = matches!(known.phase, Phase::Unseen { .. }).then(|| last_known(known));
+    wire.why = Some(Why { summary, evidence, contradictions, needs, last_known });
+    wire
+}
+
+fn process_statement(name: &str, process: &Incarnation) -> (String, Liveness) {
+    let alive = liveness(process);
+    let word = match alive {
+        Liveness::Alive => "lives",
+        Liveness::Dead => "is gone",
+        Liveness::Unknown => "cannot be looked at",
+    };
+    (format!("{name} {word}: pid {}, started at tick {}", process.pid, process.start_ticks), alive)
+}
+
+fn contradiction(session: &Session, name: &str, alive: Liveness) -> Option<String> {
+    match (session.has_exited(), alive) {
+        (true, Liveness::Alive) => Some(format!("the session has exited, and its {name} lives")),
+        (false, Liveness::Dead) => Some(format!("the session has not exited, and its {name} is gone")),
+        (true, Liveness::Dead | Liveness::Unknown) | (false, Liveness::Alive | Liveness::Unknown) => None,
+    }
+}
+
+fn summary(session: &Session, now: Timestamp) -> String {
+    let age = now.millis_since(session.basis.at);
+    let word = words::status(session.status());
+    let source = words::source(session.basis.source);
+    match &session.phase {
+        Phase::Unseen { why, .. } => format!("{}: {}", word.as_str(), words::unknown_text(why)),
+        Phase::Starting | Phase::Live | Phase::Exited { .. } => {
+            format!("{}: {} said {} {age} ms ago", word.as_str(), source.as_str(), session.basis.said)
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a launch needs and the log must not hold: the caller's environment and the session's token.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use adjutant_agents::{LaunchPlan, Place};
+use adjutant_core::SessionId;
+use adjutant_core::session::Session;
+use sha2::{Digest, Sha256};
+
+/// The directories of all sessions of a home.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    pub(crate) state_dir: PathBuf,
+    pub(crate) run_dir: PathBuf,
+    pub(crate) adj: PathBuf,
+    pub(crate) host_id: String,
+}
+
+impl Places {
+    /// The directories of one session. The one for its socket has the id without its hyphens, to stay short.
+    pub(crate) fn of(&self, session: SessionId) -> Place {
+        let id = session.to_string();
+        Place {
+            state_dir: self.state_dir.join("sessions").join(&id),
+            run_dir: self.run_dir.join("s").join(id.replace('-', "")),
+            adj: self.adj.clone(),
+            host_id: self.host_id.clone(),
+        }
+    }
+}
+
+/// What one create brought along.
+#[derive(Clone, Debug)]
+pub(crate) struct Launch {
+    pub(crate) caller_environment: BTreeMap<String, String>,
+    pub(crate) extra_environment: BTreeMap<String, String>,
+    pub(crate) token: String,
+    pub(crate) ready_ms_max: u64,
+}
+
+/// The launches that are planned and not yet under way; in memory only.
+#[derive(Debug, Default)]
+pub(crate) struct Launches(Mutex<HashMap<SessionId, Launch>>);
+
+impl Launches {
+    pub(crate) fn put(&self, session: SessionId, launch: Launch) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(session, launch);
+    }
+
+    pub(crate) fn forget(&self, session: SessionId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
+    }
+
+    /// Makes the plan of a session that is on record. `parent` is its parent's record, or its own where it has none.
+    pub(crate) fn take(&self, id: SessionId, session: &Session, parent: Option<&Session>) -> Option<LaunchPlan> {
+        let launch = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)?;
+        let mut identity = BTreeMap::from([
+            ("ADJ_SESSION".to_owned(), session.name.to_string()),
+            ("ADJ_SESSION_TOKEN".to_owned(), launch.token),
+        ]);
+        if let Some(parent) = parent.filter(|parent| parent.id != id) {
+            identity.insert("ADJ_PARENT".to_owned(), parent.name.to_string());
+        }
+        Some(LaunchPlan {
+            program: PathBuf::from(&session.profile.program),
+            directory: PathBuf::from(&session.profile.path),
+            caller_environment: launch.caller_environment,
+            extra_environment: launch.extra_environment,
+            identity,
+            ready_ms_max: launch.ready_ms_max,
+        })
+    }
+}
+
+/// A fresh token of 256 random bits, in hexadecimal digits.
+///
+/// # Errors
+/// What the system answered when it had no random bytes to give.
+pub(crate) fn new_token() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(hex(&bytes))
+}
+
+/// What is kept of a token.
+pub(crate) fn token_hash(token: &str) -> String {
+    hex(&Sha256::digest(token.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

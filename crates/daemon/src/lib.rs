@@ -1,0 +1,49 @@
+//! The per-user daemon: one supervisor loop, the drivers it commands, and the HTTP API through which all others speak.
+
+mod clock;
+mod feed;
+mod fill;
+mod http;
+mod journal;
+mod launch;
+mod listen;
+mod lock;
+mod mend;
+mod read;
+mod retention;
+mod start;
+mod supervisor;
+pub mod testpoint;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use adjutant_api::home::Home;
+
+pub use crate::fill::fill;
+pub use crate::mend::{rebuild, repair};
+
+/// How a daemon is started.
+#[derive(Clone, Debug)]
+pub struct DaemonOptions {
+    /// Where its files are.
+    pub home: Home,
+    /// The absolute path of the `adj` binary, from which runners are started.
+    pub adj: PathBuf,
+    /// It was started by a command that waits for its word on standard output; otherwise it is in the foreground.
+    pub detached: bool,
+    /// It ends when no session has lived for this long; `None` is never.
+    pub idle_exit: Option<Duration>,
+    /// Days for which exited sessions are kept; 0 keeps them until they are purged by hand.
+    pub keep_days: u32,
+    /// Messages that may wait in one session's queue.
+    pub queue_max: usize,
+    /// Largest message, in bytes.
+    pub message_max_bytes: usize,
+}
+
+/// Runs the daemon until it is told to end. Sessions outlive it.
+pub fn run(options: DaemonOptions) -> ExitCode {
+    start::run(&options)
+}

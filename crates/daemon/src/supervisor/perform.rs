@@ -1,0 +1,152 @@
+//! The acts: what is done once the events they follow from are durable.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use adjutant_agents::{Adoption, DriverStart, DriverTask, Order};
+use adjutant_core::id::Attempt;
+use adjutant_core::message::MessageState;
+use adjutant_core::session::Session;
+use adjutant_core::{Act, MessageId, SessionId, Text};
+use tokio::sync::mpsc;
+
+use super::{ORDERS_WAITING_MAX, Supervisor};
+use crate::testpoint;
+
+/// The message texts of a step, so that what was just sent need not be read back.
+pub(super) struct Texts(HashMap<MessageId, Arc<str>>);
+
+impl Texts {
+    pub(super) fn of(texts: &[Text]) -> Self {
+        let message = |text: &Text| match text {
+            Text::Message { message, text } => Some((*message, Arc::clone(text))),
+            Text::Answer { .. } => None,
+        };
+        Self(texts.iter().filter_map(message).collect())
+    }
+}
+
+impl Supervisor {
+    pub(super) fn perform(&mut self, act: Act, texts: &Texts) {
+        match act {
+            Act::Reply { id, answer } => {
+                testpoint::pass("before_reply");
+                if let Some(reply) = self.replies.remove(&id) {
+                    let _ = reply.send(answer);
+                }
+            }
+            Act::Launch { session } => self.launch(session),
+            Act::Adopt { session } => self.adopt(session),
+            Act::Deliver { session, message, attempt } => self.deliver(session, message, attempt, texts),
+            Act::Interrupt { session, .. } => self.order(session, Order::Interrupt),
+            Act::Respond { session, native, text, .. } => self.order(session, Order::Respond { native, text }),
+            Act::End { session, grace_ms } => {
+                testpoint::pass("before_end");
+                self.order(session, Order::End { grace_ms });
+            }
+            Act::Release { session } => {
+                self.orders.remove(&session);
+                self.parts.launches.forget(session);
+            }
+            Act::Remove { session } => self.remove_files(session),
+        }
+    }
+
+    fn launch(&mut self, id: SessionId) {
+        testpoint::pass("before_launch");
+        let Some(session) = self.host.session(id) else { return };
+        match self.parts.launches.take(id, session, self.host.session(session.parent.unwrap_or(id))) {
+            Some(plan) => self.drive(id, DriverStart::Launch(plan)),
+            // Its secrets died with an earlier daemon; adopting it finds that nothing was started and says so.
+            None => self.adopt(id),
+        }
+        testpoint::pass("after_launch");
+    }
+
+    /// Attaches to a session that may already run.
+    pub(super) fn adopt(&mut self, id: SessionId) {
+        let Some(session) = self.host.session(id) else { return };
+        let start = DriverStart::Adopt(adoption(session));
+        self.drive(id, start);
+    }
+
+    fn drive(&mut self, id: SessionId, start: DriverStart) {
+        let Some(session) = self.host.session(id) else { return };
+        let Some(agent) = self.parts.agents.get(&session.profile.agent) else {
+            tracing::error!(session = %session.name, "this build has no such agent; the session stays unknown");
+            return;
+        };
+        let (orders, incoming) = mpsc::channel(ORDERS_WAITING_MAX);
+        let task = DriverTask {
+            session: id,
+            name: session.name.clone(),
+            place: self.parts.places.of(id),
+            start,
+            orders: incoming,
+            reports: self.reports_in.clone(),
+        };
+        let (driving, handle) = (agent.drive(task), self.handle());
+        self.orders.insert(id, orders);
+        self.runtime.spawn(async move {
+            // A driver that panics must cost its own session only.
+            let ended = tokio::spawn(driving).await;
+            if ended.is_err() {
+                handle.driver_gone(id).await;
+            }
+        });
+    }
+
+    fn deliver(&mut self, session: SessionId, message: MessageId, attempt: Attempt, texts: &Texts) {
+        testpoint::pass("before_deliver");
+        let text = texts.0.get(&message).cloned().or_else(|| self.stored_text(message));
+        match text {
+            Some(text) => self.order(session, Order::Deliver { message, attempt, text }),
+            None => tracing::error!(%message, "the text of a message is not in the store; it stays in delivery"),
+        }
+        testpoint::pass("after_deliver");
+    }
+
+    fn stored_text(&self, message: MessageId) -> Option<Arc<str>> {
+        match self.parts.readers.read(|reader| reader.text_of_message(message)) {
+            Ok(text) => text.map(Arc::from),
+            Err(error) => {
+                tracing::error!(%error, %message, "the text of a message cannot be read");
+                None
+            }
+        }
+    }
+
+    /// Passes an order on. A driver that is gone is replaced, and its successor is told by the core what is still owed.
+    fn order(&self, session: SessionId, order: Order) {
+        let Some(orders) = self.orders.get(&session) else { return };
+        if let Err(error) = orders.try_send(order) {
+            tracing::warn!(%session, %error, "an order did not reach its driver");
+        }
+    }
+
+    fn remove_files(&self, id: SessionId) {
+        let place = self.parts.places.of(id);
+        self.runtime.spawn_blocking(move || {
+            for directory in [&place.state_dir, &place.run_dir] {
+                if let Err(error) = std::fs::remove_dir_all(directory)
+                    && error.kind() != std::io::ErrorKind::NotFound
+                {
+                    tracing::warn!(%error, session = %id, "the files of a forgotten session cannot be removed");
+                }
+            }
+        });
+    }
+}
+
+fn adoption(session: &Session) -> Adoption {
+    let handed = session.messages.values().filter_map(|message| match &message.state {
+        MessageState::Delivering { attempt, .. } => Some((message.id, *attempt)),
+        MessageState::Delayed { .. } | MessageState::Ready | MessageState::Running { .. } | MessageState::Ended { .. } => None,
+    });
+    Adoption {
+        cursor: session.cursor,
+        runner: session.processes.as_ref().map(|p| p.runner),
+        agent: session.processes.as_ref().map(|p| p.agent),
+        handed: handed.collect(),
+    }
+}

@@ -1,0 +1,254 @@
+//! Reading the event log: pages forward from a cursor, and its tail.
+
+use std::collections::BTreeSet;
+
+use adjutant_core::event::Logged;
+use adjutant_core::id::{Seq, SessionId, TurnNumber};
+use adjutant_core::time::Timestamp;
+use rusqlite::{Connection, Row};
+
+use super::Reader;
+use crate::error::ReadError;
+use crate::fault::{Fault, Outcome};
+use crate::rows;
+
+/// Events that one page looks at when most of them are of other types: a bound on the time of one call.
+const SCAN_ROWS_MAX: usize = 20_000;
+
+/// Which events are wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scope<'a> {
+    /// Those of these sessions; `None` is every session.
+    pub sessions: Option<&'a [SessionId]>,
+    /// Those of these types: a type as it is, or its beginning and a `*`. None at all is every type.
+    pub types: &'a [&'a str],
+}
+
+/// A stretch of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventPage {
+    /// The events that were wanted, oldest first.
+    pub entries: Vec<Entry>,
+    /// Everything up to here was looked at: the cursor for the next page.
+    pub through: Seq,
+}
+
+/// One entry of the log as this version understands it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every entry is known, and a box for each would cost more")]
+pub enum Entry {
+    /// Of a type that this version knows.
+    Known(Logged),
+    /// Of a type that a newer version has written.
+    Opaque(Opaque),
+}
+
+/// An event of a type that this version does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opaque {
+    /// Its place.
+    pub seq: Seq,
+    /// The session it is about.
+    pub session: SessionId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Its type.
+    pub type_name: String,
+    /// The turn it names.
+    pub turn: Option<TurnNumber>,
+    /// Its content, as JSON.
+    pub data: String,
+}
+
+impl Entry {
+    /// Its place.
+    pub fn seq(&self) -> Seq {
+        match self {
+            Self::Known(logged) => logged.seq,
+            Self::Opaque(opaque) => opaque.seq,
+        }
+    }
+
+    /// The session it is about.
+    pub fn session(&self) -> SessionId {
+        match self {
+            Self::Known(logged) => logged.session,
+            Self::Opaque(opaque) => opaque.session,
+        }
+    }
+
+    /// The name of its type.
+    pub fn type_name(&self) -> &str {
+        match self {
+            Self::Known(logged) => logged.event.type_name(),
+            Self::Opaque(opaque) => &opaque.type_name,
+        }
+    }
+}
+
+impl Scope<'_> {
+    fn wants(&self, type_name: &str) -> bool {
+        let matches = |pattern: &&str| match pattern.strip_suffix('*') {
+            Some(beginning) => type_name.starts_with(beginning),
+            None => type_name == *pattern,
+        };
+        self.types.is_empty() || self.types.iter().any(matches)
+    }
+
+    /// One query for the whole log, or one for each session.
+    fn sources(&self) -> BTreeSet<Option<SessionId>> {
+        self.sessions.map_or_else(|| BTreeSet::from([None]), |ids| ids.iter().copied().map(Some).collect())
+    }
+}
+
+impl Reader {
+    /// The place of the last event; 0 when there is none.
+    pub fn last_seq(&self) -> Result<Seq, ReadError> {
+        self.at_one_moment(|conn| Ok(last_seq(conn)?))
+    }
+
+    /// The next events behind a cursor, at most `limit` of them.
+    ///
+    /// A page may have fewer, or none, before the end of the log: the next one begins at [`EventPage::through`], and the
+    /// end is reached when that is [`Reader::last_seq`].
+    pub fn events_after(&self, after: Seq, scope: Scope<'_>, limit: usize) -> Result<EventPage, ReadError> {
+        self.at_one_moment(|conn| {
+            let last = last_seq(conn)?;
+            let horizon = last.get().max(after.get());
+            let mut hunt = Hunt { scope, limit: limit.max(1), found: BTreeSet::new(), horizon };
+            for source in scope.sources() {
+                hunt.forward(conn, source, after)?;
+            }
+            let seqs: Vec<u64> = hunt.found.iter().copied().take_while(|seq| *seq <= hunt.horizon).collect();
+            Ok(EventPage { entries: entries(conn, &seqs)?, through: Seq::new(hunt.horizon) })
+        })
+    }
+
+    /// The last `limit` events, oldest first.
+    pub fn events_tail(&self, limit: usize, scope: Scope<'_>) -> Result<Vec<Entry>, ReadError> {
+        self.at_one_moment(|conn| {
+            let mut hunt = Hunt { scope, limit, found: BTreeSet::new(), horizon: 0 };
+            for source in scope.sources() {
+                hunt.backward(conn, source)?;
+            }
+            let seqs: Vec<u64> = hunt.found.iter().copied().collect();
+            entries(conn, &seqs)
+        })
+    }
+}
+
+/// A search for the places of events in several sources, of which only the nearest are wanted.
+struct Hunt<'a> {
+    scope: Scope<'a>,
+    limit: usize,
+    found: BTreeSet<u64>,
+    /// Nothing beyond it is wanted any more.
+    horizon: u64,
+}
+
+impl Hunt<'_> {
+    fn forward(&mut self, conn: &Connection, source: Option<SessionId>, after: Seq) -> Outcome<()> {
+        let sql = match source {
+            None => "SELECT seq, type FROM events WHERE seq > ?1 AND session NOT IN purging AND ?2 IS NULL ORDER BY seq",
+            Some(_) => "SELECT seq, type FROM events WHERE seq > ?1 AND session = ?2 ORDER BY seq",
+        };
+        let mut statement = conn.prepare_cached(sql)?;
+        let mut rows = statement.query((after.get(), source.as_ref().map(SessionId::as_bytes)))?;
+        let mut looked_at = 0;
+        while let Some(row) = rows.next()? {
+            let seq: u64 = row.get(0)?;
+            if seq > self.horizon {
+                return Ok(());
+            }
+            if self.scope.wants(text(row, 1)?) {
+                self.found.insert(seq);
+                self.drop_farthest_forward();
+            }
+            looked_at += 1;
+            if looked_at == SCAN_ROWS_MAX {
+                self.horizon = self.horizon.min(seq);
+            }
+        }
+        Ok(())
+    }
+
+    /// Beyond the place of the last one that is wanted, nothing has to be looked at.
+    fn drop_farthest_forward(&mut self) {
+        while self.found.len() > self.limit {
+            self.found.pop_last();
+        }
+        if self.found.len() == self.limit {
+            self.horizon = self.found.last().copied().unwrap_or(self.horizon).min(self.horizon);
+        }
+    }
+
+    fn backward(&mut self, conn: &Connection, source: Option<SessionId>) -> Outcome<()> {
+        let sql = match source {
+            None => "SELECT seq, type FROM events WHERE session NOT IN purging AND ?1 IS NULL ORDER BY seq DESC",
+            Some(_) => "SELECT seq, type FROM events WHERE session = ?1 ORDER BY seq DESC",
+        };
+        let mut statement = conn.prepare_cached(sql)?;
+        let mut rows = statement.query([source.as_ref().map(SessionId::as_bytes)])?;
+        while let Some(row) = rows.next()? {
+            let seq: u64 = row.get(0)?;
+            if seq < self.horizon || self.limit == 0 {
+                return Ok(());
+            }
+            if self.scope.wants(text(row, 1)?) {
+                self.found.insert(seq);
+                self.drop_farthest_backward();
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_farthest_backward(&mut self) {
+        while self.found.len() > self.limit {
+            self.found.pop_first();
+        }
+        if self.found.len() == self.limit {
+            // One further on than the oldest that is wanted, or the walk would take one row more than it needs.
+            self.horizon = self.found.first().map_or(self.horizon, |seq| seq + 1);
+        }
+    }
+}
+
+fn text<'r>(row: &'r Row<'_>, column: usize) -> Outcome<&'r str> {
+    Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
+}
+
+fn last_seq(conn: &Connection) -> rusqlite::Result<Seq> {
+    conn.prepare_cached("SELECT coalesce(max(seq), 0) FROM events")?.query_row([], |row| row.get(0).map(Seq::new))
+}
+
+fn entries(conn: &Connection, seqs: &[u64]) -> Outcome<Vec<Entry>> {
+    let sql = "SELECT seq, session, at, type, turn, cursor, data FROM events WHERE seq = ?1";
+    let mut statement = conn.prepare_cached(sql)?;
+    seqs.iter().map(|seq| statement.query_row([seq], |row| Ok(decode_entry(row)))?).collect()
+}
+
+/// Hands over every event in its order, but for those of sessions that are being forgotten.
+pub(crate) fn for_each_entry(conn: &Connection, mut take: impl FnMut(Entry)) -> Outcome<()> {
+    let sql = "SELECT seq, session, at, type, turn, cursor, data FROM events WHERE session NOT IN purging ORDER BY seq";
+    let mut statement = conn.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        take(decode_entry(row)?);
+    }
+    Ok(())
+}
+
+/// Understands one row of the log, with the columns in the order in which this file asks for them.
+pub(crate) fn decode_entry(row: &Row<'_>) -> Outcome<Entry> {
+    let (seq, session, at) = (Seq::new(row.get(0)?), SessionId::from_bytes(row.get(1)?), row.get(2)?);
+    let at = Timestamp::from_millis(at);
+    let (kind, data) = (text(row, 3)?, text(row, 6)?);
+    let understood = rows::event::from_row(kind, data);
+    match understood.map_err(|error| Fault::from(error).about(|| format!("event {seq} of type {kind}")))? {
+        Some(event) => Ok(Entry::Known(Logged { seq, session, at, cursor: row.get(5)?, event })),
+        None => {
+            let turn = row.get::<_, Option<u32>>(4)?.map(TurnNumber::new);
+            Ok(Entry::Opaque(Opaque { seq, session, at, type_name: kind.to_owned(), turn, data: data.to_owned() }))
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Reading messages, turns, requests and texts.
+
+use adjutant_core::agent::RequestEnd;
+use adjutant_core::id::{MessageId, RequestId, SessionId, TurnNumber};
+use adjutant_core::message::Message;
+use adjutant_core::request::Request;
+use adjutant_core::turn::EndedTurn;
+use rusqlite::{Connection, OptionalExtension, Params};
+
+use super::Reader;
+use crate::error::ReadError;
+use crate::fault::{Fault, Outcome};
+use crate::rows::{self, KeptRequest, Stored};
+
+/// Which of a session's ended turns are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// The last ones.
+    Last(usize),
+    /// Those from this number on, at most so many.
+    Since(TurnNumber, usize),
+}
+
+/// A turn that has left an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The turn.
+    pub turn: EndedTurn,
+    /// Its final text.
+    pub text: String,
+}
+
+impl Reader {
+    /// The messages of a session in the order of their ids: a page of at most `limit`, behind the first `offset`.
+    pub fn messages_of(
+        &self,
+        session: SessionId,
+        include_ended: bool,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<Message>, ReadError> {
+        let sql = if include_ended {
+            "SELECT row FROM messages WHERE session = ?1 ORDER BY id LIMIT ?2 OFFSET ?3"
+        } else {
+            "SELECT row FROM messages WHERE session = ?1 AND state <> 'ended' ORDER BY id LIMIT ?2 OFFSET ?3"
+        };
+        self.at_one_moment(|conn| decoded(conn, sql, (session.as_bytes(), limit, offset)))
+    }
+
+    /// One message.
+    pub fn message(&self, id: MessageId) -> Result<Option<Message>, ReadError> {
+        self.at_one_moment(|conn| first(conn, "SELECT row FROM messages WHERE id = ?1", [id.get()]))
+    }
+
+    /// The text of a message, as it was changed last.
+    pub fn text_of_message(&self, id: MessageId) -> Result<Option<String>, ReadError> {
+        self.at_one_moment(|conn| text(conn, "SELECT body FROM message_texts WHERE message = ?1", [id.get()]))
+    }
+
+    /// Ended turns of a session, oldest first.
+    pub fn turns_of(&self, session: SessionId, selection: Selection) -> Result<Vec<EndedTurn>, ReadError> {
+        self.at_one_moment(|conn| match selection {
+            Selection::Last(limit) => {
+                let sql = "SELECT row FROM turns WHERE session = ?1 ORDER BY number DESC LIMIT ?2";
+                let mut turns: Vec<EndedTurn> = decoded(conn, sql, (session.as_bytes(), limit))?;
+                turns.reverse();
+                Ok(turns)
+            }
+            Selection::Since(number, limit) => {
+                let sql = "SELECT row FROM turns WHERE session = ?1 AND number >= ?2 ORDER BY number LIMIT ?3";
+                decoded(conn, sql, (session.as_bytes(), number.get(), limit))
+            }
+        })
+    }
+
+    /// One ended turn.
+    pub fn turn(&self, session: SessionId, number: TurnNumber) -> Result<Option<EndedTurn>, ReadError> {
+        let sql = "SELECT row FROM turns WHERE session = ?1 AND number = ?2";
+        self.at_one_moment(|conn| first(conn, sql, (session.as_bytes(), number.get())))
+    }
+
+    /// The final text of a turn.
+    pub fn answer(&self, session: SessionId, turn: TurnNumber) -> Result<Option<String>, ReadError> {
+        let sql = "SELECT body FROM answers WHERE session = ?1 AND turn = ?2";
+        self.at_one_moment(|conn| text(conn, sql, (session.as_bytes(), turn.get())))
+    }
+
+    /// The last turns that have left an answer, at most `limit`, oldest first.
+    pub fn answers(&self, session: SessionId, limit: usize) -> Result<Vec<Answered>, ReadError> {
+        let sql = "SELECT t.row, a.body FROM answers a JOIN turns t ON t.session = a.session AND t.number = a.turn
+                   WHERE a.session = ?1 ORDER BY a.turn DESC LIMIT ?2";
+        self.at_one_moment(|conn| {
+            let mut statement = conn.prepare_cached(sql)?;
+            let mut found = statement.query((session.as_bytes(), limit))?;
+            let mut answers = Vec::new();
+            while let Some(row) = found.next()? {
+                let turn = decode(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+                answers.push(Answered { turn, text: row.get(1)? });
+            }
+            answers.reverse();
+            Ok(answers)
+        })
+    }
+
+    /// The requests of a session in the order of their ids, closed ones included: a page of at most `limit`.
+    pub fn requests_of(
+        &self,
+        session: SessionId,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<(Request, Option<RequestEnd>)>, ReadError> {
+        let sql = "SELECT row FROM requests WHERE session = ?1 ORDER BY id LIMIT ?2 OFFSET ?3";
+        let kept = self.at_one_moment(|conn| decoded::<KeptRequest>(conn, sql, (session.as_bytes(), limit, offset)))?;
+        Ok(kept.into_iter().map(KeptRequest::into_parts).collect())
+    }
+
+    /// One request.
+    pub fn request(&self, id: RequestId) -> Result<Option<(Request, Option<RequestEnd>)>, ReadError> {
+        let sql = "SELECT row FROM requests WHERE id = ?1";
+        let kept = self.at_one_moment(|conn| first::<KeptRequest>(conn, sql, [id.get()]))?;
+        Ok(kept.map(KeptRequest::into_parts))
+    }
+}
+
+/// All rows of a query whose first column is a row's JSON.
+pub(crate) fn decoded<T: Stored>(conn: &Connection, sql: &str, params: impl Params) -> Outcome<Vec<T>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut found = statement.query(params)?;
+    let mut all = Vec::new();
+    while let Some(row) = found.next()? {
+        all.push(decode(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
+    }
+    Ok(all)
+}
+
+fn first<T: Stored>(conn: &Connection, sql: &str, params: impl Params) -> Outcome<Option<T>> {
+    Ok(decoded(conn, sql, params)?.pop())
+}
+
+fn decode<T: Stored>(json: &str) -> Outcome<T> {
+    rows::from_json(json).map_err(|error| Fault::from(error).about(|| "a record".to_owned()))
+}
+
+fn text(conn: &Connection, sql: &str, params: impl Params) -> Outcome<Option<String>> {
+    Ok(conn.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()?)
+}

@@ -1,0 +1,122 @@
+//! The row of a session. Its live messages and open requests are rows of their own and are put back by the loader.
+
+use adjutant_core::agent::{AgentName, Mode, SessionEnd, Source, TurnOrigin};
+use adjutant_core::id::{MessageId, SessionId, TurnNumber};
+use adjutant_core::message::Message;
+use adjutant_core::name::SessionName;
+use adjutant_core::outcome::UnknownReason;
+use adjutant_core::process::Incarnation;
+use adjutant_core::request::Request;
+use adjutant_core::session::{Basis, Hold, Phase, Processes, Profile, Session, Stopping, Work};
+use adjutant_core::time::Timestamp;
+use adjutant_core::turn::{EndedTurn, RunningTurn};
+mirror! {
+    struct ProfileRow = Profile {
+        agent: AgentName,
+        mode: Mode,
+        path: String,
+        project: Option<String>,
+        description: Option<String>,
+        model: Option<String>,
+        program: String,
+        env_names: Vec<String>,
+        key: Option<String>,
+        token_hash: String,
+        keep_failed: bool,
+    }
+}
+
+mirror! {
+    struct ProcessesRow = Processes {
+        runner: Incarnation,
+        agent: Incarnation,
+        supervisor: String,
+    }
+}
+
+mirror! {
+    enum PhaseRow = Phase {
+        Starting,
+        Live,
+        Unseen { since: Timestamp, why: UnknownReason, was_ready: bool, },
+        Exited { end: SessionEnd, at: Timestamp, },
+    }
+}
+
+mirror! {
+    enum HoldRow = Hold {
+        Off,
+        AfterInterrupt,
+        ByHand,
+    }
+}
+
+mirror! {
+    struct BasisRow = Basis {
+        source: Source,
+        at: Timestamp,
+        said: String,
+    }
+}
+
+mirror! {
+    struct StoppingRow = Stopping {
+        at: Timestamp,
+        force: bool,
+    }
+}
+
+mirror! {
+    enum WorkRow = Work {
+        Idle,
+        Turn(turn: RunningTurn),
+    }
+}
+
+mirror! {
+    struct RunningTurnRow = RunningTurn {
+        number: TurnNumber,
+        origin: TurnOrigin,
+        started_at: Timestamp,
+        messages: Vec<MessageId>,
+        interrupt_asked_at: Option<Timestamp>,
+    } beside { requests }
+}
+
+mirror! {
+    struct SessionRow = Session {
+        id: SessionId,
+        name: SessionName,
+        profile: Profile,
+        parent: Option<SessionId>,
+        created_at: Timestamp,
+        last_used_at: Timestamp,
+        phase: Phase,
+        work: Work,
+        stopping: Option<Stopping>,
+        hold: Hold,
+        processes: Option<Processes>,
+        basis: Basis,
+        turns_begun: u32,
+        last_turn: Option<EndedTurn>,
+        ready: Vec<MessageId>,
+        stop_next: Option<MessageId>,
+        unclear: Option<MessageId>,
+        cursor: u64,
+    } beside { messages }
+}
+
+/// Gives a session back a message of its queue.
+pub(crate) fn attach_message(session: &mut Session, message: Message) {
+    session.messages.insert(message.id, message);
+}
+
+/// Gives a running turn back a request that is open in it. One of a turn that has ended blocks nobody any more.
+pub(crate) fn attach_request(session: &mut Session, request: Request) {
+    match &mut session.work {
+        Work::Turn(turn) if turn.number == request.turn => {
+            turn.requests.insert(request.id, request);
+        }
+        Work::Turn(_) | Work::Idle => {}
+    }
+}

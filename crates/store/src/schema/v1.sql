@@ -1,0 +1,73 @@
+-- The first format. What a released version has shipped is never edited here; a later file changes it.
+
+CREATE TABLE meta (
+    key   TEXT NOT NULL PRIMARY KEY,
+    value ANY  NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The log. The index holds `seq` too, as the rowid, so that one session's events come in their order.
+CREATE TABLE events (
+    seq     INTEGER PRIMARY KEY,
+    session BLOB    NOT NULL,
+    at      INTEGER NOT NULL,
+    type    TEXT    NOT NULL,
+    turn    INTEGER,
+    cursor  INTEGER,
+    data    TEXT    NOT NULL
+) STRICT;
+CREATE INDEX events_of_session ON events (session);
+
+-- Projections. `row` is the truth; the columns beside it are for looking things up.
+CREATE TABLE sessions (
+    id           BLOB    NOT NULL PRIMARY KEY,
+    name         TEXT    NOT NULL UNIQUE,
+    agent        TEXT    NOT NULL,
+    parent       BLOB,
+    status       TEXT    NOT NULL,
+    last_used_at INTEGER NOT NULL,
+    row          TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE messages (
+    id      INTEGER PRIMARY KEY,
+    session BLOB NOT NULL,
+    state   TEXT NOT NULL,
+    row     TEXT NOT NULL
+) STRICT;
+CREATE INDEX messages_of_session ON messages (session);
+CREATE INDEX messages_alive ON messages (session) WHERE state <> 'ended';
+
+CREATE TABLE turns (
+    session BLOB    NOT NULL,
+    number  INTEGER NOT NULL,
+    row     TEXT    NOT NULL,
+    PRIMARY KEY (session, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE requests (
+    id      INTEGER PRIMARY KEY,
+    session BLOB    NOT NULL,
+    open    INTEGER NOT NULL,
+    row     TEXT    NOT NULL
+) STRICT;
+CREATE INDEX requests_of_session ON requests (session);
+CREATE INDEX requests_open ON requests (session) WHERE open = 1;
+
+-- Texts are kept beside the log and not in it: they are large, and nothing is folded from them.
+CREATE TABLE message_texts (
+    message INTEGER PRIMARY KEY,
+    body    TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE answers (
+    id      INTEGER PRIMARY KEY,
+    session BLOB    NOT NULL,
+    turn    INTEGER NOT NULL,
+    body    TEXT    NOT NULL,
+    UNIQUE (session, turn)
+) STRICT;
+
+-- Sessions that are forgotten and whose rows are being removed in pieces.
+CREATE TABLE purging (
+    session BLOB NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
