@@ -11,6 +11,8 @@ use crate::connection;
 use crate::place::{Place, create_file, install, remove_if_there};
 use crate::utc;
 
+const UNFINISHED: &str = ".copying-";
+
 /// Copies of one kind that are kept; the oldest goes when there are more.
 const BACKUPS_KEPT: usize = 3;
 
@@ -36,9 +38,9 @@ pub fn backup(state_dir: &Path) -> Result<PathBuf, BackupError> {
 
 /// Makes a copy named after its kind and the time.
 pub(crate) fn copy(place: &Place, conn: &Connection, kind: &str) -> Result<PathBuf, BackupError> {
-    let path = unused(place, kind);
+    let path = utc::unused_path(|stamp| place.beside(&format!(".{kind}-{stamp}.bak")));
     let failed = |why: String| BackupError { path: path.clone(), why };
-    let unfinished = place.beside(&format!(".copying-{}", std::process::id()));
+    let unfinished = place.beside(&format!("{UNFINISHED}{}", std::process::id()));
     let made = copy_to(conn, &unfinished).and_then(|()| {
         install(&unfinished, &path).and_then(|()| drop_oldest(place, kind)).map_err(|error| error.to_string())
     });
@@ -50,6 +52,11 @@ pub(crate) fn copy(place: &Place, conn: &Connection, kind: &str) -> Result<PathB
     Ok(path)
 }
 
+/// Removes what copies have left whose process was killed.
+pub(crate) fn drop_unfinished(place: &Place) -> io::Result<()> {
+    place.files_named(UNFINISHED, "")?.iter().try_for_each(|path| remove_if_there(path))
+}
+
 fn copy_to(conn: &Connection, path: &Path) -> Result<(), String> {
     let words = |error: io::Error| error.to_string();
     remove_if_there(path).map_err(words)?;
@@ -58,16 +65,6 @@ fn copy_to(conn: &Connection, path: &Path) -> Result<(), String> {
     let name = ToSqlOutput::Borrowed(ValueRef::Text(path.as_os_str().as_encoded_bytes()));
     conn.execute("VACUUM INTO ?1", [name]).map_err(|error| error.to_string())?;
     File::open(path).and_then(|file| file.sync_all()).map_err(words)
-}
-
-/// Two copies within one second get different names, and stay in the order of their names.
-fn unused(place: &Place, kind: &str) -> PathBuf {
-    let stamp = utc::stamp();
-    let named = |number: u32| match number {
-        1 => place.beside(&format!(".{kind}-{stamp}.bak")),
-        number => place.beside(&format!(".{kind}-{stamp}_{number}.bak")),
-    };
-    (1..).map(named).find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| named(u32::MAX))
 }
 
 fn drop_oldest(place: &Place, kind: &str) -> io::Result<()> {

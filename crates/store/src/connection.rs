@@ -34,12 +34,25 @@ pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     open_guarded(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER_CACHE_KIB)
 }
 
-fn open_guarded(path: &Path, access: OpenFlags, cache_kib: i32) -> rusqlite::Result<Connection> {
+/// Opens a damaged database so that as much as possible of it can be read, and nothing of it is changed.
+pub(crate) fn open_to_salvage(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = open_untouched(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // With this, SQLite reads a file that is shorter than its header says. It has to stand before anything is read.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, true)?;
+    Ok(conn)
+}
+
+fn open_untouched(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    conn.busy_timeout(Duration::from_millis(BUSY_MS_MAX))?;
+    Ok(conn)
+}
+
+fn open_guarded(path: &Path, access: OpenFlags, cache_kib: i32) -> rusqlite::Result<Connection> {
+    let conn = open_untouched(path, access)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    conn.busy_timeout(Duration::from_millis(BUSY_MS_MAX))?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     conn.pragma_update(None, "cache_size", -cache_kib)?;
     // No other files than ours, whatever has to be sorted.
@@ -52,6 +65,8 @@ fn open_guarded(path: &Path, access: OpenFlags, cache_kib: i32) -> rusqlite::Res
 pub(crate) fn trust(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "FULL")?;
+    // What is forgotten is overwritten; nothing else is ever deleted, so that this costs nothing at other times.
+    conn.pragma_update(None, "secure_delete", "ON")?;
     conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES_MAX)?;
     conn.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;

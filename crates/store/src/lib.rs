@@ -22,6 +22,7 @@ mod repair;
 mod rows;
 mod salvage;
 mod schema;
+mod situation;
 mod unknown;
 mod utc;
 mod verify;

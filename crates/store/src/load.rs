@@ -46,7 +46,7 @@ fn load_sessions(conn: &Connection, found: &mut Projections) -> Outcome<()> {
 }
 
 fn load_messages(conn: &Connection, found: &mut Projections) -> Outcome<()> {
-    let sql = "SELECT row FROM messages WHERE state <> 'ended' AND session NOT IN (SELECT session FROM purging)";
+    let sql = "SELECT row FROM messages WHERE alive = 1 AND session NOT IN (SELECT session FROM purging)";
     for_each_row(conn, sql, "message", |json| {
         let message: Message = rows::from_json(json)?;
         if let Some(unknown) = Unknown::find(json, &rows::to_json(&message)) {

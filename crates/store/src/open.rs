@@ -46,7 +46,8 @@ pub enum Notice {
 
 /// Opens the store of a state directory to write, or makes it if there has never been one.
 ///
-/// The caller holds the daemon's lock. `version` is the program's own, for those who find the store later.
+/// The caller holds the daemon's lock. `version` is the program's own, for those who find the store later. No reader of
+/// this process is open yet: the system takes a process's locks away when any look at the locked file ends.
 pub fn open(state_dir: &Path, version: &str) -> Result<(Writer, Loaded), OpenError> {
     let place = Place::new(state_dir).map_err(|error| OpenError::unusable(state_dir, error))?;
     let mut notices: Vec<Notice> = place.prepare()?.into_iter().map(Notice::Tightened).collect();
@@ -56,7 +57,7 @@ pub fn open(state_dir: &Path, version: &str) -> Result<(Writer, Loaded), OpenErr
         create::create(&place, version)?;
         notices.push(Notice::Created);
     }
-    let (conn, found, host) = open_existing(&place, &mut notices)?;
+    let (conn, found, host) = open_existing(&place, witness, &mut notices)?;
     settle_host_file(&place, witness, host, &mut notices)?;
     settle(&place, &conn, version)?;
     let sessions = found.sessions.into_values().collect();
@@ -85,14 +86,18 @@ fn refuse_if_one_existed(place: &Place, witness: Witness) -> Result<(), OpenErro
     }
 }
 
-/// Looks at a store from the outside in: its header, its format, its extent, its records.
-fn open_existing(place: &Place, notices: &mut Vec<Notice>) -> Result<(Connection, Projections, HostId), OpenError> {
+/// Looks at a store from the outside in: its header, its format, its extent, its host, its records.
+fn open_existing(
+    place: &Place,
+    witness: Witness,
+    notices: &mut Vec<Notice>,
+) -> Result<(Connection, Projections, HostId), OpenError> {
     let path = place.db();
     header::inspect(place)?;
     let mut conn = connection::open_to_write(&path).map_err(|error| OpenError::from_sqlite(&path, &error))?;
     let from = known_version(&path, &conn)?;
     check_extent(place, &conn)?;
-    let host = host_of(&path, &conn)?;
+    let host = host_of(place, &conn, witness)?;
     if from < schema::SUPPORTED {
         let backup = migrate(place, &mut conn, from, schema::STEPS)?;
         notices.push(Notice::Migrated { from, backup });
@@ -141,9 +146,17 @@ fn check_extent(place: &Place, conn: &Connection) -> Result<(), OpenError> {
     }
 }
 
-fn host_of(path: &Path, conn: &Connection) -> Result<HostId, OpenError> {
-    let host = meta::host(conn).map_err(|error| OpenError::from_sqlite(path, &error))?;
-    host.ok_or_else(|| OpenError::corrupt(path, "it names no host"))
+/// The host of the store, which the file beside it does not contradict.
+fn host_of(place: &Place, conn: &Connection, witness: Witness) -> Result<HostId, OpenError> {
+    let path = place.db();
+    let host = meta::host(conn).map_err(|error| OpenError::from_sqlite(&path, &error))?;
+    let found = host.ok_or_else(|| OpenError::corrupt(&path, "it names no host"))?;
+    match witness {
+        Witness::Names(expected) if expected != found => {
+            Err(OpenError::OtherHost { path, witness: place.host_file(), expected, found })
+        }
+        Witness::Names(_) | Witness::Absent | Witness::Garbled => Ok(found),
+    }
 }
 
 /// Makes a copy, and brings the store to the newest format in one transaction.
@@ -159,18 +172,10 @@ pub(crate) fn migrate(place: &Place, conn: &mut Connection, from: u32, steps: &[
     Ok(made)
 }
 
-fn settle_host_file(
-    place: &Place,
-    witness: Witness,
-    host: HostId,
-    notices: &mut Vec<Notice>,
-) -> Result<(), OpenError> {
+fn settle_host_file(place: &Place, witness: Witness, host: HostId, notices: &mut Vec<Notice>) -> Result<(), OpenError> {
     let path = place.host_file();
     match witness {
-        Witness::Names(expected) if expected == host => return Ok(()),
-        Witness::Names(expected) => {
-            return Err(OpenError::OtherHost { path: place.db(), witness: path, expected, found: host });
-        }
+        Witness::Names(_) => return Ok(()),
         Witness::Garbled => notices.push(Notice::HostFileWritten),
         Witness::Absent if notices.contains(&Notice::Created) => {}
         Witness::Absent => notices.push(Notice::HostFileWritten),
@@ -180,6 +185,43 @@ fn settle_host_file(
 
 /// From here on the store is written.
 fn settle(place: &Place, conn: &Connection, version: &str) -> Result<(), OpenError> {
+    backup::drop_unfinished(place).map_err(|error| OpenError::unusable(place.dir(), error))?;
     let settled = connection::trust(conn).and_then(|()| meta::set_written_by(conn, version));
     settled.map_err(|error| OpenError::from_sqlite(&place.db(), &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOMORROW: &[&str] =
+        &[schema::STEPS[0], "ALTER TABLE sessions ADD COLUMN mood TEXT", "CREATE TABLE moods (id)"];
+
+    fn opened(place: &Place) -> Connection {
+        connection::open_to_write(&place.db()).unwrap()
+    }
+
+    #[test]
+    fn a_migration_makes_a_copy_and_takes_all_steps_that_are_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path(), "0").unwrap());
+        let place = Place::new(dir.path()).unwrap();
+        let copy = migrate(&place, &mut opened(&place), 1, TOMORROW).unwrap();
+        assert_eq!(schema::version(&opened(&place)).unwrap(), 3);
+        assert!(opened(&place).prepare("SELECT mood FROM sessions, moods").is_ok());
+        assert!(copy.file_name().is_some_and(|name| name.to_string_lossy().starts_with("store.db.v1-")));
+        assert_eq!(schema::version(&Connection::open(copy).unwrap()).unwrap(), 1);
+        assert!(matches!(open(dir.path(), "0").map(drop), Err(OpenError::Newer { found: 3, .. })));
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_old_format() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path(), "0").unwrap());
+        let place = Place::new(dir.path()).unwrap();
+        let steps = [TOMORROW[0], TOMORROW[1], "CREATE TABLE sessions (id)"];
+        assert!(migrate(&place, &mut opened(&place), 1, &steps).is_err());
+        assert_eq!(schema::version(&opened(&place)).unwrap(), 1);
+        assert!(open(dir.path(), "0").is_ok());
+    }
 }

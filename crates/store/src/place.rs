@@ -94,7 +94,8 @@ impl Place {
         tighten(&self.dir, DIRECTORY_MODE, &mut tightened)?;
         // Asked without writing anything; a read-only file system answers here as well.
         let wanted = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
-        rustix::fs::access(&self.dir, wanted).map_err(|error| OpenError::unusable(&self.dir, io::Error::from(error)))?;
+        rustix::fs::access(&self.dir, wanted)
+            .map_err(|error| OpenError::unusable(&self.dir, io::Error::from(error)))?;
         let files = self.files().map_err(|error| OpenError::unusable(&self.dir, error))?;
         for path in files.iter().chain([&self.host_file()]) {
             tighten(path, FILE_MODE, &mut tightened)?;

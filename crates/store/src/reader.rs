@@ -1,5 +1,6 @@
 //! Reading beside the writer, from a connection that cannot write.
 
+mod entry;
 mod log;
 mod work;
 
@@ -8,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-pub(crate) use self::log::{decode_entry, for_each_entry};
-pub use self::log::{Entry, EventPage, Opaque, Scope};
+pub use self::entry::{Entry, Opaque};
+pub(crate) use self::entry::{decode_entry, for_each_entry};
+pub use self::log::{EventPage, Scope};
 pub use self::work::{Answered, Selection};
 use crate::error::ReadError;
 use crate::fault::Outcome;

@@ -31,7 +31,7 @@ pub struct Repaired {
     pub breaks: Vec<Break>,
     /// Events that could be read and made no sense.
     pub events_malformed: u64,
-    /// Events that were left out, since the beginning of their session is lost.
+    /// Events that were left out, since the beginning of their session is lost, or a newer session has its name.
     pub events_orphaned: u64,
     /// Messages whose text is lost.
     pub texts_lost: u64,
@@ -72,12 +72,7 @@ fn drop_unfinished(place: &Place) -> Result<(), RepairError> {
 }
 
 /// Makes a whole new store under another name.
-fn build(
-    place: &Place,
-    damaged: Option<&Path>,
-    backup: Option<&Path>,
-    version: &str,
-) -> Result<Repaired, RepairError> {
+fn build(place: &Place, damaged: Option<&Path>, backup: Option<&Path>, version: &str) -> Result<Repaired, RepairError> {
     let new = place.beside(UNFINISHED);
     let sources = Sources::open(damaged, backup);
     let host = sources.host(place)?;

@@ -86,12 +86,17 @@ mod tests {
     fn fields_return_to_their_places() {
         let stored = r#"{"a":1,"b":{"c":2,"new":[3]},"newer":{"x":4},"gone":null}"#;
         let unknown = Unknown::find(stored, r#"{"a":1,"b":{"c":2}}"#).unwrap();
-        assert_eq!(unknown.put_back(r#"{"a":9,"b":{"c":8}}"#.to_owned()), r#"{"a":9,"b":{"c":8,"new":[3]},"newer":{"x":4}}"#);
+        assert_eq!(
+            unknown.put_back(r#"{"a":9,"b":{"c":8}}"#.to_owned()),
+            r#"{"a":9,"b":{"c":8,"new":[3]},"newer":{"x":4}}"#
+        );
     }
 
     #[test]
     fn fields_of_a_state_that_was_left_do_not_return() {
-        let unknown = Unknown::find(r#"{"state":{"delivering":{"n":1,"new":2}}}"#, r#"{"state":{"delivering":{"n":1}}}"#).unwrap();
+        let unknown =
+            Unknown::find(r#"{"state":{"delivering":{"n":1,"new":2}}}"#, r#"{"state":{"delivering":{"n":1}}}"#)
+                .unwrap();
         for row in [r#"{"state":{"running":{"n":1}}}"#, r#"{"state":"ready"}"#] {
             assert_eq!(unknown.put_back(row.to_owned()), row);
         }

@@ -1,20 +1,28 @@
 //! The time in the names of files.
 
+use std::fs;
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
-/// The present moment as `20261120T091402Z`.
-pub(crate) fn stamp() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    stamp_of(now)
+/// A path named after the present moment, such as `20261120T091402.118Z`, or after the next one that has none yet.
+pub(crate) fn unused_path(named: impl Fn(&str) -> PathBuf) -> PathBuf {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    let mut millis = u64::try_from(now).unwrap_or(0);
+    let mut path = named(&stamp(millis));
+    while fs::symlink_metadata(&path).is_ok() {
+        millis += 1;
+        path = named(&stamp(millis));
+    }
+    path
 }
 
-fn stamp_of(seconds: u64) -> String {
+fn stamp(millis: u64) -> String {
+    let seconds = millis / 1_000;
     let (year, month, day) = civil(seconds / SECONDS_PER_DAY);
-    let second = seconds % SECONDS_PER_DAY;
-    let (hour, minute) = (second / 3_600, second / 60 % 60);
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{:02}Z", second % 60)
+    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}.{:03}Z", millis % 1_000)
 }
 
 /// Year, month and day of a day since the epoch, by counting in years that begin in March.
@@ -35,9 +43,9 @@ mod tests {
 
     #[test]
     fn stamps_of_known_moments() {
-        assert_eq!(stamp_of(0), "19700101T000000Z");
-        assert_eq!(stamp_of(951_782_399), "20000228T235959Z");
-        assert_eq!(stamp_of(951_782_400), "20000229T000000Z");
-        assert_eq!(stamp_of(1_795_166_042), "20261120T091402Z");
+        assert_eq!(stamp(0), "19700101T000000.000Z");
+        assert_eq!(stamp(951_782_399_999), "20000228T235959.999Z");
+        assert_eq!(stamp(951_782_400_000), "20000229T000000.000Z");
+        assert_eq!(stamp(1_795_166_042_118), "20261120T091402.118Z");
     }
 }

@@ -129,7 +129,8 @@ fn compare_rows(conn: &Connection, folded: Folded, found: &mut Verification) -> 
     found.compare(conn, sql, label, turns.collect())?;
 
     let requests = projected.requests.into_iter();
-    let requests = requests.map(|(id, (request, end))| (format!("request {id}"), KeptRequest { request, end })).collect();
+    let requests =
+        requests.map(|(id, (request, end))| (format!("request {id}"), KeptRequest { request, end })).collect();
     let sql = "SELECT id, row FROM requests WHERE session NOT IN purging";
     found.compare(conn, sql, |row| Ok(format!("request r{}", row.get::<_, u64>(0)?)), requests)
 }

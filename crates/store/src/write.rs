@@ -37,18 +37,18 @@ pub(crate) fn text(conn: &Connection, text: &Text) -> Result<()> {
     }
 }
 
+/// A column that an index is over is only set where it can change: SQLite rewrites the index for each that is named.
 pub(crate) fn session(conn: &Connection, session: &Session, unknown: Option<&Unknown>) -> Result<()> {
     let sql = "INSERT INTO sessions (id, name, agent, parent, status, last_used_at, row)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-               ON CONFLICT (id) DO UPDATE SET name = excluded.name, agent = excluded.agent, parent = excluded.parent,
-               status = excluded.status, last_used_at = excluded.last_used_at, row = excluded.row";
+               ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, status = excluded.status,
+               last_used_at = excluded.last_used_at, row = excluded.row";
     let row = complete(rows::to_json(session), unknown);
     let parent = session.parent.as_ref().map(SessionId::as_bytes);
     let (name, agent) = (session.name.as_str(), session.profile.agent.as_str());
-    let last_used_at = session.last_used_at.as_millis();
-    conn.prepare_cached(sql)?
-        .execute((session.id.as_bytes(), name, agent, parent, status_word(session.status()), last_used_at, row))
-        .map(drop)
+    let (status, last_used_at) = (status_word(session.status()), session.last_used_at.as_millis());
+    let row = (session.id.as_bytes(), name, agent, parent, status, last_used_at, row);
+    conn.prepare_cached(sql)?.execute(row).map(drop)
 }
 
 fn status_word(status: Status) -> &'static str {
@@ -63,29 +63,22 @@ fn status_word(status: Status) -> &'static str {
 }
 
 pub(crate) fn message(conn: &Connection, message: &Message, unknown: Option<&Unknown>) -> Result<()> {
-    let sql = "INSERT INTO messages (id, session, state, row) VALUES (?1, ?2, ?3, ?4)
-               ON CONFLICT (id) DO UPDATE SET session = excluded.session, state = excluded.state, row = excluded.row";
+    let alive = "INSERT INTO messages (id, session, alive, state, row) VALUES (?1, ?2, 1, ?3, ?4)
+                 ON CONFLICT (id) DO UPDATE SET state = excluded.state, row = excluded.row";
+    let ended = "INSERT INTO messages (id, session, alive, state, row) VALUES (?1, ?2, 0, ?3, ?4)
+                 ON CONFLICT (id) DO UPDATE SET alive = 0, state = excluded.state, row = excluded.row";
     let row = complete(rows::to_json(message), unknown);
-    let state = state_word(&message.state);
+    let (sql, state) = match &message.state {
+        MessageState::Delayed { .. } => (alive, "delayed"),
+        MessageState::Ready => (alive, "ready"),
+        MessageState::Delivering { .. } => (alive, "delivering"),
+        MessageState::Running { .. } => (alive, "running"),
+        MessageState::Ended { .. } => (ended, "ended"),
+    };
     conn.prepare_cached(sql)?.execute((message.id.get(), message.session.as_bytes(), state, row)).map(drop)
 }
 
-fn state_word(state: &MessageState) -> &'static str {
-    match state {
-        MessageState::Delayed { .. } => "delayed",
-        MessageState::Ready => "ready",
-        MessageState::Delivering { .. } => "delivering",
-        MessageState::Running { .. } => "running",
-        MessageState::Ended { .. } => "ended",
-    }
-}
-
-pub(crate) fn turn(
-    conn: &Connection,
-    session: SessionId,
-    turn: &EndedTurn,
-    unknown: Option<&Unknown>,
-) -> Result<()> {
+pub(crate) fn turn(conn: &Connection, session: SessionId, turn: &EndedTurn, unknown: Option<&Unknown>) -> Result<()> {
     let sql = "INSERT INTO turns (session, number, row) VALUES (?1, ?2, ?3)
                ON CONFLICT (session, number) DO UPDATE SET row = excluded.row";
     let row = complete(rows::to_json(turn), unknown);
@@ -98,9 +91,12 @@ pub(crate) fn request(
     end: Option<&RequestEnd>,
     unknown: Option<&Unknown>,
 ) -> Result<()> {
-    let sql = "INSERT INTO requests (id, session, open, row) VALUES (?1, ?2, ?3, ?4)
-               ON CONFLICT (id) DO UPDATE SET session = excluded.session, open = excluded.open, row = excluded.row";
+    let open = "INSERT INTO requests (id, session, open, row) VALUES (?1, ?2, 1, ?3)
+                ON CONFLICT (id) DO UPDATE SET row = excluded.row";
+    let closed = "INSERT INTO requests (id, session, open, row) VALUES (?1, ?2, 0, ?3)
+                  ON CONFLICT (id) DO UPDATE SET open = 0, row = excluded.row";
     let kept = KeptRequest { request: request.clone(), end: end.cloned() };
     let row = complete(rows::to_json(&kept), unknown);
-    conn.prepare_cached(sql)?.execute((request.id.get(), request.session.as_bytes(), end.is_none(), row)).map(drop)
+    let sql = if end.is_none() { open } else { closed };
+    conn.prepare_cached(sql)?.execute((request.id.get(), request.session.as_bytes(), row)).map(drop)
 }

@@ -6,9 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use adjutant_core::agent::RequestEnd;
-use adjutant_core::event::Logged;
+use adjutant_core::event::{Event, Logged};
 use adjutant_core::host::Counters;
-use adjutant_core::id::SessionId;
+use adjutant_core::id::{MessageId, SessionId};
 use adjutant_core::input::Text;
 use adjutant_core::message::Message;
 use adjutant_core::request::Request;
@@ -20,6 +20,7 @@ use crate::error::{CommitError, OpenError};
 use crate::host_file::HostId;
 use crate::open::Loaded;
 use crate::place::{Place, create_file, remove_if_there};
+use crate::situation::Situation;
 use crate::unknown::UnknownFields;
 use crate::{load, meta, purge, write};
 
@@ -48,6 +49,20 @@ pub struct Batch {
     pub purged: Vec<SessionId>,
     /// The next ids after this batch.
     pub counters: Counters,
+}
+
+impl Batch {
+    /// Whether a text belongs to a message that came and went with its session within this batch: it has no row by which
+    /// it would be found again.
+    fn forgets(&self, text: &Text) -> bool {
+        let came = |event: &Event, id: MessageId| matches!(event, Event::MessageQueued { message } if message.id == id);
+        let came_in_vain =
+            |id| self.events.iter().any(|logged| self.purged.contains(&logged.session) && came(&logged.event, id));
+        match text {
+            Text::Message { message, .. } => !self.purged.is_empty() && came_in_vain(*message),
+            Text::Answer { session, .. } => self.purged.contains(session),
+        }
+    }
 }
 
 /// Whether there is more to tidy up.
@@ -120,11 +135,15 @@ impl Writer {
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         batch.purged.iter().try_for_each(|id| purge::begin(&tx, *id))?;
         batch.events.iter().try_for_each(|event| write::event(&tx, event))?;
-        batch.texts.iter().try_for_each(|text| write::text(&tx, text))?;
+        let mut texts = batch.texts.iter().filter(|text| !batch.forgets(text));
+        texts.try_for_each(|text| write::text(&tx, text))?;
         // A forgotten session's name is free at once, for a session of the same batch.
         let mut kept = batch.sessions.iter().filter(|session| !batch.purged.contains(&session.id));
         kept.try_for_each(|session| write::session(&tx, session, unknown.sessions.get(&session.id)))?;
-        batch.messages.iter().try_for_each(|message| write::message(&tx, message, unknown.messages.get(&message.id)))?;
+        batch
+            .messages
+            .iter()
+            .try_for_each(|message| write::message(&tx, message, unknown.messages.get(&message.id)))?;
         batch.turns.iter().try_for_each(|(session, turn)| write::turn(&tx, *session, turn, None))?;
         batch.requests.iter().try_for_each(|(request, end)| {
             write::request(&tx, request, end.as_ref(), unknown.requests.get(&request.id))
@@ -143,18 +162,13 @@ impl Writer {
         if more || purge::shrink(&self.conn)? {
             return Ok(Tended::More);
         }
-        if self.log_pages()? >= TEND_PAGES_MIN {
+        if self.move_log("NOOP")? >= TEND_PAGES_MIN {
             self.move_log("PASSIVE")?;
         }
         Ok(Tended::Done)
     }
 
-    fn log_pages(&self) -> rusqlite::Result<u64> {
-        let page_bytes: u64 = self.conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
-        let bytes = fs::metadata(self.place.wal()).map_or(0, |found| found.len());
-        Ok(bytes / page_bytes)
-    }
-
+    /// Moves the log into the database, or only counts it, and says how many of its pages are not in the database.
     fn move_log(&self, how: &str) -> rusqlite::Result<u64> {
         let counted = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
         let (logged, moved) = self.conn.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], counted)?;
@@ -172,7 +186,11 @@ impl Writer {
     }
 
     fn explain(&self, error: &rusqlite::Error) -> CommitError {
-        CommitError::from_sqlite(&self.place.db(), error, self.probe().err().as_ref())
+        let system = match Situation::of(error) {
+            Situation::Full | Situation::ReadOnly | Situation::Io | Situation::Denied => self.probe().err(),
+            Situation::Busy | Situation::Contradiction | Situation::Corrupt => None,
+        };
+        CommitError::from_sqlite(&self.place.db(), error, system.as_ref())
     }
 
     /// Writes a little beside the store, to have the system's own words.
@@ -197,5 +215,35 @@ impl Identity {
     fn of(path: &Path) -> io::Result<Self> {
         let found = fs::metadata(path)?;
         Ok(Self { device: found.dev(), inode: found.ino() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn texts(number: u64) -> Batch {
+        let text: Arc<str> = Arc::from("text ".repeat(10_000));
+        let texts = vec![Text::Message { message: MessageId::new(number), text }];
+        Batch { texts, ..Batch::default() }
+    }
+
+    /// Stands in for a full disk where nobody may mount one: SQLite says the same when it runs out of pages.
+    #[test]
+    fn a_full_database_is_said_and_commits_go_on_when_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut writer, _) = crate::open(dir.path(), "0").unwrap();
+        writer.commit(&texts(1)).unwrap();
+        let pages: u64 = writer.conn.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        writer.conn.pragma_update(None, "max_page_count", pages + 5).unwrap();
+        assert!(matches!(writer.commit(&texts(2)), Err(CommitError::Full { .. })));
+        assert!(writer.conn.is_autocommit());
+        let reader = crate::Reader::open(dir.path()).unwrap();
+        assert_eq!(reader.text_of_message(MessageId::new(2)).unwrap(), None);
+        writer.conn.pragma_update(None, "max_page_count", pages + 5_000).unwrap();
+        writer.commit(&texts(2)).unwrap();
+        assert!(reader.text_of_message(MessageId::new(2)).unwrap().is_some());
     }
 }

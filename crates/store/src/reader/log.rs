@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use adjutant_core::event::Logged;
-use adjutant_core::id::{Seq, SessionId, TurnNumber};
-use adjutant_core::time::Timestamp;
-use rusqlite::{Connection, Row};
+use adjutant_core::id::{Seq, SessionId};
+use rusqlite::Connection;
 
 use super::Reader;
+use super::entry::{Entry, decode_entry, text};
 use crate::error::ReadError;
-use crate::fault::{Fault, Outcome};
-use crate::rows;
+use crate::fault::Outcome;
 
 /// Events that one page looks at when most of them are of other types: a bound on the time of one call.
 const SCAN_ROWS_MAX: usize = 20_000;
@@ -33,59 +31,6 @@ pub struct EventPage {
     pub through: Seq,
 }
 
-/// One entry of the log as this version understands it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "nearly every entry is known, and a box for each would cost more")]
-pub enum Entry {
-    /// Of a type that this version knows.
-    Known(Logged),
-    /// Of a type that a newer version has written.
-    Opaque(Opaque),
-}
-
-/// An event of a type that this version does not know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opaque {
-    /// Its place.
-    pub seq: Seq,
-    /// The session it is about.
-    pub session: SessionId,
-    /// When it happened.
-    pub at: Timestamp,
-    /// Its type.
-    pub type_name: String,
-    /// The turn it names.
-    pub turn: Option<TurnNumber>,
-    /// Its content, as JSON.
-    pub data: String,
-}
-
-impl Entry {
-    /// Its place.
-    pub fn seq(&self) -> Seq {
-        match self {
-            Self::Known(logged) => logged.seq,
-            Self::Opaque(opaque) => opaque.seq,
-        }
-    }
-
-    /// The session it is about.
-    pub fn session(&self) -> SessionId {
-        match self {
-            Self::Known(logged) => logged.session,
-            Self::Opaque(opaque) => opaque.session,
-        }
-    }
-
-    /// The name of its type.
-    pub fn type_name(&self) -> &str {
-        match self {
-            Self::Known(logged) => logged.event.type_name(),
-            Self::Opaque(opaque) => &opaque.type_name,
-        }
-    }
-}
-
 impl Scope<'_> {
     fn wants(&self, type_name: &str) -> bool {
         let matches = |pattern: &&str| match pattern.strip_suffix('*') {
@@ -102,7 +47,7 @@ impl Scope<'_> {
 }
 
 impl Reader {
-    /// The place of the last event; 0 when there is none.
+    /// The place of the last event that is there; 0 when there is none. It goes back when that event is forgotten.
     pub fn last_seq(&self) -> Result<Seq, ReadError> {
         self.at_one_moment(|conn| Ok(last_seq(conn)?))
     }
@@ -110,7 +55,7 @@ impl Reader {
     /// The next events behind a cursor, at most `limit` of them.
     ///
     /// A page may have fewer, or none, before the end of the log: the next one begins at [`EventPage::through`], and the
-    /// end is reached when that is [`Reader::last_seq`].
+    /// end is reached when that is no longer below [`Reader::last_seq`].
     pub fn events_after(&self, after: Seq, scope: Scope<'_>, limit: usize) -> Result<EventPage, ReadError> {
         self.at_one_moment(|conn| {
             let last = last_seq(conn)?;
@@ -149,7 +94,9 @@ struct Hunt<'a> {
 impl Hunt<'_> {
     fn forward(&mut self, conn: &Connection, source: Option<SessionId>, after: Seq) -> Outcome<()> {
         let sql = match source {
-            None => "SELECT seq, type FROM events WHERE seq > ?1 AND session NOT IN purging AND ?2 IS NULL ORDER BY seq",
+            None => {
+                "SELECT seq, type FROM events WHERE seq > ?1 AND session NOT IN purging AND ?2 IS NULL ORDER BY seq"
+            }
             Some(_) => "SELECT seq, type FROM events WHERE seq > ?1 AND session = ?2 ORDER BY seq",
         };
         let mut statement = conn.prepare_cached(sql)?;
@@ -213,10 +160,6 @@ impl Hunt<'_> {
     }
 }
 
-fn text<'r>(row: &'r Row<'_>, column: usize) -> Outcome<&'r str> {
-    Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
-}
-
 fn last_seq(conn: &Connection) -> rusqlite::Result<Seq> {
     conn.prepare_cached("SELECT coalesce(max(seq), 0) FROM events")?.query_row([], |row| row.get(0).map(Seq::new))
 }
@@ -225,30 +168,4 @@ fn entries(conn: &Connection, seqs: &[u64]) -> Outcome<Vec<Entry>> {
     let sql = "SELECT seq, session, at, type, turn, cursor, data FROM events WHERE seq = ?1";
     let mut statement = conn.prepare_cached(sql)?;
     seqs.iter().map(|seq| statement.query_row([seq], |row| Ok(decode_entry(row)))?).collect()
-}
-
-/// Hands over every event in its order, but for those of sessions that are being forgotten.
-pub(crate) fn for_each_entry(conn: &Connection, mut take: impl FnMut(Entry)) -> Outcome<()> {
-    let sql = "SELECT seq, session, at, type, turn, cursor, data FROM events WHERE session NOT IN purging ORDER BY seq";
-    let mut statement = conn.prepare(sql)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        take(decode_entry(row)?);
-    }
-    Ok(())
-}
-
-/// Understands one row of the log, with the columns in the order in which this file asks for them.
-pub(crate) fn decode_entry(row: &Row<'_>) -> Outcome<Entry> {
-    let (seq, session, at) = (Seq::new(row.get(0)?), SessionId::from_bytes(row.get(1)?), row.get(2)?);
-    let at = Timestamp::from_millis(at);
-    let (kind, data) = (text(row, 3)?, text(row, 6)?);
-    let understood = rows::event::from_row(kind, data);
-    match understood.map_err(|error| Fault::from(error).about(|| format!("event {seq} of type {kind}")))? {
-        Some(event) => Ok(Entry::Known(Logged { seq, session, at, cursor: row.get(5)?, event })),
-        None => {
-            let turn = row.get::<_, Option<u32>>(4)?.map(TurnNumber::new);
-            Ok(Entry::Opaque(Opaque { seq, session, at, type_name: kind.to_owned(), turn, data: data.to_owned() }))
-        }
-    }
 }

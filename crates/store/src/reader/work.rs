@@ -42,7 +42,7 @@ impl Reader {
         let sql = if include_ended {
             "SELECT row FROM messages WHERE session = ?1 ORDER BY id LIMIT ?2 OFFSET ?3"
         } else {
-            "SELECT row FROM messages WHERE session = ?1 AND state <> 'ended' ORDER BY id LIMIT ?2 OFFSET ?3"
+            "SELECT row FROM messages WHERE session = ?1 AND alive = 1 ORDER BY id LIMIT ?2 OFFSET ?3"
         };
         self.at_one_moment(|conn| decoded(conn, sql, (session.as_bytes(), limit, offset)))
     }
@@ -55,6 +55,17 @@ impl Reader {
     /// The text of a message, as it was changed last.
     pub fn text_of_message(&self, id: MessageId) -> Result<Option<String>, ReadError> {
         self.at_one_moment(|conn| text(conn, "SELECT body FROM message_texts WHERE message = ?1", [id.get()]))
+    }
+
+    /// These messages with their texts, in this order; one that is not there is left out.
+    ///
+    /// Together with [`EndedTurn::messages`] this is what a turn was told.
+    pub fn messages_with_texts(&self, ids: &[MessageId]) -> Result<Vec<(Message, String)>, ReadError> {
+        let sql = "SELECT m.row, t.body FROM messages m JOIN message_texts t ON t.message = m.id WHERE m.id = ?1";
+        self.at_one_moment(|conn| {
+            let found = ids.iter().map(|id| with_text(conn, sql, [id.get()]));
+            Ok(found.collect::<Outcome<Vec<_>>>()?.into_iter().flatten().collect())
+        })
     }
 
     /// Ended turns of a session, oldest first.
@@ -89,17 +100,8 @@ impl Reader {
     pub fn answers(&self, session: SessionId, limit: usize) -> Result<Vec<Answered>, ReadError> {
         let sql = "SELECT t.row, a.body FROM answers a JOIN turns t ON t.session = a.session AND t.number = a.turn
                    WHERE a.session = ?1 ORDER BY a.turn DESC LIMIT ?2";
-        self.at_one_moment(|conn| {
-            let mut statement = conn.prepare_cached(sql)?;
-            let mut found = statement.query((session.as_bytes(), limit))?;
-            let mut answers = Vec::new();
-            while let Some(row) = found.next()? {
-                let turn = decode(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
-                answers.push(Answered { turn, text: row.get(1)? });
-            }
-            answers.reverse();
-            Ok(answers)
-        })
+        let found = self.at_one_moment(|conn| with_text(conn, sql, (session.as_bytes(), limit)))?;
+        Ok(found.into_iter().rev().map(|(turn, text)| Answered { turn, text }).collect())
     }
 
     /// The requests of a session in the order of their ids, closed ones included: a page of at most `limit`.
@@ -123,12 +125,23 @@ impl Reader {
 }
 
 /// All rows of a query whose first column is a row's JSON.
-pub(crate) fn decoded<T: Stored>(conn: &Connection, sql: &str, params: impl Params) -> Outcome<Vec<T>> {
+fn decoded<T: Stored>(conn: &Connection, sql: &str, params: impl Params) -> Outcome<Vec<T>> {
     let mut statement = conn.prepare_cached(sql)?;
     let mut found = statement.query(params)?;
     let mut all = Vec::new();
     while let Some(row) = found.next()? {
         all.push(decode(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
+    }
+    Ok(all)
+}
+
+/// The same for a query that gives a text beside each row.
+fn with_text<T: Stored>(conn: &Connection, sql: &str, params: impl Params) -> Outcome<Vec<(T, String)>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut found = statement.query(params)?;
+    let mut all = Vec::new();
+    while let Some(row) = found.next()? {
+        all.push((decode(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?, row.get(1)?));
     }
     Ok(all)
 }

@@ -51,7 +51,7 @@ fn newest(place: &Place, right: impl Fn(&str) -> bool) -> Result<Option<PathBuf>
 /// Gives the damaged file and its log names of their own. The database goes first: without it the store is missing, and
 /// a log that is left is never taken for one of the new store.
 pub(super) fn set_aside(place: &Place) -> io::Result<Option<PathBuf>> {
-    let aside = place.beside(&format!("{DAMAGED}{}", utc::stamp()));
+    let aside = utc::unused_path(|stamp| place.beside(&format!("{DAMAGED}{stamp}")));
     match fs::rename(place.db(), &aside) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         moved => moved?,
@@ -65,7 +65,7 @@ pub(super) fn set_aside(place: &Place) -> io::Result<Option<PathBuf>> {
 fn set_log_aside(place: &Place, aside: Option<&Path>) -> io::Result<()> {
     let with_log = |path: &Path| path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().display()));
     let free = aside.map(with_log).filter(|path| fs::symlink_metadata(path).is_err());
-    let target = free.unwrap_or_else(|| place.beside(&format!("{DAMAGED}{}-wal", utc::stamp())));
+    let target = free.unwrap_or_else(|| utc::unused_path(|stamp| place.beside(&format!("{DAMAGED}{stamp}-wal"))));
     match fs::rename(place.wal(), target) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}

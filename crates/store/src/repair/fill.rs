@@ -31,7 +31,7 @@ pub(super) fn fill(conn: &mut Connection, sources: &Sources) -> Outcome<Repaired
         salvage::copy(source, &tx, &salvage::MESSAGE_TEXTS, &|_| true)?;
         salvage::copy(source, &tx, &salvage::ANSWERS, &|_| true)?;
     }
-    let folded = fold_without_namesakes(&tx)?;
+    let folded = fold_without_namesakes(&tx, &mut report)?;
     meta::set_counters(&tx, &sources.counters())?;
     replace_projections(&tx, &folded, &UnknownFields::default())?;
     drop_orphans(&tx, &mut report)?;
@@ -69,7 +69,7 @@ fn session_ids(conn: &Connection, sql: &str) -> Option<BTreeSet<SessionId>> {
 }
 
 /// A session that was forgotten and came back from a copy gives way to a newer one of its name.
-fn fold_without_namesakes(conn: &Connection) -> Outcome<Folded> {
+fn fold_without_namesakes(conn: &Connection, report: &mut Repaired) -> Outcome<Folded> {
     let folded = fold(conn)?;
     let mut sessions: Vec<_> = folded.host.sessions().collect();
     sessions.sort_by_key(|session| Reverse(session.created_at));
@@ -80,7 +80,7 @@ fn fold_without_namesakes(conn: &Connection) -> Outcome<Folded> {
         return Ok(folded);
     }
     for id in namesakes {
-        conn.execute("DELETE FROM events WHERE session = ?1", [id.as_bytes()])?;
+        report.events_orphaned += conn.execute("DELETE FROM events WHERE session = ?1", [id.as_bytes()])? as u64;
     }
     fold(conn)
 }
@@ -88,9 +88,9 @@ fn fold_without_namesakes(conn: &Connection) -> Outcome<Folded> {
 /// Removes what belongs to no session and no message, and counts what is missing.
 fn drop_orphans(conn: &Connection, report: &mut Repaired) -> rusqlite::Result<()> {
     let orphaned = conn.execute("DELETE FROM events WHERE session NOT IN (SELECT id FROM sessions)", [])?;
+    report.events_orphaned += orphaned as u64;
     conn.execute("DELETE FROM answers WHERE session NOT IN (SELECT id FROM sessions)", [])?;
     conn.execute("DELETE FROM message_texts WHERE message NOT IN (SELECT id FROM messages)", [])?;
-    report.events_orphaned = orphaned as u64;
     let sql = "SELECT count(*) FROM messages WHERE id NOT IN (SELECT message FROM message_texts)";
     report.texts_lost = conn.query_row(sql, [], |row| row.get(0))?;
     Ok(())

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use adjutant_core::host::Counters;
 use rusqlite::Connection;
-use rusqlite::config::DbConfig;
 
 use super::failed;
 use crate::error::RepairError;
@@ -20,7 +19,10 @@ pub(super) struct Sources {
 
 impl Sources {
     pub(super) fn open(damaged: Option<&Path>, backup: Option<&Path>) -> Self {
-        Self { damaged: damaged.and_then(open_damaged), backup: backup.and_then(open_backup) }
+        Self {
+            damaged: damaged.and_then(|path| connection::open_to_salvage(path).ok()),
+            backup: backup.and_then(open_backup),
+        }
     }
 
     pub(super) fn each(&self) -> impl Iterator<Item = &Connection> {
@@ -48,15 +50,6 @@ impl Sources {
         }
         highest
     }
-}
-
-/// Opens a damaged database so that as much as possible of it can be read, and nothing of it is changed.
-fn open_damaged(path: &Path) -> Option<Connection> {
-    let conn = connection::open_to_write(path).ok()?;
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).ok()?;
-    // With this, SQLite reads a file that is shorter than its header says.
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, true).ok()?;
-    Some(conn)
 }
 
 fn open_backup(path: &Path) -> Option<Connection> {

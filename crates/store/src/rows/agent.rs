@@ -1,7 +1,8 @@
 //! Rows of what agents do and say.
 
 use adjutant_core::agent::{
-    AnswerSize, Evidence, Mode, NewRequest, RequestEnd, RequestKind, SessionEnd, Source, StartFailure, TurnEnd, TurnOrigin,
+    AnswerSize, Evidence, Mode, NewRequest, RequestEnd, RequestKind, SessionEnd, Source, StartFailure, TurnEnd,
+    TurnOrigin,
 };
 use adjutant_core::id::MessageId;
 use adjutant_core::outcome::{ExitStatus, Outcome};

@@ -30,12 +30,13 @@ CREATE TABLE sessions (
 
 CREATE TABLE messages (
     id      INTEGER PRIMARY KEY,
-    session BLOB NOT NULL,
-    state   TEXT NOT NULL,
-    row     TEXT NOT NULL
+    session BLOB    NOT NULL,
+    alive   INTEGER NOT NULL,
+    state   TEXT    NOT NULL,
+    row     TEXT    NOT NULL
 ) STRICT;
 CREATE INDEX messages_of_session ON messages (session);
-CREATE INDEX messages_alive ON messages (session) WHERE state <> 'ended';
+CREATE INDEX messages_alive ON messages (session) WHERE alive = 1;
 
 CREATE TABLE turns (
     session BLOB    NOT NULL,

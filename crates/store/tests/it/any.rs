@@ -1,7 +1,8 @@
 //! Anything the core's types can hold.
 
 use adjutant_core::agent::{
-    AgentName, AnswerSize, Evidence, Mode, NewRequest, RequestEnd, RequestKind, SessionEnd, Source, StartFailure, TurnEnd, TurnOrigin,
+    AgentName, AnswerSize, Evidence, Mode, NewRequest, RequestEnd, RequestKind, SessionEnd, Source, StartFailure,
+    TurnEnd, TurnOrigin,
 };
 use adjutant_core::event::{Event, Place};
 use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
@@ -116,7 +117,8 @@ fn unknown_reason() -> BoxedStrategy<UnknownReason> {
         text().prop_map(|detail| UnknownReason::JournalUnreadable { detail }),
         text().prop_map(|detail| UnknownReason::HandoverUnproven { detail }),
         text().prop_map(|detail| UnknownReason::EndUnseen { detail }),
-    ].boxed()
+    ]
+    .boxed()
 }
 
 pub(crate) fn outcome() -> BoxedStrategy<Outcome> {
@@ -126,7 +128,8 @@ pub(crate) fn outcome() -> BoxedStrategy<Outcome> {
         Just(Outcome::Interrupted),
         Just(Outcome::Exited),
         unknown_reason().prop_map(|why| Outcome::Unknown { why }),
-    ].boxed()
+    ]
+    .boxed()
 }
 
 fn source() -> impl Strategy<Value = Source> + Clone {
@@ -138,9 +141,14 @@ fn evidence() -> BoxedStrategy<Evidence> {
 }
 
 fn turn_end() -> BoxedStrategy<TurnEnd> {
-    (outcome(), of(exit()), of(text()), any::<(u64, u64)>()).prop_map(|(outcome, exit, detail, (bytes, cut_bytes))| {
-        TurnEnd { outcome, exit, detail, answer: AnswerSize { bytes, cut_bytes } }
-    }).boxed()
+    (outcome(), of(exit()), of(text()), any::<(u64, u64)>())
+        .prop_map(|(outcome, exit, detail, (bytes, cut_bytes))| TurnEnd {
+            outcome,
+            exit,
+            detail,
+            answer: AnswerSize { bytes, cut_bytes },
+        })
+        .boxed()
 }
 
 fn start_failure() -> BoxedStrategy<StartFailure> {
@@ -151,7 +159,8 @@ fn start_failure() -> BoxedStrategy<StartFailure> {
         text().prop_map(|detail| StartFailure::TrustRequired { detail }),
         text().prop_map(|detail| StartFailure::NotReady { detail }),
         Just(StartFailure::Withdrawn),
-    ].boxed()
+    ]
+    .boxed()
 }
 
 fn session_end() -> BoxedStrategy<SessionEnd> {
@@ -160,15 +169,24 @@ fn session_end() -> BoxedStrategy<SessionEnd> {
         Just(SessionEnd::Killed),
         text().prop_map(|detail| SessionEnd::Lost { detail }),
         start_failure().prop_map(|why| SessionEnd::StartFailed { why }),
-    ].boxed()
+    ]
+    .boxed()
 }
 
 fn new_request() -> BoxedStrategy<NewRequest> {
     let kind = all_of!(RequestKind: Permission, Choice, Input);
     let texts = (text(), of(text()), text(), text());
-    (texts, kind, vec(text(), 0..4), any::<bool>()).prop_map(|((native, tool, summary, details), kind, options, multiple)| {
-        NewRequest { native, kind, tool, summary, options, multiple, details }
-    }).boxed()
+    (texts, kind, vec(text(), 0..4), any::<bool>())
+        .prop_map(|((native, tool, summary, details), kind, options, multiple)| NewRequest {
+            native,
+            kind,
+            tool,
+            summary,
+            options,
+            multiple,
+            details,
+        })
+        .boxed()
 }
 
 pub(crate) fn request_end() -> impl Strategy<Value = RequestEnd> + Clone {
@@ -190,12 +208,16 @@ fn message_end() -> BoxedStrategy<MessageEnd> {
         Just(MessageEnd::Cancelled),
         Just(MessageEnd::Expired),
         unknown_reason().prop_map(|why| MessageEnd::Unknown { why }),
-    ].boxed()
+    ]
+    .boxed()
 }
 
 fn way() -> impl Strategy<Value = Way> + Clone {
-    (of(at()), of(evidence()), any::<u32>())
-        .prop_map(|(handed_at, evidence, attempts)| Way { handed_at, evidence, attempts })
+    (of(at()), of(evidence()), any::<u32>()).prop_map(|(handed_at, evidence, attempts)| Way {
+        handed_at,
+        evidence,
+        attempts,
+    })
 }
 
 pub(crate) fn live_state() -> BoxedStrategy<MessageState> {
@@ -206,7 +228,8 @@ pub(crate) fn live_state() -> BoxedStrategy<MessageState> {
         (attempt(), at(), evidence(), turn_number()).prop_map(|(attempt, handed_at, evidence, turn)| {
             MessageState::Running { attempt, handed_at, evidence, turn }
         }),
-    ].boxed()
+    ]
+    .boxed()
 }
 
 pub(crate) fn ended_state() -> BoxedStrategy<MessageState> {
@@ -234,15 +257,29 @@ pub(crate) fn any_message() -> BoxedStrategy<Message> {
 }
 
 pub(crate) fn ended_turn() -> BoxedStrategy<EndedTurn> {
-    (turn_number(), origin(), at(), at(), vec(message_id(), 0..4), turn_end()).prop_map(
-        |(number, origin, started_at, ended_at, messages, end)| EndedTurn { number, origin, started_at, ended_at, messages, end },
-    ).boxed()
+    (turn_number(), origin(), at(), at(), vec(message_id(), 0..4), turn_end())
+        .prop_map(|(number, origin, started_at, ended_at, messages, end)| EndedTurn {
+            number,
+            origin,
+            started_at,
+            ended_at,
+            messages,
+            end,
+        })
+        .boxed()
 }
 
 pub(crate) fn request() -> BoxedStrategy<Request> {
-    (request_id(), session_id(), turn_number(), new_request(), at(), of(at())).prop_map(
-        |(id, session, turn, asked, opened_at, answered_at)| Request { id, session, turn, asked, opened_at, answered_at },
-    ).boxed()
+    (request_id(), session_id(), turn_number(), new_request(), at(), of(at()))
+        .prop_map(|(id, session, turn, asked, opened_at, answered_at)| Request {
+            id,
+            session,
+            turn,
+            asked,
+            opened_at,
+            answered_at,
+        })
+        .boxed()
 }
 
 pub(crate) fn name() -> impl Strategy<Value = SessionName> + Clone {
@@ -256,21 +293,28 @@ fn mode() -> impl Strategy<Value = Mode> + Clone {
 fn profile() -> BoxedStrategy<Profile> {
     let texts = (text(), text(), text(), text(), vec(text(), 0..3));
     let maybe = (of(text()), of(text()), of(text()), of(text()));
-    (texts, maybe, mode(), any::<bool>()).prop_map(|(texts, maybe, mode, keep_failed)| {
-        let (agent, path, program, token_hash, env_names) = texts;
-        let (project, description, model, key) = maybe;
-        let agent = AgentName::new(agent);
-        Profile { agent, mode, path, project, description, model, program, env_names, key, token_hash, keep_failed }
-    }).boxed()
+    (texts, maybe, mode(), any::<bool>())
+        .prop_map(|(texts, maybe, mode, keep_failed)| {
+            let (agent, path, program, token_hash, env_names) = texts;
+            let (project, description, model, key) = maybe;
+            let agent = AgentName::new(agent);
+            Profile { agent, mode, path, project, description, model, program, env_names, key, token_hash, keep_failed }
+        })
+        .boxed()
 }
 
 fn phase() -> BoxedStrategy<Phase> {
     prop_oneof![
         Just(Phase::Starting),
         Just(Phase::Live),
-        (at(), unknown_reason(), any::<bool>()).prop_map(|(since, why, was_ready)| Phase::Unseen { since, why, was_ready }),
+        (at(), unknown_reason(), any::<bool>()).prop_map(|(since, why, was_ready)| Phase::Unseen {
+            since,
+            why,
+            was_ready
+        }),
         (session_end(), at()).prop_map(|(end, at)| Phase::Exited { end, at }),
-    ].boxed()
+    ]
+    .boxed()
 }
 
 fn work() -> BoxedStrategy<Work> {
@@ -284,7 +328,8 @@ fn work() -> BoxedStrategy<Work> {
 
 fn processes() -> BoxedStrategy<Processes> {
     (incarnation(), incarnation(), text())
-        .prop_map(|(runner, agent, supervisor)| Processes { runner, agent, supervisor }).boxed()
+        .prop_map(|(runner, agent, supervisor)| Processes { runner, agent, supervisor })
+        .boxed()
 }
 
 fn hold() -> impl Strategy<Value = Hold> + Clone {
@@ -297,23 +342,42 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
     let life = (phase(), work(), of((at(), any::<bool>())), hold(), of(processes()), (source(), at(), text()));
     let queue = (vec(message(live_state()), 0..4), of(message_id()), of(message_id()));
     let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>());
-    (fixed, life, queue, rest).prop_map(|(fixed, life, queue, rest)| {
-        let (id, name, profile, parent, created_at, last_used_at) = fixed;
-        let (phase, mut work, stopping, hold, processes, basis) = life;
-        let (messages, stop_next, unclear) = queue;
-        let (turns_begun, last_turn, cursor) = rest;
-        settle_requests(&mut work, id);
-        let messages: std::collections::BTreeMap<_, _> =
-            messages.into_iter().map(|message| (message.id, Message { session: id, ..message })).collect();
-        let is_ready = |message: &&Message| message.state == MessageState::Ready;
-        let ready = messages.values().filter(is_ready).map(|message| message.id).rev().collect();
-        let stopping = stopping.map(|(at, force)| Stopping { at, force });
-        let basis = Basis { source: basis.0, at: basis.1, said: basis.2 };
-        Session {
-            id, name, profile, parent, created_at, last_used_at, phase, work, stopping, hold, processes, basis,
-            turns_begun, last_turn, messages, ready, stop_next, unclear, cursor,
-        }
-    }).boxed()
+    (fixed, life, queue, rest)
+        .prop_map(|(fixed, life, queue, rest)| {
+            let (id, name, profile, parent, created_at, last_used_at) = fixed;
+            let (phase, mut work, stopping, hold, processes, basis) = life;
+            let (messages, stop_next, unclear) = queue;
+            let (turns_begun, last_turn, cursor) = rest;
+            settle_requests(&mut work, id);
+            let messages: std::collections::BTreeMap<_, _> =
+                messages.into_iter().map(|message| (message.id, Message { session: id, ..message })).collect();
+            let is_ready = |message: &&Message| message.state == MessageState::Ready;
+            let ready = messages.values().filter(is_ready).map(|message| message.id).rev().collect();
+            let stopping = stopping.map(|(at, force)| Stopping { at, force });
+            let basis = Basis { source: basis.0, at: basis.1, said: basis.2 };
+            Session {
+                id,
+                name,
+                profile,
+                parent,
+                created_at,
+                last_used_at,
+                phase,
+                work,
+                stopping,
+                hold,
+                processes,
+                basis,
+                turns_begun,
+                last_turn,
+                messages,
+                ready,
+                stop_next,
+                unclear,
+                cursor,
+            }
+        })
+        .boxed()
 }
 
 fn settle_requests(work: &mut Work, session: SessionId) {
@@ -329,22 +393,37 @@ fn settle_requests(work: &mut Work, session: SessionId) {
 
 /// Any event.
 pub(crate) fn event() -> BoxedStrategy<Event> {
-    prop_oneof![session_event(), session_end_event(), message_event(), message_way_event(), turn_event(), request_event()].boxed()
+    prop_oneof![
+        session_event(),
+        session_end_event(),
+        message_event(),
+        message_way_event(),
+        turn_event(),
+        request_event()
+    ]
+    .boxed()
 }
 
 fn session_event() -> BoxedStrategy<Event> {
     prop_oneof![
-        (name(), profile(), of(session_id()))
-            .prop_map(|(name, profile, parent)| Event::SessionCreated { name, profile, parent }),
-        (incarnation(), incarnation(), text())
-            .prop_map(|(runner, agent, supervisor)| Event::SessionStarted { runner, agent, supervisor }),
+        (name(), profile(), of(session_id())).prop_map(|(name, profile, parent)| Event::SessionCreated {
+            name,
+            profile,
+            parent
+        }),
+        (incarnation(), incarnation(), text()).prop_map(|(runner, agent, supervisor)| Event::SessionStarted {
+            runner,
+            agent,
+            supervisor
+        }),
         Just(Event::SessionReady),
         unknown_reason().prop_map(|why| Event::SessionUnseen { why }),
         Just(Event::SessionSeen),
         (of(session_id()), any::<bool>()).prop_map(|(by, force)| Event::SessionStopAsked { by, force }),
         of(session_id()).prop_map(|parent| Event::SessionReparented { parent }),
         session_id().prop_map(|child| Event::ChildCreated { child }),
-    ].boxed()
+    ]
+    .boxed()
 }
 
 fn session_end_event() -> BoxedStrategy<Event> {
@@ -354,7 +433,8 @@ fn session_end_event() -> BoxedStrategy<Event> {
         Just(Event::SessionPurged),
         any::<bool>().prop_map(|by_hand| Event::QueueHeld { by_hand }),
         Just(Event::QueueReleased),
-    ].boxed()
+    ]
+    .boxed()
 }
 
 fn message_event() -> BoxedStrategy<Event> {
@@ -364,17 +444,22 @@ fn message_event() -> BoxedStrategy<Event> {
         message_id().prop_map(|message| Event::MessageDue { message }),
         (message_id(), of(any::<u64>()), of(of(due())), of(place))
             .prop_map(|(message, bytes, due, place)| Event::MessageChanged { message, bytes, due, place }),
-    ].boxed()
+    ]
+    .boxed()
 }
 
 fn message_way_event() -> BoxedStrategy<Event> {
     prop_oneof![
         (message_id(), attempt()).prop_map(|(message, attempt)| Event::MessageHanded { message, attempt }),
         (message_id(), text()).prop_map(|(message, detail)| Event::MessageReturned { message, detail }),
-        (message_id(), turn_number(), evidence())
-            .prop_map(|(message, turn, evidence)| Event::MessageAccepted { message, turn, evidence }),
+        (message_id(), turn_number(), evidence()).prop_map(|(message, turn, evidence)| Event::MessageAccepted {
+            message,
+            turn,
+            evidence
+        }),
         (message_id(), message_end()).prop_map(|(message, end)| Event::MessageEnded { message, end }),
-    ].boxed()
+    ]
+    .boxed()
 }
 
 fn turn_event() -> BoxedStrategy<Event> {
@@ -383,15 +468,23 @@ fn turn_event() -> BoxedStrategy<Event> {
         (turn_number(), of(session_id())).prop_map(|(turn, by)| Event::TurnInterruptAsked { turn, by }),
         (turn_number(), text()).prop_map(|(turn, detail)| Event::TurnInterruptPassed { turn, detail }),
         (turn_number(), turn_end()).prop_map(|(turn, end)| Event::TurnEnded { turn, end }),
-    ].boxed()
+    ]
+    .boxed()
 }
 
 fn request_event() -> BoxedStrategy<Event> {
     prop_oneof![
-        (request_id(), turn_number(), new_request())
-            .prop_map(|(request, turn, asked)| Event::RequestOpened { request, turn, asked }),
-        (request_id(), of(session_id()), text())
-            .prop_map(|(request, by, decision)| Event::RequestAnswered { request, by, decision }),
+        (request_id(), turn_number(), new_request()).prop_map(|(request, turn, asked)| Event::RequestOpened {
+            request,
+            turn,
+            asked
+        }),
+        (request_id(), of(session_id()), text()).prop_map(|(request, by, decision)| Event::RequestAnswered {
+            request,
+            by,
+            decision
+        }),
         (request_id(), request_end()).prop_map(|(request, end)| Event::RequestClosed { request, end }),
-    ].boxed()
+    ]
+    .boxed()
 }

@@ -60,6 +60,15 @@ fn a_damaged_store_gives_no_copy() {
 }
 
 #[test]
+fn a_copy_that_was_killed_leaves_nothing_behind_for_long() {
+    let world = World::new();
+    drop(world.open());
+    fs::write(world.file("store.db.copying-4242"), "half").unwrap();
+    drop(world.open());
+    assert_eq!(world.names(), ["host.json", "store.db"]);
+}
+
+#[test]
 fn no_copy_is_made_of_nothing() {
     let world = World::new();
     assert!(backup(&world.dir()).is_err());

@@ -13,7 +13,7 @@ use crate::world::World;
 /// Where the child of the test below finds its state directory.
 const CHILD_DIR: &str = "ADJ_STORE_TEST_CHILD_DIR";
 
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 8;
 
 /// Commits until it is killed, and says after each commit up to where its log is durable.
 #[test]
@@ -75,7 +75,7 @@ fn kill_after(dir: &Path, commits: usize) -> u64 {
 fn what_was_said_to_be_durable_survives_kill_9() {
     let world = World::new();
     for round in 0..ROUNDS {
-        let said = kill_after(&world.dir(), 1 + round * 37);
+        let said = kill_after(&world.dir(), 1 + round * 23);
         let (_writer, loaded) = world.open();
         let reader = world.reader();
         let last = reader.last_seq().unwrap();

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use adjutant_core::event::Event;
-use adjutant_core::id::{Seq, SessionId};
+use adjutant_core::id::{MessageId, Seq, SessionId};
 use adjutant_store::{Batch, Entry, EventPage, Reader, Scope, Selection, Writer};
 
 use crate::scribe::{Scribe, id};
@@ -175,7 +175,7 @@ fn the_log_is_found_by_index() {
          WHERE a.session = x'00' ORDER BY a.turn DESC LIMIT 5",
     );
     assert!(!answers.contains("TEMP") && !answers.contains("SCAN"), "{answers}");
-    let alive = plan("SELECT row FROM messages WHERE session = x'00' AND state <> 'ended' ORDER BY id LIMIT 5");
+    let alive = plan("SELECT row FROM messages WHERE session = x'00' AND alive = 1 ORDER BY id LIMIT 5");
     assert!(alive.contains("messages_alive") && !alive.contains("TEMP"), "{alive}");
 }
 
@@ -199,20 +199,25 @@ fn messages_turns_answers_and_requests_come_in_pages() {
     assert_eq!(reader.message(waiting[0]).unwrap(), Some(alive[0].clone()));
     assert_eq!(reader.text_of_message(waiting[1]).unwrap().as_deref(), Some("two, but better"));
 
+    let told = reader.messages_with_texts(&[waiting[1], MessageId::new(99), all[0].id]).unwrap();
+    let told: Vec<_> = told.into_iter().map(|(message, text)| (message.id, text)).collect();
+    assert_eq!(told, [(waiting[1], "two, but better".to_owned()), (all[0].id, "echo 0".to_owned())]);
+
     let turns = reader.turns_of(id(1), Selection::Last(100)).unwrap();
     assert_eq!(turns.iter().map(|turn| turn.number.get()).collect::<Vec<_>>(), (1..=10).collect::<Vec<_>>());
     assert_eq!(reader.turns_of(id(1), Selection::Last(3)).unwrap(), turns[7..]);
     assert_eq!(reader.turns_of(id(1), Selection::Since(turns[4].number, 2)).unwrap(), turns[4..6]);
     assert_eq!(reader.turn(id(1), turns[4].number).unwrap().as_ref(), Some(&turns[4]));
     assert_eq!(reader.answer(id(1), turns[4].number).unwrap().as_deref(), Some("answer 12"));
-    let answers: Vec<_> = reader.answers(id(1), 2).unwrap().into_iter().map(|a| (a.turn.number.get(), a.text)).collect();
+    let answers: Vec<_> =
+        reader.answers(id(1), 2).unwrap().into_iter().map(|a| (a.turn.number.get(), a.text)).collect();
     assert_eq!(answers, [(9, "answer 24".to_owned()), (10, "answer 27".to_owned())]);
 
     let kept = reader.requests_of(id(1), 0, 10).unwrap();
-    assert_eq!(kept.iter().map(|(request, end)| (request.id, end.is_some())).collect::<Vec<_>>(), [
-        (requests[0], true),
-        (requests[1], false)
-    ]);
+    assert_eq!(
+        kept.iter().map(|(request, end)| (request.id, end.is_some())).collect::<Vec<_>>(),
+        [(requests[0], true), (requests[1], false)]
+    );
     assert_eq!(reader.requests_of(id(1), 1, 10).unwrap(), kept[1..]);
     assert_eq!(reader.request(requests[0]).unwrap(), Some(kept[0].clone()));
 }

@@ -39,13 +39,20 @@ fn a_store_that_was_only_committed_to_differs_in_nothing() {
 #[test]
 fn every_record_that_differs_is_named() {
     let session = format!("session fizz-top ({})", id(1));
-    assert_eq!(records_that_differ("UPDATE sessions SET row = json_set(row, '$.turns_begun', 9) WHERE name = 'fizz-top'"), [
-        session
-    ]);
-    assert_eq!(records_that_differ("UPDATE messages SET row = json_set(row, '$.bytes', 1) WHERE id = 1"), ["message m1"]);
+    assert_eq!(
+        records_that_differ("UPDATE sessions SET row = json_set(row, '$.turns_begun', 9) WHERE name = 'fizz-top'"),
+        [session]
+    );
+    assert_eq!(
+        records_that_differ("UPDATE messages SET row = json_set(row, '$.bytes', 1) WHERE id = 1"),
+        ["message m1"]
+    );
     assert_eq!(records_that_differ("DELETE FROM messages WHERE id = 1"), ["message m1"]);
     assert_eq!(records_that_differ("DELETE FROM turns"), [format!("turn 1 of {}", id(1))]);
-    assert_eq!(records_that_differ("DELETE FROM sessions WHERE name = 'vi-jg'"), [format!("session vi-jg ({})", id(2))]);
+    assert_eq!(
+        records_that_differ("DELETE FROM sessions WHERE name = 'vi-jg'"),
+        [format!("session vi-jg ({})", id(2))]
+    );
     assert_eq!(records_that_differ("UPDATE requests SET row = json_set(row, '$.end', 'withdrawn')"), ["request r1"]);
     let extra = "INSERT INTO turns SELECT session, 7, json_set(row, '$.number', 7) FROM turns";
     assert_eq!(records_that_differ(extra), [format!("turn 7 of {}", id(1))]);
