@@ -69,7 +69,8 @@ pub struct Capabilities {
     pub model: bool,
     /// Its turns end with the exit code of a command.
     pub exit_code: bool,
-    /// The same message may be handed over again, because the agent's side refuses a second taking of one id.
+    /// The same message may be handed over again, because the agent's side refuses a second taking of one id. Its driver
+    /// names every message that may have been taken before it reports the end of the session.
     pub deduplicates: bool,
 }
 
@@ -243,7 +244,7 @@ pub enum TurnOrigin {
     Message(MessageId),
     /// A person at the terminal.
     Person,
-    /// The agent by itself.
+    /// The agent by itself, or nobody saw what.
     Agent,
 }
 
@@ -335,7 +336,8 @@ pub enum AgentReport {
         /// What is the case now.
         level: Level,
     },
-    /// The agent's process has ended, and all that it left has been reported before this.
+    /// The agent's process has ended, and all that it left has been reported before this: what it took as `Taken`, and
+    /// what it may have taken as `Unclear`.
     Exited {
         /// How.
         end: SessionEnd,

@@ -163,7 +163,7 @@ pub enum Answer {
     },
     /// A turn was asked to stop.
     Interrupting {
-        /// Which; `None` when none runs.
+        /// Which: the one that runs, or the one that the message in delivery is about to open; `None` without either.
         turn: Option<TurnNumber>,
     },
     /// A session is being ended.

@@ -161,7 +161,7 @@ pub enum Event {
     },
     /// Somebody asked for the end of a turn.
     TurnInterruptAsked {
-        /// Which.
+        /// Which: the one that runs, or the one that the message in delivery is about to open.
         turn: TurnNumber,
         /// Who: `None` is the user.
         by: Option<SessionId>,
@@ -285,7 +285,9 @@ impl Event {
     /// On what source a status that follows from this event rests.
     pub fn source(&self) -> Source {
         match self {
-            Self::SessionStarted { .. } | Self::SessionExited { .. } | Self::TurnInterruptPassed { .. } => Source::Runner,
+            Self::SessionStarted { .. } | Self::SessionExited { .. } | Self::TurnInterruptPassed { .. } => {
+                Source::Runner
+            }
             Self::SessionReady | Self::MessageAccepted { .. } | Self::TurnStarted { .. } | Self::TurnEnded { .. } => {
                 Source::ControlPipe
             }

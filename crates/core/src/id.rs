@@ -60,11 +60,13 @@ impl FromStr for SessionId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let malformed = || IdMalformed::new(text, "a UUID");
         let raw = text.as_bytes();
-        let hyphens_right = raw.len() == 36 && raw.iter().enumerate().all(|(i, b)| (*b == b'-') == matches!(i, 8 | 13 | 18 | 23));
+        let hyphens_right =
+            raw.len() == 36 && raw.iter().enumerate().all(|(i, b)| (*b == b'-') == matches!(i, 8 | 13 | 18 | 23));
         if !hyphens_right {
             return Err(malformed());
         }
-        let digits: Vec<u8> = raw.iter().filter(|b| **b != b'-').map(|b| hex_value(*b)).collect::<Option<_>>().ok_or_else(malformed)?;
+        let digits: Vec<u8> =
+            raw.iter().filter(|b| **b != b'-').map(|b| hex_value(*b)).collect::<Option<_>>().ok_or_else(malformed)?;
         let mut bytes = [0; 16];
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
             *byte = pair[0] << 4 | pair[1];

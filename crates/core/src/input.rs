@@ -29,7 +29,8 @@ pub enum Input {
         session: SessionId,
         /// When it was seen.
         observed_at: Timestamp,
-        /// How far the session's journal is taken in with this.
+        /// How far the session's journal is taken in with this. It never shrinks: what lies before a place that is in
+        /// the log was told before and is dropped, unless it is a session's last word.
         cursor: Option<u64>,
         /// What was seen.
         report: AgentReport,

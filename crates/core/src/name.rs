@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crate::limits::{NAME_CHARS_MAX, NAME_CHARS_MIN};
 
 /// The champions, in the order of the list that older tools used.
+#[rustfmt::skip]
 pub const CHAMPIONS: [&str; 146] = [
     "ahri", "akali", "alistar", "amumu", "anivia", "annie", "ashe", "azir", "bard", "blitz", "brand",
     "braum", "cait", "camille", "cass", "chogath", "corki", "darius", "diana", "draven", "mundo", "ekko",
@@ -25,6 +26,9 @@ pub const CHAMPIONS: [&str; 146] = [
 
 /// The roles. What follows the last hyphen of a name is its role, since one champion's name contains a hyphen.
 pub const ROLES: [&str; 5] = ["top", "jg", "mid", "adc", "sup"];
+
+/// How many names a champion and a role make.
+pub const PLAIN_NAMES: usize = CHAMPIONS.len() * ROLES.len();
 
 /// Words that mean somebody else wherever a session's name may stand.
 pub const RESERVED: [&str; 5] = ["self", "parent", "all", "none", "human"];
@@ -47,6 +51,12 @@ impl SessionName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is a champion and a role and nothing else.
+    pub fn is_plain(&self) -> bool {
+        let parts = self.0.rsplit_once('-');
+        parts.is_some_and(|(champion, role)| ROLES.contains(&role) && CHAMPIONS.contains(&champion))
     }
 }
 
@@ -80,7 +90,8 @@ fn flaw(text: &str) -> Option<&'static str> {
     if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
         return Some("it begins with a lower-case letter");
     }
-    let part_right = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let part_right =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     if !text.split('-').all(part_right) {
         return Some("it is made of lower-case letters, digits and single hyphens");
     }
@@ -91,20 +102,22 @@ fn flaw(text: &str) -> Option<&'static str> {
 ///
 /// Each of the 730 plain names is tried once; when all are taken, the plain name of the seed gets `-2`, `-3` and so on.
 pub fn choose(seed: u64, is_taken: impl Fn(&SessionName) -> bool) -> SessionName {
-    let total = CHAMPIONS.len() * ROLES.len();
-    let start = usize::try_from(seed % total as u64).unwrap_or(0);
+    let start = usize::try_from(seed % PLAIN_NAMES as u64).unwrap_or(0);
     // 730 and 271 have no common factor, so that the walk meets every name once, and neighbours look different.
-    let plain = |step: usize| plain_name((start + step * 271) % total);
-    (0..total).map(plain).find(|name| !is_taken(name)).unwrap_or_else(|| numbered(&plain(0), is_taken))
+    let plain = |step: usize| plain_name((start + step * 271) % PLAIN_NAMES);
+    let free = (0..PLAIN_NAMES).map(plain).find(|name| !is_taken(name));
+    free.unwrap_or_else(|| choose_numbered(seed, is_taken))
+}
+
+/// The same where every plain name is known to be taken.
+pub fn choose_numbered(seed: u64, is_taken: impl Fn(&SessionName) -> bool) -> SessionName {
+    let plain = plain_name(usize::try_from(seed % PLAIN_NAMES as u64).unwrap_or(0));
+    let with = |number: u64| SessionName(format!("{plain}-{number}"));
+    (2..).map(with).find(|name| !is_taken(name)).unwrap_or_else(|| with(u64::MAX))
 }
 
 fn plain_name(index: usize) -> SessionName {
     SessionName(format!("{}-{}", CHAMPIONS[index / ROLES.len()], ROLES[index % ROLES.len()]))
-}
-
-fn numbered(plain: &SessionName, is_taken: impl Fn(&SessionName) -> bool) -> SessionName {
-    let with = |number: u64| SessionName(format!("{plain}-{number}"));
-    (2..).map(with).find(|name| !is_taken(name)).unwrap_or_else(|| with(u64::MAX))
 }
 
 #[cfg(test)]
@@ -115,8 +128,9 @@ mod tests {
 
     #[test]
     fn every_plain_name_is_a_name() {
-        for index in 0..CHAMPIONS.len() * ROLES.len() {
+        for index in 0..PLAIN_NAMES {
             let name = plain_name(index);
+            assert!(name.is_plain());
             assert_eq!(name.as_str().parse(), Ok(name));
         }
     }
@@ -131,14 +145,17 @@ mod tests {
         }
         let next = choose(0, |n| taken.contains(n));
         assert_eq!(next.as_str(), "ahri-top-2");
+        assert!(!next.is_plain());
         taken.insert(next);
         assert_eq!(choose(0, |n| taken.contains(n)).as_str(), "ahri-top-3");
     }
 
     #[test]
     fn b9_chosen_names_are_checked() {
-        for bad in ["../x", "a b", "--all", "a", "", "self", "human", "A-top", "a--b", "-a", "a-", "1a", "a.b", "a:b", "a
-"] {
+        for bad in [
+            "../x", "a b", "--all", "a", "", "self", "human", "A-top", "a--b", "-a", "a-", "1a", "a.b", "a:b", "a
+",
+        ] {
             assert!(bad.parse::<SessionName>().is_err(), "{bad:?}");
         }
         assert!("a".repeat(41).parse::<SessionName>().is_err());

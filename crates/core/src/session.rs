@@ -250,7 +250,8 @@ impl Session {
 
     /// The message that may be handed over now, if the session can take one.
     pub fn deliverable(&self) -> Option<MessageId> {
-        let free = self.phase == Phase::Live && self.work == Work::Idle && self.stopping.is_none() && self.hold == Hold::Off;
+        let free =
+            self.phase == Phase::Live && self.work == Work::Idle && self.stopping.is_none() && self.hold == Hold::Off;
         let first = *self.ready.first()?;
         (free && self.delivering().is_none()).then_some(first)
     }

@@ -15,7 +15,7 @@ use crate::session::{Hold, Session};
 pub struct WaitOptions {
     /// The next turn that ends after the call, even if none runs yet.
     pub next_turn: bool,
-    /// That message alone.
+    /// That message alone. One that has ended is in the store and no longer here: [`Verdict::EndedBefore`].
     pub only: Option<MessageId>,
     /// An open request does not end the wait.
     pub through_input: bool,
@@ -164,7 +164,10 @@ impl Waiting {
         }
         match end {
             MessageEnd::Settled { turn, .. } => self.ended = self.ended.max(Some(*turn)),
-            MessageEnd::Undeliverable { .. } | MessageEnd::Cancelled | MessageEnd::Expired | MessageEnd::Unknown { .. } => {
+            MessageEnd::Undeliverable { .. }
+            | MessageEnd::Cancelled
+            | MessageEnd::Expired
+            | MessageEnd::Unknown { .. } => {
                 let graver = self.fallen.as_ref().is_some_and(|fallen| gravity(&fallen.end) > gravity(end));
                 if !graver {
                     self.fallen = Some(Fallen { message, end: end.clone() });

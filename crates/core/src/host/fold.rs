@@ -116,7 +116,9 @@ impl Host {
 
     /// Keeps the list of open requests in step. A turn closes its requests before it ends.
     fn watch_requests(&mut self, logged: &Logged) {
-        let (Event::RequestOpened { request, .. } | Event::RequestClosed { request, .. }) = &logged.event else { return };
+        let (Event::RequestOpened { request, .. } | Event::RequestClosed { request, .. }) = &logged.event else {
+            return;
+        };
         if self.sessions.get(&logged.session).is_some_and(|s| s.request(*request).is_some()) {
             self.requests.insert(*request, logged.session);
         } else {

@@ -54,6 +54,8 @@ pub struct Host {
     counters: Counters,
     sessions: BTreeMap<SessionId, Session>,
     names: BTreeMap<SessionName, SessionId>,
+    /// How many of these names are plain ones, so that a search for a free one knows when there is none.
+    plain_names: usize,
     create_keys: BTreeMap<String, SessionId>,
     tokens: BTreeMap<String, SessionId>,
     /// Which session has which request open.
@@ -74,6 +76,7 @@ impl Host {
             counters: Counters::default(),
             sessions: BTreeMap::new(),
             names: BTreeMap::new(),
+            plain_names: 0,
             create_keys: BTreeMap::new(),
             tokens: BTreeMap::new(),
             requests: BTreeMap::new(),
@@ -174,6 +177,7 @@ impl Host {
     fn insert(&mut self, session: Session) {
         let id = session.id;
         self.names.insert(session.name.clone(), id);
+        self.plain_names += usize::from(session.name.is_plain());
         self.tokens.insert(session.profile.token_hash.clone(), id);
         if let Some(key) = &session.profile.key {
             self.create_keys.insert(key.clone(), id);
@@ -192,6 +196,7 @@ impl Host {
     fn forget(&mut self, id: SessionId) {
         let Some(session) = self.sessions.remove(&id) else { return };
         self.names.remove(&session.name);
+        self.plain_names -= usize::from(session.name.is_plain());
         if self.tokens.get(&session.profile.token_hash) == Some(&id) {
             self.tokens.remove(&session.profile.token_hash);
         }

@@ -30,7 +30,9 @@ impl Host {
             Call::Hold { session } => self.hold(session, true, now, step),
             Call::Release { session } => self.hold(session, false, now, step),
             Call::Remove { session, message } => self.remove(session, message, now, step),
-            Call::Edit { session, message, text, due, place } => self.edit(session, message, text, due, place, now, step),
+            Call::Edit { session, message, text, due, place } => {
+                self.edit(session, message, text, due, place, now, step)
+            }
             Call::Respond { request, decision, text } => self.respond(caller, request, decision, &text, now, step),
         };
         step.acts.push(Act::Reply { id, answer });
@@ -90,10 +92,12 @@ impl Host {
     }
 
     fn reserve(&self, new: &NewSession) -> Result<SessionName, Refusal> {
+        let is_taken = |name: &SessionName| self.names.contains_key(name);
         match &new.name {
             Some(wanted) if self.names.contains_key(wanted) => Err(Refusal::NameInUse(wanted.clone())),
             Some(wanted) => Ok(wanted.clone()),
-            None => Ok(name::choose(new.name_seed, |name| self.names.contains_key(name))),
+            None if self.plain_names >= name::PLAIN_NAMES => Ok(name::choose_numbered(new.name_seed, is_taken)),
+            None => Ok(name::choose(new.name_seed, is_taken)),
         }
     }
 

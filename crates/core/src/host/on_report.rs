@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::Host;
 use super::step::{Stamp, Step};
-use crate::agent::{
-    AgentReport, Evidence, NewRequest, RequestEnd, SessionEnd, StartFailure, TurnEnd, TurnOrigin,
-};
+use crate::agent::{AgentReport, Evidence, NewRequest, RequestEnd, SessionEnd, StartFailure, TurnEnd, TurnOrigin};
 use crate::event::Event;
 use crate::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
 use crate::input::{Act, Text};
@@ -213,7 +211,8 @@ impl Host {
     /// work that the record does not know of has begun unseen.
     fn on_seen(&mut self, seen: &Seen, working: bool, step: &mut Step) {
         let Some(session) = self.sessions.get(&seen.session) else { return };
-        let (was_unseen, unseen_end) = (matches!(session.phase, Phase::Unseen { .. }), session.turn().is_some() && !working);
+        let (was_unseen, unseen_end) =
+            (matches!(session.phase, Phase::Unseen { .. }), session.turn().is_some() && !working);
         if was_unseen {
             self.log(seen.session, seen.stamp(), Event::SessionSeen, step);
         }
@@ -260,9 +259,7 @@ impl Host {
 
     fn end_messages(&mut self, seen: &Seen, end: &SessionEnd, step: &mut Step) {
         let Some(session) = self.sessions.get(&seen.session) else { return };
-        // Where nobody saw the process end, its last words may be missing too.
-        let all_told = !matches!(end, SessionEnd::Lost { .. });
-        let proof = all_told && self.capabilities(session).is_some_and(|c| c.deduplicates);
+        let proof = self.capabilities(session).is_some_and(|c| c.deduplicates);
         let killed = session.stopping.is_some() || matches!(end, SessionEnd::Killed);
         let ends: Vec<_> = session.messages.values().map(|m| (m.id, end_of(&m.state, killed, proof))).collect();
         for (message, end) in ends {

@@ -61,9 +61,6 @@ impl Stamp {
 impl Host {
     /// Gives an event its place, folds it in and keeps it for the log.
     pub(super) fn log(&mut self, session: SessionId, stamp: Stamp, event: Event, step: &mut Step) {
-        if event == Event::SessionPurged {
-            step.drop_texts(session);
-        }
         let seq = Seq::new(self.counters.next_seq);
         let logged = Logged { seq, session, at: stamp.at, cursor: stamp.cursor, event };
         self.fold(&logged, &mut step.projected);

@@ -110,7 +110,9 @@ fn moments_of(message: &Message) -> Vec<Due> {
     let due = match &message.state {
         MessageState::Delayed { until } => Some(*until),
         MessageState::Ready => None,
-        MessageState::Delivering { .. } | MessageState::Running { .. } | MessageState::Ended { .. } => return Vec::new(),
+        MessageState::Delivering { .. } | MessageState::Running { .. } | MessageState::Ended { .. } => {
+            return Vec::new();
+        }
     };
     due.into_iter().chain(message.expires).collect()
 }

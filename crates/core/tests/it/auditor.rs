@@ -55,7 +55,10 @@ impl Auditor {
         assert!(!course.exited || after_exit, "its end was not the end: {logged:?}");
         match &logged.event {
             Event::MessageQueued { message } => {
-                assert!(course.live.insert(message.id) && !self.ended.contains(&message.id), "queued twice: {logged:?}");
+                assert!(
+                    course.live.insert(message.id) && !self.ended.contains(&message.id),
+                    "queued twice: {logged:?}"
+                );
             }
             Event::MessageHanded { message, attempt } => {
                 assert!(course.live.contains(message), "handed over and not there: {logged:?}");
@@ -91,7 +94,10 @@ impl Auditor {
             Event::RequestAnswered { request, .. } => assert!(course.asking.contains(request), "{logged:?}"),
             Event::RequestClosed { request, .. } => assert!(course.asking.remove(request), "closed twice: {logged:?}"),
             Event::SessionExited { .. } => {
-                assert!(course.turn.is_none() && course.live.is_empty(), "something is left open: {logged:?} {course:?}");
+                assert!(
+                    course.turn.is_none() && course.live.is_empty(),
+                    "something is left open: {logged:?} {course:?}"
+                );
                 course.exited = true;
             }
             Event::SessionCreated { .. }

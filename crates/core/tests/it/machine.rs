@@ -44,6 +44,7 @@ pub(crate) struct Driver {
     handed: Vec<(MessageId, Attempt)>,
     catching_up: bool,
     blind: bool,
+    doubts_told: usize,
     said_last: bool,
 }
 
@@ -54,6 +55,8 @@ pub(crate) struct Machine {
     sure: bool,
     /// Nobody says anything wrong about it, so it can demand that it is treated right.
     strict: bool,
+    /// It refuses nearly everything that is handed over.
+    stubborn: bool,
     up: bool,
     ready: bool,
     over: bool,
@@ -64,17 +67,18 @@ pub(crate) struct Machine {
     seen: BTreeSet<(MessageId, Attempt)>,
     pub(crate) taken: BTreeSet<MessageId>,
     journal: Vec<Told>,
-    /// An end that no journal tells of.
+    /// An end that no journal tells of, and what may have been taken just before.
     last_word: Option<AgentReport>,
+    doubts: Vec<(MessageId, Attempt)>,
     pub(crate) driver: Option<Driver>,
 }
 
 const CURSOR_STEP: u64 = 10;
 
 impl Machine {
-    pub(crate) fn launched(sure: bool, strict: bool) -> Self {
+    pub(crate) fn launched(sure: bool, strict: bool, stubborn: bool) -> Self {
         let driver = Driver { orders: VecDeque::from([Order::Launch]), ..Driver::default() };
-        Self { sure, strict, driver: Some(driver), ..Self::default() }
+        Self { sure, strict, stubborn, driver: Some(driver), ..Self::default() }
     }
 
     /// A new daemon looks for it, with what its records say.
@@ -158,7 +162,7 @@ impl Machine {
         assert!(!again || !self.strict, "{message} is handed over twice as number {attempt:?}");
         assert!(!self.taken.contains(&message) || !self.strict, "{message} is handed over and was taken before");
         let refused = direct(AgentReport::NotTaken { message, attempt, detail: "refused".to_owned() });
-        if !self.up {
+        if !self.up || (self.stubborn && !calm && choices.below(8) > 0) {
             return refused;
         }
         match choices.below(if calm { 1 } else { 8 }) {
@@ -249,8 +253,9 @@ impl Machine {
             return self.end(Some(SessionEnd::Ended { exit: ExitStatus::Code(3) }));
         }
         // Killed so hard that it had no time to write down what it took last.
-        if let Some((message, _)) = self.inbox.pop() {
+        if let Some((message, attempt)) = self.inbox.pop() {
             self.taken.insert(message);
+            self.doubts.push((message, attempt));
         }
         self.end(None);
     }
@@ -259,7 +264,7 @@ impl Machine {
         self.up = false;
         self.over = true;
         self.busy = false;
-        self.inbox.clear();
+        self.doubts.append(&mut self.inbox);
         match told {
             Some(end) => self.write(AgentReport::Exited { end }),
             None => {
@@ -283,6 +288,12 @@ impl Machine {
         if let Some(frame) = self.journal.get(driver.read) {
             driver.read += 1;
             return Some(frame.clone());
+        }
+        // Who can say for sure what was not taken says what may have been.
+        let doubt = self.doubts.get(driver.doubts_told).filter(|_| self.sure && self.last_word.is_some());
+        if let Some((message, attempt)) = doubt {
+            driver.doubts_told += 1;
+            return direct(unclear(*message, *attempt));
         }
         if let Some(report) = self.last_word.clone().filter(|_| !driver.said_last) {
             driver.said_last = true;
@@ -355,6 +366,11 @@ impl Machine {
             0 => direct(unclear(message, attempt)),
             _ => direct(AgentReport::NotTaken { message, attempt, detail: "late".to_owned() }),
         }
+    }
+
+    /// Whether there is a reason not to know if this message was taken.
+    pub(crate) fn may_doubt(&self, message: MessageId) -> bool {
+        !self.sure || self.doubts.iter().any(|(doubted, _)| *doubted == message)
     }
 
     /// Whether anything is under way that will still be told.

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
 use crate::choices::Choices;
-use crate::world::{Tally, World};
+use crate::tally::Tally;
+use crate::world::World;
 
 /// Seeds that once failed, or that reach a corner; they are replayed each time.
 const SEEDS: &str = include_str!("seeds.txt");

@@ -101,12 +101,15 @@ impl Wait {
     /// What the model says now: `None` while accepted work has not ended.
     fn expected(&self, model: &Model) -> Option<Verdict> {
         let exited = model.s(self.session).is_none_or(|s| s.exited);
-        let ended = |number: u32| model.turns.iter().any(|t| t.session == self.session && t.number == number && t.outcome.is_some());
+        let ended = |number: u32| {
+            model.turns.iter().any(|t| t.session == self.session && t.number == number && t.outcome.is_some())
+        };
         if self.options.next_turn && ended(self.next_turn) {
             return Some(Verdict::Turn(TurnNumber::new(self.next_turn)));
         }
         let ready = !self.readiness || model.s(self.session).is_some_and(|s| s.ready);
-        let done = !self.options.next_turn && ready && self.turn.is_none_or(ended) && self.ended.len() == self.messages.len();
+        let done =
+            !self.options.next_turn && ready && self.turn.is_none_or(ended) && self.ended.len() == self.messages.len();
         if done || exited {
             let without = if exited { Verdict::Exited } else { Verdict::NeverWorked };
             return Some(self.result(model).unwrap_or(without));

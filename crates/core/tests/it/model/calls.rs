@@ -1,0 +1,294 @@
+//! What callers do, and what they are told.
+
+use adjutant_core::call::{NewMessage, NewSession};
+use adjutant_core::event::Place;
+use adjutant_core::limits;
+use adjutant_core::message::{MessageEnd, MessageKind};
+use adjutant_core::session::Hold;
+use adjutant_core::time::Due;
+use adjutant_core::{AgentName, Answer, Call, Caller, MessageId, Now, RequestId, SessionId, TurnNumber};
+
+use super::{At, Model, ModelMessage, ModelSession, Told, due_by};
+
+impl Model {
+    pub(super) fn call(&mut self, caller: Caller, call: &Call, now: Now) -> Told {
+        match call {
+            Call::Create(new) => self.create(new, now),
+            Call::Send { session, message } => self.send(*session, message, now),
+            Call::Interrupt { session, clear_queue } => self.interrupt(*session, *clear_queue),
+            Call::Kill { session, force, any_allowed } => self.kill(caller, *session, *force, *any_allowed),
+            Call::Purge { session } => self.purge(caller, *session),
+            Call::Hold { session } => self.hold(*session, Hold::ByHand, now),
+            Call::Release { session } => self.hold(*session, Hold::Off, now),
+            Call::Remove { session, message } => {
+                self.waiting(*session, *message)?;
+                self.over(*message, MessageEnd::Cancelled);
+                Ok(Answer::Done)
+            }
+            Call::Edit { session, message, text, due, place } => {
+                self.edit(*session, *message, text.as_deref(), *due, *place, now)
+            }
+            Call::Respond { request, .. } => self.respond(caller, *request),
+        }
+    }
+
+    fn usable(&self, id: SessionId) -> Result<&ModelSession, &'static str> {
+        let s = self.s(id).ok_or("not found")?;
+        if s.exited {
+            Err("exited")
+        } else if s.stopping.is_some() {
+            Err("stopping")
+        } else {
+            Ok(s)
+        }
+    }
+
+    fn reaches(&self, caller: Caller, target: SessionId) -> Result<(), &'static str> {
+        let reached = caller.session().is_none_or(|by| self.above(target).contains(&by));
+        if reached { Ok(()) } else { Err("forbidden") }
+    }
+
+    fn able(&self, agent: &AgentName, new: &NewMessage, now: Now) -> Result<(), &'static str> {
+        let can = self.can(agent);
+        let later = new.due.is_some_and(|due| !due_by(&due, now));
+        let asks_too_much =
+            (new.kind == MessageKind::Steer && !can.steer) || (new.interrupt && (!can.interrupt || later));
+        if asks_too_much { Err("not supported") } else { Ok(()) }
+    }
+
+    fn create(&mut self, new: &NewSession, now: Now) -> Told {
+        let same = |s: &&ModelSession| !s.purged && (s.id == new.id || (s.key.is_some() && s.key == new.profile.key));
+        if let Some(known) = self.sessions.iter().find(same) {
+            return Ok(Answer::Created { session: known.id, replayed: true, message: None });
+        }
+        if self.sessions.iter().filter(|s| !s.exited && !s.purged).count() >= self.config.sessions_live_max {
+            return Err("too many sessions");
+        }
+        if let Some(parent) = new.parent {
+            self.usable(parent)?;
+            if 1 + self.above(parent).len() > limits::DESCENDANT_DEPTH_MAX {
+                return Err("too deep");
+            }
+        }
+        if new.name.is_some() && self.sessions.iter().any(|s| !s.purged && s.name == new.name) {
+            return Err("name in use");
+        }
+        if let Some(first) = &new.message {
+            if first.text.len() as u64 > self.config.queue_bytes_max {
+                return Err("queue full");
+            }
+            self.able(&new.profile.agent, first, now)?;
+        }
+        self.sessions.push(ModelSession {
+            id: new.id,
+            name: new.name.clone(),
+            agent: new.profile.agent.clone(),
+            parent: new.parent,
+            key: new.profile.key.clone(),
+            keep_failed: new.profile.keep_failed,
+            started: false,
+            ready: false,
+            seen: true,
+            exited: false,
+            purged: false,
+            stopping: None,
+            hold: Hold::Off,
+            begun: 0,
+            cursor: 0,
+            stop_next: None,
+            unclear: None,
+        });
+        self.acts.push(format!("launch {}", new.id));
+        let message = new.message.as_ref().map(|message| self.queue(new.id, message, now));
+        Ok(Answer::Created { session: new.id, replayed: false, message })
+    }
+
+    fn queue(&mut self, session: SessionId, new: &NewMessage, now: Now) -> MessageId {
+        let id = MessageId::new(self.messages.len() as u64 + 1);
+        self.back += 1;
+        let at = match new.due {
+            Some(due) if !due_by(&due, now) => At::Later(due),
+            Some(_) | None => At::Line(self.back),
+        };
+        let (key, expires, bytes) = (new.key.clone(), new.expires, new.text.len() as u64);
+        self.messages.push(ModelMessage { id, session, at, bytes, key, expires, returned: 0 });
+        id
+    }
+
+    fn send(&mut self, id: SessionId, new: &NewMessage, now: Now) -> Told {
+        let agent = self.usable(id)?.agent.clone();
+        if let Some(known) = self.of(id).find(|m| m.key.is_some() && m.key == new.key) {
+            let (message, queued) = (known.id, matches!(known.at, At::Later(_) | At::Line(_)));
+            return Ok(Answer::Queued { message, handed: !queued, ahead: self.ahead(id, message), replayed: true });
+        }
+        let bytes: u64 = self.waits(id).iter().map(|m| m.bytes).sum();
+        let too_many = self.waits(id).len() >= self.config.queue_messages_max;
+        if too_many || bytes + new.text.len() as u64 > self.config.queue_bytes_max {
+            return Err("queue full");
+        }
+        self.able(&agent, new, now)?;
+        let message = self.queue(id, new, now);
+        if new.interrupt {
+            self.front -= 1;
+            self.put(message, At::Line(self.front));
+            self.ask_stop(id);
+        }
+        self.change(id, |s| s.hold = if s.hold == Hold::AfterInterrupt { Hold::Off } else { s.hold });
+        self.go_on(id, now);
+        let handed = self.m(message).is_some_and(|m| matches!(m.at, At::Out(_)));
+        Ok(Answer::Queued { message, handed, ahead: self.ahead(id, message), replayed: false })
+    }
+
+    fn ahead(&self, session: SessionId, message: MessageId) -> usize {
+        let at_work = usize::from(self.running(session).is_some() || self.out(session).is_some());
+        let line = self.line(session);
+        match self.m(message).map(|m| &m.at) {
+            Some(At::Later(_)) => at_work + line.len(),
+            Some(At::Line(_)) => at_work + line.iter().take_while(|other| **other != message).count(),
+            Some(At::Out(_) | At::In(_) | At::Over(_)) | None => 0,
+        }
+    }
+
+    fn to_stop(&self, session: SessionId) -> Option<TurnNumber> {
+        let next = self.s(session).map_or(1, |s| s.begun + 1);
+        let running = self.running(session).map(|t| t.number);
+        running.or(self.out(session).map(|_| next)).map(TurnNumber::new)
+    }
+
+    pub(super) fn ask_stop(&mut self, session: SessionId) {
+        if let Some(turn) = self.turns.iter_mut().find(|t| t.session == session && t.outcome.is_none()) {
+            turn.asked = true;
+            self.acts.push(format!("interrupt {session} {}", turn.number));
+        } else if let Some(message) = self.out(session) {
+            self.change(session, |s| s.stop_next = Some(message));
+        }
+    }
+
+    fn interrupt(&mut self, id: SessionId, clear_queue: bool) -> Told {
+        let agent = self.usable(id)?.agent.clone();
+        if !self.can(&agent).interrupt {
+            return Err("not supported");
+        }
+        let turn = self.to_stop(id);
+        if clear_queue {
+            let waiting: Vec<MessageId> = self.waits(id).iter().map(|m| m.id).collect();
+            waiting.into_iter().for_each(|message| self.over(message, MessageEnd::Cancelled));
+        } else if turn.is_some() {
+            self.change(id, |s| s.hold = if s.hold == Hold::Off { Hold::AfterInterrupt } else { s.hold });
+        }
+        self.ask_stop(id);
+        Ok(Answer::Interrupting { turn })
+    }
+
+    fn kill(&mut self, caller: Caller, id: SessionId, force: bool, any: bool) -> Told {
+        let (exited, stopping) = self.s(id).map(|s| (s.exited, s.stopping)).ok_or("not found")?;
+        if !any {
+            self.reaches(caller, id)?;
+        }
+        if !exited && (stopping.is_none() || (force && stopping == Some(false))) {
+            self.change(id, |s| s.stopping = Some(force));
+            self.end_order(id);
+        }
+        Ok(Answer::Killing { already: exited })
+    }
+
+    pub(super) fn end_order(&mut self, id: SessionId) {
+        match self.s(id).and_then(|s| s.stopping) {
+            Some(true) => self.acts.push(format!("end {id} 0")),
+            Some(false) => self.acts.push(format!("end {id} {}", limits::KILL_GRACE_MS)),
+            None => {}
+        }
+    }
+
+    fn purge(&mut self, caller: Caller, id: SessionId) -> Told {
+        let exited = self.s(id).ok_or("not found")?.exited;
+        self.reaches(caller, id)?;
+        if !exited {
+            return Err("lives");
+        }
+        self.change(id, |s| s.purged = true);
+        self.acts.push(format!("remove {id}"));
+        Ok(Answer::Done)
+    }
+
+    fn hold(&mut self, id: SessionId, hold: Hold, now: Now) -> Told {
+        self.usable(id)?;
+        self.change(id, |s| s.hold = hold);
+        self.go_on(id, now);
+        Ok(Answer::Done)
+    }
+
+    fn waiting(&self, session: SessionId, id: MessageId) -> Result<&ModelMessage, &'static str> {
+        self.s(session).ok_or("not found")?;
+        let message = self.of(session).find(|m| m.id == id).ok_or("no message")?;
+        if matches!(message.at, At::Later(_) | At::Line(_)) { Ok(message) } else { Err("started") }
+    }
+
+    fn edit(
+        &mut self,
+        session: SessionId,
+        id: MessageId,
+        text: Option<&str>,
+        due: Option<Option<Due>>,
+        place: Option<Place>,
+        now: Now,
+    ) -> Told {
+        let (before, was_ready) = self.waiting(session, id).map(|m| (m.bytes, matches!(m.at, At::Line(_))))?;
+        let later = due.map(|due| due.filter(|due| !due_by(due, now)));
+        if place.is_some() && (later.is_some_and(|due| due.is_some()) || (later.is_none() && !was_ready)) {
+            return Err("not supported");
+        }
+        if let Some(Place::After(other)) = place
+            && (other == id || !matches!(self.waiting(session, other)?.at, At::Line(_)))
+        {
+            return Err("not supported");
+        }
+        let after = text.map_or(before, |text| text.len() as u64);
+        let bytes: u64 = self.waits(session).iter().map(|m| m.bytes).sum();
+        if after > before && bytes - before + after > self.config.queue_bytes_max {
+            return Err("queue full");
+        }
+        self.messages.iter_mut().filter(|m| m.id == id).for_each(|m| m.bytes = after);
+        match later {
+            Some(Some(due)) => self.put(id, At::Later(due)),
+            Some(None) if !was_ready => {
+                self.back += 1;
+                self.put(id, At::Line(self.back));
+            }
+            Some(None) | None => {}
+        }
+        self.place(session, id, place);
+        self.go_on(session, now);
+        Ok(Answer::Done)
+    }
+
+    fn place(&mut self, session: SessionId, id: MessageId, place: Option<Place>) {
+        let mut line = self.line(session);
+        let Some(place) = place else { return };
+        line.retain(|other| *other != id);
+        let index = match place {
+            Place::First => 0,
+            Place::After(other) => line.iter().take_while(|m| **m != other).count() + 1,
+        };
+        line.insert(index, id);
+        // The whole line gets new numbers, so that there is room between any two.
+        for message in line {
+            self.back += 1;
+            self.put(message, At::Line(self.back));
+        }
+    }
+
+    fn respond(&mut self, caller: Caller, id: RequestId) -> Told {
+        let request = self.requests.iter().find(|r| r.id == id && r.open).ok_or("no request")?.clone();
+        if caller.session() == Some(request.session) {
+            return Err("forbidden");
+        }
+        self.reaches(caller, request.session)?;
+        if request.answered {
+            return Err("not pending");
+        }
+        self.requests.iter_mut().filter(|r| r.id == id).for_each(|r| r.answered = true);
+        self.acts.push(format!("respond {} {id} {}", request.session, request.native));
+        Ok(Answer::Done)
+    }
+}

@@ -1,0 +1,137 @@
+//! What callers want: everything, in every order, and much of it wrong.
+
+use std::sync::Arc;
+
+use adjutant_core::call::{NewMessage, NewSession};
+use adjutant_core::event::Place;
+use adjutant_core::message::MessageKind;
+use adjutant_core::session::Profile;
+use adjutant_core::time::Due;
+use adjutant_core::{Call, CallId, Caller, Input, MessageId, RequestId, Seq, SessionId, Timestamp};
+
+use super::World;
+use crate::cast::{profile, session_id};
+use crate::waits::Wait;
+
+impl World {
+    pub(super) fn begin_wait(&mut self) {
+        let ids: Vec<SessionId> = self.host.sessions().map(|session| session.id).collect();
+        let Some(session) = self.choices.pick(&ids).and_then(|id| self.host.session(id)) else { return };
+        let seq = Seq::new(self.shelf.counters.next_seq - 1);
+        match Wait::begin(session, &self.model, &mut self.choices, seq) {
+            Ok(wait) => self.waits.push(wait),
+            Err(verdict) => self.tally.count(verdict),
+        }
+    }
+
+    pub(super) fn some_session(&mut self) -> SessionId {
+        let live: Vec<SessionId> = self.host.sessions().filter(|s| !s.has_exited()).map(|s| s.id).collect();
+        if let Some(session) = self.choices.pick(&live).filter(|_| self.choices.below(6) > 0) {
+            return session;
+        }
+        let number = self.choices.below(usize::from(self.sessions) + 1);
+        session_id(u8::try_from(number).unwrap_or(0))
+    }
+
+    pub(super) fn some_message(&mut self, session: SessionId) -> MessageId {
+        let known = self.host.session(session).map(|s| s.messages.keys().copied().collect::<Vec<_>>());
+        let stray = MessageId::new(self.choices.below(self.model.messages.len() + 2) as u64);
+        if self.choices.once_in(8) { stray } else { self.choices.pick(&known.unwrap_or_default()).unwrap_or(stray) }
+    }
+
+    fn some_due(&mut self, past: bool) -> Due {
+        let millis = self.choices.below(1_500) as u64;
+        if self.choices.once_in(2) {
+            return Due::after(self.now, millis);
+        }
+        let at = self.now.wall.as_millis() + i64::try_from(millis).unwrap_or(0) - if past { 300 } else { 0 };
+        Due::At(Timestamp::from_millis(at))
+    }
+
+    fn some_text(&mut self) -> Arc<str> {
+        let bytes = self.choices.below(25);
+        "x".repeat(bytes).into()
+    }
+
+    fn new_message(&mut self) -> NewMessage {
+        let kinds = [MessageKind::Next, MessageKind::Next, MessageKind::Wake, MessageKind::Command, MessageKind::Steer];
+        let key = self.choices.below(8);
+        NewMessage {
+            text: self.some_text(),
+            kind: self.choices.pick(&kinds).unwrap_or(MessageKind::Next),
+            key: (key < 2).then(|| format!("key {key}")),
+            reply_to: None,
+            due: if self.choices.below(3) == 0 { Some(self.some_due(true)) } else { None },
+            expires: if self.choices.below(6) == 0 { Some(self.some_due(true)) } else { None },
+            interrupt: self.choices.once_in(8),
+        }
+    }
+
+    fn new_session(&mut self) -> NewSession {
+        self.sessions += 1;
+        let number = self.sessions;
+        let agents = ["sure", "sure", "plain", "plain", "deaf"];
+        let agent = self.choices.pick(&agents).unwrap_or("sure");
+        let key = self.choices.below(12);
+        let profile = Profile {
+            key: (key < 2).then(|| format!("create {key}")),
+            keep_failed: self.choices.below(2) == 0,
+            ..profile(agent, number)
+        };
+        let parent = self.some_session();
+        NewSession {
+            id: session_id(number),
+            name_seed: self.choices.below(1_000) as u64,
+            name: self.choices.once_in(6).then(|| "chosen".parse().expect("a name")),
+            profile,
+            parent: (self.choices.below(3) == 0 && parent != session_id(0)).then_some(parent),
+            message: if self.choices.below(3) == 0 { Some(self.new_message()) } else { None },
+        }
+    }
+
+    pub(super) fn some_call(&mut self) -> Input {
+        let session = self.some_session();
+        let caller = if self.choices.below(4) == 0 { Caller::Session(self.some_session()) } else { Caller::Human };
+        let message = self.some_message(session);
+        let call = match self.choices.below(32) {
+            0..24 if self.model.sessions.iter().all(|s| s.exited || s.purged) => {
+                Call::Create(Box::new(self.new_session()))
+            }
+            0..=3 if self.sessions < 40 => Call::Create(Box::new(self.new_session())),
+            4 | 5 => Call::Interrupt { session, clear_queue: self.choices.once_in(4) },
+            6 if self.choices.once_in(2) => {
+                Call::Kill { session, force: self.choices.once_in(2), any_allowed: self.choices.once_in(2) }
+            }
+            7 => Call::Purge { session },
+            8 => Call::Hold { session },
+            9 | 10 => Call::Release { session },
+            11 => Call::Remove { session, message },
+            12..=14 => self.some_edit(session, message),
+            15 | 16 => {
+                let open: Vec<RequestId> = self.model.requests.iter().filter(|r| r.open).map(|r| r.id).collect();
+                let stray = RequestId::new(self.choices.below(self.model.requests.len() + 2) as u64);
+                let request = self.choices.pick(&open).unwrap_or(stray);
+                Call::Respond { request, decision: "allow".to_owned(), text: "yes".into() }
+            }
+            _ => Call::Send { session, message: self.new_message() },
+        };
+        self.calls += 1;
+        Input::Call { id: CallId(self.calls), caller, call }
+    }
+
+    fn some_edit(&mut self, session: SessionId, message: MessageId) -> Call {
+        let other = self.some_message(session);
+        let text = if self.choices.once_in(2) { Some(self.some_text()) } else { None };
+        let due = match self.choices.below(4) {
+            0 => Some(None),
+            1 => Some(Some(self.some_due(true))),
+            _ => None,
+        };
+        let place = match self.choices.below(4) {
+            0 => Some(Place::First),
+            1 => Some(Place::After(other)),
+            _ => None,
+        };
+        Call::Edit { session, message, text, due, place }
+    }
+}
