@@ -29,9 +29,18 @@ pub(crate) const LOG_FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// Time for the end of a turn's text to show in the terminal after the control pipe has told of the end, in milliseconds.
 pub(crate) const END_MARK_MS_MAX: u64 = 2_000;
 
-/// Time between the steps of an interrupt, in milliseconds: SIGINT, SIGTERM, SIGKILL, and last the shell itself. All
-/// four fit into `INTERRUPT_CONFIRM_MS_MAX`.
+/// Time between the steps of an interrupt, in milliseconds: SIGINT, SIGTERM, SIGKILL, and last the shell itself.
 pub(crate) const INTERRUPT_STEP_MS: u64 = 2_000;
+
+/// Time between the two looks that an interrupt takes at first, in milliseconds: between two commands of a loop SIGINT
+/// may hit neither, and hits the next.
+pub(crate) const INTERRUPT_LOOK_MS: u64 = 100;
+
+/// Time in which an interrupt ends a turn without the shell, in milliseconds; then the shell is ended too.
+pub(crate) const INTERRUPT_MS_MAX: u64 = 6_000;
+
+/// Time for an interrupted turn to end before the session that is to end is hung up, in milliseconds.
+pub(crate) const HANGUP_MS: u64 = 300;
 
 /// Grace for what is left when the shell has ended by itself, in milliseconds, before it is ended by force.
 pub(crate) const LEFTOVER_GRACE_MS: u64 = 500;
@@ -61,7 +70,8 @@ pub(crate) const REPLAY_BYTES_MAX: usize = 64 * 1024;
 /// Payload of one frame of a terminal's stream, in bytes.
 pub(crate) const FRAME_BYTES_MAX: usize = 64 * 1024;
 
-/// Frames that may wait for one viewer; a viewer who takes them slower is closed with the reason.
+/// Frames that may wait for one viewer; a viewer who takes them slower misses some, and is shown the
+/// screen anew.
 pub(crate) const VIEWER_FRAMES_MAX: usize = 256;
 
 /// Viewers of one terminal.
@@ -85,3 +95,31 @@ pub(crate) const RUNNER_END_MS_MAX: u64 = 5_000;
 
 /// Time for what a dead runner left to be gone, in milliseconds.
 pub(crate) const LEFTOVERS_MS_MAX: u64 = 10_000;
+
+/// Grace that a runner gives its session when somebody sends SIGTERM to the runner itself, in milliseconds.
+pub(crate) const TERMINATED_GRACE_MS: u64 = 1_500;
+
+/// Looks at processes that were ended by force before their survival is told as it is.
+pub(crate) const FORCED_LOOKS_MAX: u32 = 60;
+
+/// Pieces of output that are taken after the end of a turn or of the shell; what comes later comes from something that
+/// was left in the background.
+pub(crate) const DRAIN_PIECES_MAX: usize = 4096;
+
+/// Longest summary of a request, in characters.
+pub(crate) const SUMMARY_CHARS_MAX: usize = 300;
+
+/// Time for a runner that has written its last record to be gone, in milliseconds.
+pub(crate) const RUNNER_GONE_MS_MAX: u64 = 3_000;
+
+/// Pause before the next look at processes that are just becoming another program, in milliseconds.
+pub(crate) const UNCLEAR_LOOK_MS: u64 = 5;
+
+/// Bytes that may wait to be typed; more are dropped, as a terminal drops them.
+pub(crate) const TYPING_BYTES_MAX: usize = 1024 * 1024;
+
+/// Time for bash to leave its prompt, in milliseconds.
+pub(crate) const WAKE_MS: u64 = 500;
+
+/// Pause before a viewer who missed output is looked at again, in milliseconds.
+pub(crate) const LAGGING_LOOK_MS: u64 = 100;

@@ -32,13 +32,7 @@ impl ErrorBody {
     /// An error with the exit code of its kind, without hint and details.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let exit = code.exit_code().number();
-        Self {
-            code,
-            message: message.into(),
-            hint: None,
-            exit,
-            details: Value::Object(serde_json::Map::new()),
-        }
+        Self { code, message: message.into(), hint: None, exit, details: Value::Object(serde_json::Map::new()) }
     }
 
     /// The same error with a hint.

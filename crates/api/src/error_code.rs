@@ -172,9 +172,7 @@ impl ErrorCode {
             | Self::ConfigInvalid => 400,
             Self::Unauthorized => 401,
             Self::Forbidden | Self::PathNotTranslatable => 403,
-            Self::SessionNotFound | Self::MessageNotFound | Self::RequestNotFound | Self::ProjectNotFound => {
-                404
-            }
+            Self::SessionNotFound | Self::MessageNotFound | Self::RequestNotFound | Self::ProjectNotFound => 404,
             Self::IdInUse
             | Self::MessageStarted
             | Self::RequestNotPending
@@ -209,37 +207,16 @@ mod tests {
 
     /// The table of `cli.md` 0.7, with the codes of the store added.
     const TABLE: &[(u8, &str)] = &[
-        (
-            1,
-            "agent_not_found agent_start_failed auth_required trust_required id_in_use forbidden unauthorized",
-        ),
-        (
-            1,
-            "message_started request_not_pending queue_full store_corrupt port_in_use sessions_working",
-        ),
-        (
-            1,
-            "skill_modified internal store_unwritable store_unreadable store_missing store_newer",
-        ),
-        (
-            2,
-            "usage ambiguous_id id_invalid path_not_found path_not_directory path_not_translatable",
-        ),
-        (
-            2,
-            "message_empty message_too_large message_not_text not_supported request_ambiguous env_invalid",
-        ),
+        (1, "agent_not_found agent_start_failed auth_required trust_required id_in_use forbidden unauthorized"),
+        (1, "message_started request_not_pending queue_full store_corrupt port_in_use sessions_working"),
+        (1, "skill_modified internal store_unwritable store_unreadable store_missing store_newer"),
+        (2, "usage ambiguous_id id_invalid path_not_found path_not_directory path_not_translatable"),
+        (2, "message_empty message_too_large message_not_text not_supported request_ambiguous env_invalid"),
         (2, "config_invalid"),
-        (
-            4,
-            "session_not_found session_exited message_not_found request_not_found project_not_found",
-        ),
+        (4, "session_not_found session_exited message_not_found request_not_found project_not_found"),
         (5, "outcome_unknown"),
         (124, "timeout"),
-        (
-            255,
-            "daemon_unreachable host_unreachable gateway_unreachable version_mismatch",
-        ),
+        (255, "daemon_unreachable host_unreachable gateway_unreachable version_mismatch"),
         (255, "state_dir_unusable home_missing socket_path_too_long"),
     ];
 

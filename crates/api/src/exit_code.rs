@@ -102,26 +102,15 @@ impl ExitCode {
 
     /// The code of several results at once; a failed command counts as refused.
     pub fn of_several(results: impl IntoIterator<Item = Self>) -> Self {
-        let rank = |code: Self| {
-            Self::ORDER_FOR_SEVERAL
-                .iter()
-                .position(|c| *c == code)
-                .unwrap_or(0)
-        };
-        results
-            .into_iter()
-            .min_by_key(|code| rank(*code))
-            .unwrap_or(Self::Completed)
+        let rank = |code: Self| Self::ORDER_FOR_SEVERAL.iter().position(|c| *c == code).unwrap_or(0);
+        results.into_iter().min_by_key(|code| rank(*code)).unwrap_or(Self::Completed)
     }
 }
 
 /// The number that a command about one turn ends with: the command's own exit code where the turn ran one to its end.
 pub fn number_of(result: &TurnResult) -> u8 {
     let finished = matches!(result.outcome, OutcomeWord::Completed | OutcomeWord::Failed);
-    let own = result
-        .exit_code
-        .filter(|_| finished)
-        .and_then(|code| u8::try_from(code).ok());
+    let own = result.exit_code.filter(|_| finished).and_then(|code| u8::try_from(code).ok());
     own.unwrap_or_else(|| ExitCode::of_outcome(&result.outcome).number())
 }
 
@@ -131,10 +120,7 @@ mod tests {
 
     #[test]
     fn numbers_are_fixed() {
-        assert_eq!(
-            ExitCode::ALL.map(ExitCode::number),
-            [0, 1, 2, 3, 4, 5, 124, 130, 255]
-        );
+        assert_eq!(ExitCode::ALL.map(ExitCode::number), [0, 1, 2, 3, 4, 5, 124, 130, 255]);
         for code in ExitCode::ALL {
             assert_eq!(ExitCode::from_number(code.number()), Some(code));
         }

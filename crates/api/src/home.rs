@@ -92,46 +92,48 @@ impl Home {
 
     /// The home that lies in one directory.
     pub fn below(root: &Path) -> Self {
-        Self::of(
-            root.to_owned(),
-            root.join("run"),
-            root.join("config.toml"),
-            root.parent().map(Path::to_owned),
-        )
+        Self::of(root.to_owned(), root.join("run"), root.join("config.toml"), None)
     }
 
     fn of_xdg(variables: &HomeVariables) -> Result<Self, HomeError> {
         let home = set(&variables.home).filter(|path| path.is_absolute());
         let base = |variable: &Option<OsString>, below_home: &str| {
             let given = set(variable).filter(|path| path.is_absolute());
-            given
-                .or_else(|| home.as_ref().map(|home| home.join(below_home)))
-                .ok_or(HomeError::HomeMissing)
+            given.or_else(|| home.as_ref().map(|home| home.join(below_home))).ok_or(HomeError::HomeMissing)
         };
         let state = base(&variables.xdg_state_home, ".local/state")?.join("adjutant");
         let config = base(&variables.xdg_config_home, ".config")?.join("adjutant/config.toml");
         let runtime = set(&variables.xdg_runtime_dir).filter(|path| path.is_absolute());
         let run = runtime.map_or_else(|| state.join("run"), |runtime| runtime.join("adjutant"));
-        let anchor = set(&variables.xdg_state_home)
-            .filter(|path| path.is_absolute())
-            .or(home);
+        let given = set(&variables.xdg_state_home).is_some_and(|path| path.is_absolute());
+        let anchor = if given { None } else { home };
         Ok(Self::of(state, run, config, anchor))
     }
 
     fn of(state: PathBuf, run: PathBuf, config: PathBuf, anchor: Option<PathBuf>) -> Self {
         let socket = run.join("adj.sock");
-        Self {
-            state,
-            run,
-            config,
-            socket,
-            anchor,
+        Self { state, run, config, socket, anchor }
+    }
+
+    /// The variables by which another process finds this home, whatever else its environment says: what a session gets, so
+    /// that the `adj` in it speaks to the daemon that holds it.
+    pub fn variables(&self) -> Vec<(&'static str, PathBuf)> {
+        let mut variables = vec![("ADJ_SOCKET", self.socket.clone())];
+        let below = Self { socket: self.socket.clone(), ..Self::below(&self.state) };
+        if *self == below {
+            variables.push(("ADJ_HOME", self.state.clone()));
         }
+        variables
     }
 
     /// The lock under which one caller starts the daemon.
     pub fn start_lock(&self) -> PathBuf {
         self.run.join("start.lock")
+    }
+
+    /// The lock that a daemon holds for as long as it lives.
+    pub fn daemon_lock(&self) -> PathBuf {
+        self.state.join("daemon.lock")
     }
 
     /// The log of the daemon.
@@ -147,18 +149,14 @@ impl Home {
 
 /// An empty variable counts as one that is not set.
 fn set(variable: &Option<OsString>) -> Option<PathBuf> {
-    variable
-        .as_ref()
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
+    variable.as_ref().filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 fn absolute(variable: &'static str, value: &Option<OsString>) -> Result<Option<PathBuf>, HomeError> {
     match set(value) {
-        Some(path) if !path.is_absolute() => Err(HomeError::NotAbsolute {
-            variable,
-            value: path.to_string_lossy().into_owned(),
-        }),
+        Some(path) if !path.is_absolute() => {
+            Err(HomeError::NotAbsolute { variable, value: path.to_string_lossy().into_owned() })
+        }
         path => Ok(path),
     }
 }
@@ -168,11 +166,7 @@ fn check_length(path: &Path, allowed: usize) -> Result<(), HomeError> {
     if bytes <= allowed {
         return Ok(());
     }
-    Err(HomeError::SocketPathTooLong {
-        path: path.to_string_lossy().into_owned(),
-        bytes,
-        allowed,
-    })
+    Err(HomeError::SocketPathTooLong { path: path.to_string_lossy().into_owned(), bytes, allowed })
 }
 
 impl From<HomeError> for ErrorBody {
@@ -197,12 +191,7 @@ mod tests {
     use super::*;
 
     fn variables(pairs: &[(&str, &str)]) -> HomeVariables {
-        let get = |name: &str| {
-            pairs
-                .iter()
-                .find(|(n, _)| *n == name)
-                .map(|(_, v)| OsString::from(v))
-        };
+        let get = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
         HomeVariables {
             adj_home: get("ADJ_HOME"),
             adj_socket: get("ADJ_SOCKET"),
@@ -220,43 +209,28 @@ mod tests {
 
     #[test]
     fn adj_home_holds_everything() {
-        let places = resolved(&[
-            ("ADJ_HOME", "/x"),
-            ("XDG_RUNTIME_DIR", "/run/user/1"),
-            ("HOME", "/h"),
-        ]);
+        let places = resolved(&[("ADJ_HOME", "/x"), ("XDG_RUNTIME_DIR", "/run/user/1"), ("HOME", "/h")]);
         assert_eq!(places, ["/x", "/x/run", "/x/config.toml", "/x/run/adj.sock"]);
     }
 
     #[test]
     fn xdg_is_followed() {
         let places = resolved(&[("HOME", "/h"), ("XDG_RUNTIME_DIR", "/run/user/1")]);
-        let expected = [
-            "/h/.local/state/adjutant",
-            "/run/user/1/adjutant",
-            "/h/.config/adjutant/config.toml",
-        ];
+        let expected = ["/h/.local/state/adjutant", "/run/user/1/adjutant", "/h/.config/adjutant/config.toml"];
         assert_eq!(places[..3], expected);
         assert_eq!(places[3], "/run/user/1/adjutant/adj.sock");
     }
 
     #[test]
     fn without_a_runtime_directory_the_state_directory_serves() {
-        let places = resolved(&[
-            ("XDG_STATE_HOME", "/s"),
-            ("XDG_CONFIG_HOME", "/c"),
-            ("XDG_RUNTIME_DIR", ""),
-        ]);
+        let places = resolved(&[("XDG_STATE_HOME", "/s"), ("XDG_CONFIG_HOME", "/c"), ("XDG_RUNTIME_DIR", "")]);
         assert_eq!(places[..2], ["/s/adjutant", "/s/adjutant/run"]);
     }
 
     #[test]
     fn relative_xdg_directories_are_ignored_as_xdg_demands() {
         let places = resolved(&[("HOME", "/h"), ("XDG_STATE_HOME", "s"), ("XDG_RUNTIME_DIR", "r")]);
-        assert_eq!(
-            places[..2],
-            ["/h/.local/state/adjutant", "/h/.local/state/adjutant/run"]
-        );
+        assert_eq!(places[..2], ["/h/.local/state/adjutant", "/h/.local/state/adjutant/run"]);
     }
 
     #[test]
@@ -265,17 +239,32 @@ mod tests {
     }
 
     #[test]
+    fn another_process_finds_the_same_home() {
+        for given in [
+            [("ADJ_HOME", "/x"), ("ADJ_SOCKET", "")],
+            [("ADJ_HOME", "/x"), ("ADJ_SOCKET", "/t/s")],
+            [("HOME", "/h"), ("ADJ_SOCKET", "")],
+            [("HOME", "/h"), ("XDG_RUNTIME_DIR", "/run/user/1")],
+        ] {
+            let home = Home::resolve(&variables(&given)).unwrap();
+            let told = home.variables();
+            let told: Vec<(&str, &str)> = told.iter().map(|(n, p)| (*n, p.to_str().unwrap())).collect();
+            let found = Home::resolve(&variables(&[&told[..], &[("HOME", "/h")]].concat())).unwrap();
+            assert_eq!(found.socket, home.socket);
+            if given[0].0 == "ADJ_HOME" {
+                assert_eq!(found, home);
+            }
+        }
+    }
+
+    #[test]
     fn what_is_wrong_has_a_code() {
-        let code =
-            |pairs: &[(&str, &str)]| ErrorBody::from(Home::resolve(&variables(pairs)).unwrap_err()).code;
+        let code = |pairs: &[(&str, &str)]| ErrorBody::from(Home::resolve(&variables(pairs)).unwrap_err()).code;
         assert_eq!(code(&[]), ErrorCode::HomeMissing);
         assert_eq!(code(&[("HOME", "")]), ErrorCode::HomeMissing);
         assert_eq!(code(&[("ADJ_HOME", "x")]), ErrorCode::EnvInvalid);
         let long = format!("/{}", "x".repeat(120));
         assert_eq!(code(&[("ADJ_HOME", &long)]), ErrorCode::SocketPathTooLong);
-        assert_eq!(
-            code(&[("HOME", "/h"), ("ADJ_SOCKET", &long)]),
-            ErrorCode::SocketPathTooLong
-        );
+        assert_eq!(code(&[("HOME", "/h"), ("ADJ_SOCKET", &long)]), ErrorCode::SocketPathTooLong);
     }
 }

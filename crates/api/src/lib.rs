@@ -18,6 +18,7 @@ pub mod time;
 pub mod types;
 
 pub use adjutant_core::limits;
+pub use adjutant_core::name::{NameMalformed, SessionName};
 pub use error::{ErrorBody, ErrorDocument};
 pub use error_code::ErrorCode;
 pub use exit_code::ExitCode;

@@ -9,7 +9,7 @@ use crate::types::log::{LogEntry, LogQuery};
 use crate::types::message::{EditMessage, Message, MessagesQuery, SendMessage, Sent, WakeSession};
 use crate::types::request::{AnswerRequest, Request, RequestsQuery, Responded};
 use crate::types::session::{
-    Caller, CreateSession, InterruptSession, KillSessions, Killed, Session, SessionsQuery,
+    Caller, CreateSession, InterruptSession, KillSessions, Killed, Session, SessionsQuery, TerminalQuery,
 };
 use crate::types::turn::{Answer, AnswersQuery, TurnResult, WaitQuery};
 
@@ -103,6 +103,8 @@ pub struct Method {
     pub serialised_on: SerialisedOn,
     /// Repeating it changes nothing more.
     pub repeatable: bool,
+    /// It keeps its form in every protocol, so that a daemon of another one can be seen and ended.
+    pub any_protocol: bool,
 }
 
 impl Method {
@@ -120,6 +122,7 @@ impl Method {
             scope: Scope::Read,
             serialised_on: SerialisedOn::Nothing,
             repeatable: true,
+            any_protocol: false,
         }
     }
 
@@ -139,17 +142,11 @@ impl Method {
     }
 
     const fn query<T: crate::schema::Schema>(self) -> Self {
-        Self {
-            query: Some(TypeRef::of::<T>()),
-            ..self
-        }
+        Self { query: Some(TypeRef::of::<T>()), ..self }
     }
 
     const fn body<T: crate::schema::Schema>(self) -> Self {
-        Self {
-            body: Some(TypeRef::of::<T>()),
-            ..self
-        }
+        Self { body: Some(TypeRef::of::<T>()), ..self }
     }
 
     const fn fails(self, errors: &'static [ErrorCode]) -> Self {
@@ -157,24 +154,20 @@ impl Method {
     }
 
     const fn on(self, serialised_on: SerialisedOn) -> Self {
-        Self {
-            serialised_on,
-            ..self
-        }
+        Self { serialised_on, ..self }
     }
 
     const fn repeatable(self) -> Self {
-        Self {
-            repeatable: true,
-            ..self
-        }
+        Self { repeatable: true, ..self }
+    }
+
+    const fn any_protocol(self) -> Self {
+        Self { any_protocol: true, ..self }
     }
 
     /// The names of the parameters in its path, in order.
     pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
-        self.path
-            .split('/')
-            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
     }
 
     /// Its path with values for the parameters, which are escaped.
@@ -184,9 +177,7 @@ impl Method {
         for part in self.path.split('/').skip(1) {
             path.push('/');
             match part.starts_with('{') {
-                true => path.push_str(&crate::query::percent_encode(
-                    values.next().copied().unwrap_or_default(),
-                )),
+                true => path.push_str(&crate::query::percent_encode(values.next().copied().unwrap_or_default())),
                 false => path.push_str(part),
             }
         }
@@ -210,11 +201,7 @@ pub const COMMON_ERRORS: &[ErrorCode] = &[
 ];
 
 /// What a method that reads one session can fail with.
-const READS_ONE: &[ErrorCode] = &[
-    ErrorCode::SessionNotFound,
-    ErrorCode::IdInvalid,
-    ErrorCode::AmbiguousId,
-];
+const READS_ONE: &[ErrorCode] = &[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::AmbiguousId];
 
 /// What a method that changes one session can fail with.
 const CHANGES_ONE: &[ErrorCode] = &[ErrorCode::SessionNotFound, ErrorCode::IdInvalid];
@@ -256,16 +243,16 @@ macro_rules! methods {
 
 methods! {
     /// Whether a daemon serves.
-    HEALTH = Method::read("health", "/v1/health", document::<Health>(), "Whether a daemon serves.");
+    HEALTH = Method::read("health", "/v1/health", document::<Health>(), "Whether a daemon serves.").any_protocol();
     /// This table as an OpenAPI document.
     OPENAPI = Method::read("openapi", "/v1/openapi.json", Reply::Json, "The OpenAPI document of this API.");
     /// What the daemon says of itself.
     DAEMON_STATUS = Method::read("daemon.status", "/v1/daemon", document::<DaemonStatus>(),
-        "What the daemon says of itself.");
+        "What the daemon says of itself.").any_protocol();
     /// Ends the daemon; sessions go on.
     DAEMON_STOP = Method::change("daemon.stop", "/v1/daemon/stop", document::<Stopping>(),
         "End the daemon. Sessions go on, and the next daemon takes them over.")
-        .body::<StopDaemon>().fails(&[ErrorCode::SessionsWorking, ErrorCode::Timeout]).on(SerialisedOn::Host);
+        .body::<StopDaemon>().fails(&[ErrorCode::SessionsWorking, ErrorCode::Timeout]).on(SerialisedOn::Host).any_protocol();
     /// Checks store and log.
     DAEMON_CHECK = Method::change("daemon.check", "/v1/daemon/check", document::<Vec<Check>>(),
         "Check the store, and that the log folded anew gives the same projections.")
@@ -344,6 +331,7 @@ methods! {
     /// The terminal.
     TERMINAL = Method::read("attach", "/v1/sessions/{id}/terminal", Reply::Upgrade,
         "The session's terminal, as frames after a switch to the protocol `adj-terminal`.")
+        .query::<TerminalQuery>()
         .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited, ErrorCode::NotSupported]);
     /// Open requests.
     REQUESTS = Method::read("requests", "/v1/requests", document::<Vec<Request>>(),
@@ -386,28 +374,15 @@ mod tests {
     #[test]
     fn h7_what_changes_something_is_no_get() {
         for method in METHODS {
-            assert_eq!(
-                method.scope == Scope::Read,
-                method.verb == HttpVerb::Get,
-                "{}",
-                method.name
-            );
-            assert_eq!(
-                method.scope == Scope::Read,
-                method.serialised_on == SerialisedOn::Nothing,
-                "{}",
-                method.name
-            );
+            assert_eq!(method.scope == Scope::Read, method.verb == HttpVerb::Get, "{}", method.name);
+            assert_eq!(method.scope == Scope::Read, method.serialised_on == SerialisedOn::Nothing, "{}", method.name);
         }
     }
 
     #[test]
     fn values_in_paths_are_escaped() {
         assert_eq!(REMOVE.parameters().collect::<Vec<_>>(), ["id", "m"]);
-        assert_eq!(
-            REMOVE.path_with(&["fizz-top", "m4"]),
-            "/v1/sessions/fizz-top/messages/m4"
-        );
+        assert_eq!(REMOVE.path_with(&["fizz-top", "m4"]), "/v1/sessions/fizz-top/messages/m4");
         assert_eq!(SESSION.path_with(&["../x?y"]), "/v1/sessions/..%2Fx%3Fy");
     }
 }

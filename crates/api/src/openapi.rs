@@ -48,8 +48,7 @@ fn operation(method: &Method, definitions: &mut Definitions) -> Value {
     });
     if let Some(body) = &method.body {
         let schema = (body.reference)(definitions);
-        operation["requestBody"] =
-            json!({"required": true, "content": {"application/json": {"schema": schema}}});
+        operation["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": schema}}});
     }
     operation
 }
@@ -91,28 +90,16 @@ fn is_stream(method: &Method) -> bool {
 /// A query is described as an object; each of its fields becomes a parameter, and the object itself is not kept.
 fn query_parameters(query: &TypeRef, definitions: &mut Definitions) -> Vec<Value> {
     let _ = (query.reference)(definitions);
-    let described = query
-        .name
-        .and_then(|name| definitions.remove(name))
-        .unwrap_or_default();
-    let required: Vec<&str> = described["required"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let described = query.name.and_then(|name| definitions.remove(name)).unwrap_or_default();
+    let required: Vec<&str> =
+        described["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let fields = described["properties"].as_object().into_iter().flatten();
-    fields
-        .map(|(name, schema)| parameter(name, schema, required.contains(&name.as_str())))
-        .collect()
+    fields.map(|(name, schema)| parameter(name, schema, required.contains(&name.as_str()))).collect()
 }
 
 fn parameter(name: &str, schema: &Value, required: bool) -> Value {
     let mut schema = schema.clone();
-    let description = schema
-        .as_object_mut()
-        .and_then(|map| map.remove("description"))
-        .unwrap_or_default();
+    let description = schema.as_object_mut().and_then(|map| map.remove("description")).unwrap_or_default();
     // A query has no `null`: what is absent is left out.
     let plain = schema["anyOf"][0].clone();
     let schema = if plain.is_null() { schema } else { plain };
@@ -126,10 +113,7 @@ fn responses(method: &Method, definitions: &mut Definitions) -> Value {
     let codes = || COMMON_ERRORS.iter().chain(method.errors);
     let statuses: BTreeSet<u16> = codes().map(|code| code.http_status()).collect();
     for status in statuses {
-        let words: BTreeSet<&str> = codes()
-            .filter(|c| c.http_status() == status)
-            .map(|c| c.as_str())
-            .collect();
+        let words: BTreeSet<&str> = codes().filter(|c| c.http_status() == status).map(|c| c.as_str()).collect();
         let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
         responses.insert(
             status.to_string(),
@@ -148,10 +132,7 @@ fn success(method: &Method, definitions: &mut Definitions) -> (&'static str, Val
     match &method.reply {
         Reply::Upgrade => return ("101", json!({"description": "Switched to frames."})),
         Reply::Json => {
-            content.insert(
-                "application/json".to_owned(),
-                json!({"schema": {"type": "object"}}),
-            );
+            content.insert("application/json".to_owned(), json!({"schema": {"type": "object"}}));
         }
         Reply::Document(document) => insert_document(&mut content, document, definitions),
         Reply::Stream(stream) => insert_stream(&mut content, stream, definitions),
@@ -172,10 +153,7 @@ fn insert_document(content: &mut Map<String, Value>, document: &TypeRef, definit
 fn insert_stream(content: &mut Map<String, Value>, stream: &TypeRef, definitions: &mut Definitions) {
     let record = (stream.reference)(definitions);
     for kind in [protocol::EVENT_STREAM, protocol::NDJSON] {
-        content.insert(
-            kind.to_owned(),
-            json!({"schema": {"type": "string"}, "x-record": record}),
-        );
+        content.insert(kind.to_owned(), json!({"schema": {"type": "string"}, "x-record": record}));
     }
 }
 
@@ -205,19 +183,11 @@ mod tests {
             assert!(!operation["summary"].as_str().unwrap().is_empty());
             for code in method.errors {
                 let listed = &operation["responses"][code.http_status().to_string()]["description"];
-                assert!(
-                    listed.as_str().unwrap().contains(code.as_str()),
-                    "{} {code}",
-                    method.name
-                );
+                assert!(listed.as_str().unwrap().contains(code.as_str()), "{} {code}", method.name);
             }
         }
-        let operations: usize = document["paths"]
-            .as_object()
-            .unwrap()
-            .values()
-            .map(|p| p.as_object().unwrap().len())
-            .sum();
+        let operations: usize =
+            document["paths"].as_object().unwrap().values().map(|p| p.as_object().unwrap().len()).sum();
         assert_eq!(operations, METHODS.len());
     }
 
@@ -229,29 +199,18 @@ mod tests {
         let schemas = document["components"]["schemas"].as_object().unwrap();
         for name in &found {
             let name = name.strip_prefix("#/components/schemas/").unwrap();
-            assert!(
-                schemas.get(name).is_some_and(|schema| !schema.is_null()),
-                "{name}"
-            );
+            assert!(schemas.get(name).is_some_and(|schema| !schema.is_null()), "{name}");
         }
         for name in schemas.keys() {
-            assert!(
-                found.contains(&format!("#/components/schemas/{name}")),
-                "{name} is never used"
-            );
+            assert!(found.contains(&format!("#/components/schemas/{name}")), "{name} is never used");
         }
     }
 
     #[test]
     fn query_fields_are_parameters() {
         let document = document();
-        let parameters = document["paths"]["/v1/wait"]["get"]["parameters"]
-            .as_array()
-            .unwrap();
+        let parameters = document["paths"]["/v1/wait"]["get"]["parameters"].as_array().unwrap();
         let names: Vec<_> = parameters.iter().map(|p| p["name"].as_str().unwrap()).collect();
-        assert!(
-            names.contains(&"for") && names.contains(&"session") && names.contains(&"Last-Event-ID"),
-            "{names:?}"
-        );
+        assert!(names.contains(&"for") && names.contains(&"session") && names.contains(&"Last-Event-ID"), "{names:?}");
     }
 }

@@ -45,9 +45,7 @@ pub fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte))
-            }
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
             other => encoded.push_str(&format!("%{other:02X}")),
         }
     }
@@ -68,16 +66,12 @@ fn percent_decode(text: &str) -> Result<Cow<'_, str>, Error> {
             other => other,
         });
     }
-    String::from_utf8(decoded)
-        .map(Cow::Owned)
-        .map_err(|_| Error::custom("the query is not UTF-8"))
+    String::from_utf8(decoded).map(Cow::Owned).map_err(|_| Error::custom("the query is not UTF-8"))
 }
 
 fn hex_pair(high: Option<u8>, low: Option<u8>) -> Result<u8, Error> {
     let digit = |byte: Option<u8>| byte.and_then(|b| char::from(b).to_digit(16));
-    let value = digit(high)
-        .zip(digit(low))
-        .and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+    let value = digit(high).zip(digit(low)).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
     value.ok_or_else(|| Error::custom("`%` needs two hexadecimal digits after it"))
 }
 
@@ -89,11 +83,7 @@ pub fn from_query<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     let mut fields: BTreeMap<Cow<'_, str>, Values<'_>> = BTreeMap::new();
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        fields
-            .entry(percent_decode(key)?)
-            .or_default()
-            .0
-            .push(percent_decode(value)?);
+        fields.entry(percent_decode(key)?).or_default().0.push(percent_decode(value)?);
     }
     T::deserialize(MapDeserializer::new(fields.into_iter()))
 }
@@ -112,8 +102,7 @@ impl Values<'_> {
 
     fn number<N: std::str::FromStr>(&self) -> Result<N, Error> {
         let text = self.single()?;
-        text.parse()
-            .map_err(|_| Error::custom(format!("`{text}` is not a number that fits")))
+        text.parse().map_err(|_| Error::custom(format!("`{text}` is not a number that fits")))
     }
 }
 
@@ -200,20 +189,14 @@ mod tests {
             ..WaitQuery::default()
         };
         let text = to_query(&query);
-        assert_eq!(
-            text,
-            "for=m42&session=fizz-top&session=vi-jg&through_input=true&timeout_ms=300000"
-        );
+        assert_eq!(text, "for=m42&session=fizz-top&session=vi-jg&through_input=true&timeout_ms=300000");
         assert_eq!(from_query::<WaitQuery>(&text).unwrap(), query);
         assert_eq!(from_query::<WaitQuery>("").unwrap(), WaitQuery::default());
     }
 
     #[test]
     fn text_is_escaped() {
-        let query = EventsQuery {
-            types: vec!["turn.*".into(), "a b&c=d/é".into()],
-            ..EventsQuery::default()
-        };
+        let query = EventsQuery { types: vec!["turn.*".into(), "a b&c=d/é".into()], ..EventsQuery::default() };
         let text = to_query(&query);
         assert_eq!(text, "types=turn.%2A&types=a%20b%26c%3Dd%2F%C3%A9");
         assert_eq!(from_query::<EventsQuery>(&text).unwrap(), query);

@@ -17,26 +17,18 @@ pub fn markdown() -> String {
 }
 
 fn push_method(text: &mut String, method: &Method) {
-    let inputs: Vec<&str> = [method.query, method.body]
-        .iter()
-        .flatten()
-        .filter_map(|input| input.name)
-        .collect();
+    let inputs: Vec<&str> = [method.query, method.body].iter().flatten().filter_map(|input| input.name).collect();
     let errors: Vec<String> = method.errors.iter().map(|code| format!("`{code}`")).collect();
     let (verb, path) = (method.verb.as_str(), method.path);
     let (inputs, reply, errors) = (inputs.join(", "), reply_words(method), errors.join(" "));
-    let _ = writeln!(
-        text,
-        "| `{}` | `{verb} {path}` | {inputs} | {reply} | {errors} |",
-        method.name
-    );
+    let _ = writeln!(text, "| `{}` | `{verb} {path}` | {inputs} | {reply} | {errors} |", method.name);
 }
 
 fn reply_words(method: &Method) -> String {
     match &method.reply {
-        Reply::Document(document) => format!("{document:?}"),
-        Reply::Stream(stream) => format!("stream of {stream:?}"),
-        Reply::Either { stream, .. } => format!("list, or stream of {stream:?}"),
+        Reply::Document(document) => (document.words)(),
+        Reply::Stream(stream) => format!("stream of {}", (stream.words)()),
+        Reply::Either { document, stream } => format!("{}, or stream of {}", (document.words)(), (stream.words)()),
         Reply::Json => "JSON".to_owned(),
         Reply::Upgrade => "upgrade to frames".to_owned(),
     }
@@ -53,11 +45,6 @@ fn push_error_codes(text: &mut String) {
     text.push_str("\n## Error codes\n\n| `error.code` | Exit | HTTP |\n|---|---|---|\n");
     for word in ErrorCode::WORDS {
         let code = ErrorCode::from(*word);
-        let _ = writeln!(
-            text,
-            "| `{word}` | {} | {} |",
-            code.exit_code().number(),
-            code.http_status()
-        );
+        let _ = writeln!(text, "| `{word}` | {} | {} |", code.exit_code().number(), code.http_status());
     }
 }

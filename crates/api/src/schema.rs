@@ -15,6 +15,11 @@ pub trait Schema {
     /// The name under which a document defines it; `None` for what is written out where it stands.
     const NAME: Option<&'static str> = None;
 
+    /// What it is in a few words, for people.
+    fn words() -> String {
+        Self::NAME.unwrap_or("value").to_owned()
+    }
+
     /// Its schema, written out; named types that it needs are put into `definitions`.
     fn describe(definitions: &mut Definitions) -> Value;
 
@@ -37,6 +42,8 @@ pub trait Schema {
 pub struct TypeRef {
     /// Its name, where it has one.
     pub name: Option<&'static str>,
+    /// What it is in a few words.
+    pub words: fn() -> String,
     /// Makes the schema that stands for it.
     pub reference: fn(&mut Definitions) -> Value,
 }
@@ -44,16 +51,13 @@ pub struct TypeRef {
 impl TypeRef {
     /// The entry of one type.
     pub const fn of<T: Schema>() -> Self {
-        Self {
-            name: T::NAME,
-            reference: T::reference,
-        }
+        Self { name: T::NAME, words: T::words, reference: T::reference }
     }
 }
 
 impl std::fmt::Debug for TypeRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name.unwrap_or("inline"))
+        f.write_str(&(self.words)())
     }
 }
 
@@ -82,12 +86,20 @@ plain! {
 impl<T: Schema> Schema for Option<T> {
     const OPTIONAL: bool = true;
 
+    fn words() -> String {
+        format!("{} or `null`", T::words())
+    }
+
     fn describe(definitions: &mut Definitions) -> Value {
         json!({"anyOf": [T::reference(definitions), {"type": "null"}]})
     }
 }
 
 impl<T: Schema> Schema for Vec<T> {
+    fn words() -> String {
+        format!("list of {}", T::words())
+    }
+
     fn describe(definitions: &mut Definitions) -> Value {
         json!({"type": "array", "items": T::reference(definitions)})
     }
@@ -127,10 +139,8 @@ pub(crate) struct Field {
 /// The schema of an object. What comes in is closed, what goes out may grow.
 pub(crate) fn object(lines: &[&str], closed: bool, fields: Vec<Field>) -> Value {
     let required: Vec<&str> = fields.iter().filter(|f| f.required).map(|f| f.name).collect();
-    let properties: serde_json::Map<String, Value> = fields
-        .into_iter()
-        .map(|f| (f.name.to_owned(), f.schema))
-        .collect();
+    let properties: serde_json::Map<String, Value> =
+        fields.into_iter().map(|f| (f.name.to_owned(), f.schema)).collect();
     let mut schema = json!({"type": "object", "description": joined(lines), "properties": properties});
     if let Value::Object(map) = &mut schema {
         if !required.is_empty() {
@@ -315,14 +325,7 @@ mod tests {
     #[test]
     fn h4_an_unknown_key_is_refused_and_a_missing_one_is_its_default() {
         let paint: Paint = serde_json::from_value(json!({"thing": "door"})).unwrap();
-        assert_eq!(
-            paint,
-            Paint {
-                colour: None,
-                thing: "door".into(),
-                coats: 0
-            }
-        );
+        assert_eq!(paint, Paint { colour: None, thing: "door".into(), coats: 0 });
         assert!(serde_json::from_value::<Paint>(json!({"thing": "door", "file": "/etc/hostname"})).is_err());
         assert!(serde_json::from_value::<Paint>(json!({})).is_err());
     }

@@ -140,14 +140,8 @@ mod tests {
 
     #[test]
     fn records_are_tagged_by_type() {
-        assert_eq!(
-            serde_json::to_value(WaitRecord::Alive).unwrap(),
-            json!({"type": "alive"})
-        );
-        let result = WaitRecord::Result(WaitResult {
-            ended_by: WaitEnd::Done,
-            results: Vec::new(),
-        });
+        assert_eq!(serde_json::to_value(WaitRecord::Alive).unwrap(), json!({"type": "alive"}));
+        let result = WaitRecord::Result(WaitResult { ended_by: WaitEnd::Done, results: Vec::new() });
         let line = json!({"type": "result", "ended_by": "done", "results": []});
         assert_eq!(serde_json::to_value(&result).unwrap(), line);
         assert_eq!(serde_json::from_value::<WaitRecord>(line).unwrap(), result);

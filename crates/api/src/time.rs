@@ -59,11 +59,7 @@ impl fmt::Display for WireTime {
         let (year, month, day) = civil(millis.div_euclid(DAY_MS));
         let rest = millis.rem_euclid(DAY_MS);
         let (hour, minute, second) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1_000 % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
-            rest % 1_000
-        )
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", rest % 1_000)
     }
 }
 
@@ -72,10 +68,7 @@ impl FromStr for WireTime {
 
     /// Reads RFC 3339 with an offset or `Z`; digits beyond milliseconds are cut.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        read(text).map_err(|why| TimeMalformed {
-            text: text.to_owned(),
-            why,
-        })
+        read(text).map_err(|why| TimeMalformed { text: text.to_owned(), why })
     }
 }
 
@@ -86,26 +79,18 @@ fn read(text: &str) -> Result<WireTime, &'static str> {
     }
     let raw = text.as_bytes();
     let marks_right = [(4, "-"), (7, "-"), (10, "Tt "), (13, ":"), (16, ":")];
-    if marks_right
-        .iter()
-        .any(|(at, allowed)| !allowed.as_bytes().contains(&raw[*at]))
-    {
+    if marks_right.iter().any(|(at, allowed)| !allowed.as_bytes().contains(&raw[*at])) {
         return Err(FORM);
     }
     let part = |range: std::ops::Range<usize>| digits(&text[range]).ok_or(FORM);
     let day_millis = date_millis(part(0..4)?, part(5..7)?, part(8..10)?)?;
     let clock_millis = clock_millis(part(11..13)?, part(14..16)?, part(17..19)?)?;
     let (fraction, offset) = fraction(&text[19..])?;
-    Ok(WireTime(
-        day_millis + clock_millis + fraction - offset_millis(offset)?,
-    ))
+    Ok(WireTime(day_millis + clock_millis + fraction - offset_millis(offset)?))
 }
 
 fn digits(text: &str) -> Option<i64> {
-    text.bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 fn date_millis(year: i64, month: i64, day: i64) -> Result<i64, &'static str> {
@@ -132,10 +117,7 @@ fn fraction(rest: &str) -> Result<(i64, &str), &'static str> {
     let Some(after_dot) = rest.strip_prefix('.') else {
         return Ok((0, rest));
     };
-    let end = after_dot
-        .bytes()
-        .position(|b| !b.is_ascii_digit())
-        .unwrap_or(after_dot.len());
+    let end = after_dot.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(after_dot.len());
     if end == 0 {
         return Err("no digits after the point");
     }
@@ -179,11 +161,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
@@ -233,11 +211,7 @@ mod tests {
 
     #[test]
     fn offsets_and_fractions_are_read() {
-        for text in [
-            "2026-11-20T11:14:02.118+02:00",
-            "2026-11-20t03:44:02.1189-05:30",
-            "2026-11-20 09:14:02.118z",
-        ] {
+        for text in ["2026-11-20T11:14:02.118+02:00", "2026-11-20t03:44:02.1189-05:30", "2026-11-20 09:14:02.118z"] {
             assert_eq!(text.parse(), Ok(WireTime(1_795_166_042_118)), "{text}");
         }
     }

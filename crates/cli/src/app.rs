@@ -16,12 +16,23 @@ use crate::{grammar, help, parse};
 /// Runs a call. Only the one verb that is called is built, since most calls take less time than all of them.
 pub(crate) fn run(tokens: Vec<OsString>) -> ExitCode {
     let json = tokens.iter().take_while(|token| *token != "--").any(|token| token == "--json");
-    let mut early = Ui::new(json, false, Colour::Auto);
+    let mut early = Ui::new(json, false, wanted_colour(&tokens));
     let code = match call(tokens, &mut early) {
         Ok(code) => code,
         Err(error) => told(&early, &error),
     };
     ExitCode::from(code)
+}
+
+/// What the tokens say of colour, for errors in the rest of them.
+fn wanted_colour(tokens: &[OsString]) -> Colour {
+    let after = |word: &str| tokens.windows(2).any(|pair| pair[0] == "--color" && pair[1] == word);
+    let is = |word: &str| after(word) || tokens.iter().any(|token| *token == *format!("--color={word}"));
+    match (is("always"), is("never")) {
+        (true, false) => Colour::Always,
+        (false, true) => Colour::Never,
+        (true, true) | (false, false) => Colour::Auto,
+    }
 }
 
 /// Says on standard error why there is no result.

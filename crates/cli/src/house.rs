@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::process::ExitCode;
 use std::time::Duration;
 
+use adjutant_agents::Program;
+pub(crate) use adjutant_agents::runner::frame::{Frame, FrameDecoder};
+use adjutant_api::ErrorCode;
 use adjutant_api::home::Home;
+use adjutant_daemon::DaemonOptions;
 
 use crate::commands::Outcome;
 use crate::config::Config;
@@ -18,10 +23,24 @@ pub(crate) struct DaemonCall {
     pub(crate) config: Config,
 }
 
-/// Runs the daemon to its end.
+/// Runs the daemon to its end; it says itself why it could not.
 pub(crate) fn run_daemon(call: DaemonCall) -> Outcome {
-    let _ = (call.home, call.detached, call.idle_exit, call.config);
-    Err(CommandError::usage("not yet"))
+    let DaemonCall { home, detached, idle_exit, config } = call;
+    let ended = adjutant_daemon::run(DaemonOptions {
+        home,
+        adj: std::env::current_exe()?,
+        detached,
+        idle_exit,
+        keep_days: config.keep_days,
+        queue_max: config.queue_max,
+        message_max_bytes: usize::try_from(config.message_max_bytes).unwrap_or(usize::MAX),
+    });
+    Ok(number(ended))
+}
+
+/// The number in an exit code, which the standard library keeps to itself.
+fn number(code: ExitCode) -> u8 {
+    (0..=u8::MAX).find(|number| ExitCode::from(*number) == code).unwrap_or(1)
 }
 
 /// Leaves the terminal and the process group of the command that starts the daemon.
@@ -30,20 +49,24 @@ pub(crate) fn leave_terminal() {
     let _ = rustix::process::setsid();
 }
 
-/// The runner: what it is told comes over its standard input.
-pub(crate) fn runner(tokens: Vec<OsString>) -> u8 {
-    let _ = tokens;
-    1
+/// The runner: everything that it is told comes over its standard input.
+pub(crate) fn runner(_tokens: Vec<OsString>) -> u8 {
+    number(adjutant_agents::runner::runner_main())
 }
 
 /// Every agent of this build, with its program or why there is none.
 pub(crate) fn find_agents(environment: &BTreeMap<String, String>) -> Vec<(String, Result<String, String>)> {
-    let _ = environment;
-    Vec::new()
+    let words = |program: Program| {
+        let version = program.version.map_or_else(String::new, |version| format!(" {version}"));
+        format!("{}{version}", program.path.display())
+    };
+    let agents = adjutant_agents::registry().into_iter();
+    agents
+        .map(|(name, agent)| (name.to_string(), agent.find(environment).map(words).map_err(|e| format!("{e:?}"))))
+        .collect()
 }
 
 /// Fills a store for benches.
 pub(crate) fn fill(home: &Home, sessions: usize, events: usize) -> Result<(), CommandError> {
-    let _ = (home, sessions, events);
-    Err(CommandError::usage("not yet"))
+    adjutant_daemon::fill(home, sessions, events).map_err(|error| CommandError::new(ErrorCode::Internal, error))
 }

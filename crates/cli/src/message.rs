@@ -64,6 +64,10 @@ fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, CommandError> {
         return read_all(&mut io::stdin().lock(), bytes_max).map_err(|error| unreadable(path, &error));
     }
     let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let size = file.metadata().map_or(0, |found| found.len());
+    if size > bytes_max {
+        return Err(too_large(&size.to_string(), bytes_max));
+    }
     read_all(&mut file, bytes_max).map_err(|error| unreadable(path, &error))
 }
 
@@ -84,7 +88,9 @@ fn unreadable(path: &Path, error: &io::Error) -> CommandError {
 fn checked(bytes: Vec<u8>, bytes_max: u64, strip: bool) -> Result<Text, CommandError> {
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if length > bytes_max {
-        return Err(too_large(length, bytes_max));
+        // What was read from a stream ends just beyond the limit, whatever is behind it.
+        let known = if length == bytes_max + 1 { format!("at least {length}") } else { length.to_string() };
+        return Err(too_large(&known, bytes_max));
     }
     let text = String::from_utf8(bytes)
         .map_err(|error| not_text("the message is not UTF-8", error.utf8_error().valid_up_to(), None))?;
@@ -121,10 +127,10 @@ fn is_refused(text: &str, offset: usize, c: char) -> bool {
     }
 }
 
-fn too_large(length: u64, bytes_max: u64) -> CommandError {
-    let message = format!("the message has more than the {bytes_max} bytes that are allowed");
+fn too_large(length: &str, bytes_max: u64) -> CommandError {
+    let message = format!("the message has {length} bytes, and {bytes_max} are allowed");
     let body = ErrorBody::new(ErrorCode::MessageTooLarge, message);
-    body.with_detail("bytes_at_least", length).with_detail("bytes_max", bytes_max).into()
+    body.with_detail("bytes", length).with_detail("bytes_max", bytes_max).into()
 }
 
 fn not_text(what: &str, offset: usize, c: Option<char>) -> CommandError {

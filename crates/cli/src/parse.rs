@@ -200,8 +200,11 @@ fn has_source(error: &clap::Error) -> bool {
 
 /// An option without the name of its value.
 fn quoted(text: &str) -> String {
-    let text = if text.starts_with('-') { text.split([' ', '=']).next().unwrap_or(text) } else { text };
-    format!("`{text}`")
+    let text = match text.starts_with('-') {
+        true => text.split([' ', '=']).next().unwrap_or(text),
+        false => text.trim_end_matches('.'),
+    };
+    format!("`{}`", text.replace('[', "<").replace(']', ">"))
 }
 
 fn first_sentence(text: &str) -> String {

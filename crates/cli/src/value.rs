@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use adjutant_api::{ErrorCode, WireTime};
+use adjutant_api::{ErrorCode, SessionName, WireTime};
 
 /// What is wrong with a value, as a predicate: the sentence begins with the option and the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,25 @@ impl SessionArg {
 impl fmt::Display for SessionArg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The id that a session is to get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NameArg(SessionName);
+
+impl fmt::Display for NameArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for NameArg {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let flaw = |error: adjutant_api::NameMalformed| format!("cannot be a session's id: {}", error.why);
+        text.parse().map(Self).map_err(|error| ValueError::id(flaw(error)))
     }
 }
 

@@ -33,6 +33,7 @@ pub(crate) struct Call {
     accept: &'static str,
     upgrade: Option<&'static str>,
     repeatable: bool,
+    any_protocol: bool,
 }
 
 impl Call {
@@ -46,6 +47,7 @@ impl Call {
             accept: "application/json",
             upgrade: None,
             repeatable: method.repeatable,
+            any_protocol: method.any_protocol,
         }
     }
 
@@ -133,7 +135,7 @@ impl Client {
     async fn attempt(&mut self, call: &Call) -> Result<Bytes, ClientError> {
         let mut link = self.take_link().await?;
         if !call.repeatable && !link.proven {
-            self.prove(&mut link).await?;
+            self.prove(&mut link, call.any_protocol).await?;
         }
         let body = self.exchange(&mut link, call).await?;
         self.link = Some(link);
@@ -142,8 +144,9 @@ impl Client {
 
     /// Asks whether somebody is there before something is said that must not be said twice: a socket accepts
     /// connections for a while after its daemon has died.
-    async fn prove(&mut self, link: &mut Link) -> Result<(), ClientError> {
-        let probe = self.exchange(link, &Call::new(&methods::HEALTH, &[])).await;
+    async fn prove(&mut self, link: &mut Link, any_protocol: bool) -> Result<(), ClientError> {
+        let probe = Call { any_protocol, ..Call::new(&methods::HEALTH, &[]) };
+        let probe = self.exchange(link, &probe).await;
         probe.map(|_| ()).map_err(|error| settled(error, true))
     }
 
@@ -152,7 +155,10 @@ impl Client {
         let token = self.options.token.clone();
         let whole = async {
             let response = link.send(call.request(token.as_deref())?).await?;
-            self.check_version(&response)?;
+            let understood = self.check_version(&response);
+            if !call.any_protocol {
+                understood?;
+            }
             answer(response).await
         };
         let seconds = call.deadline.as_secs();

@@ -80,16 +80,9 @@ impl Client {
         }
     }
 
-    /// Waits until no daemon listens any more; false when one still does after a while.
-    pub async fn gone(&mut self) -> bool {
+    /// The next call opens a connection of its own.
+    pub(crate) fn forget_link(&mut self) {
         self.link = None;
-        let mut backoff = Backoff::until(Instant::now() + limits::RECONNECT);
-        while matches!(self.open().await, Ok(Some(_))) {
-            if !backoff.pause().await {
-                return false;
-            }
-        }
-        true
     }
 
     /// Where the running daemon says that it listens, if that is another place than ours.
@@ -127,7 +120,8 @@ async fn connect(socket: &Path) -> Result<Option<UnixStream>, ClientError> {
             Ok(Err(error)) => error,
             Err(_) => io::Error::from(io::ErrorKind::TimedOut),
         };
-        if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
+        use io::ErrorKind::{ConnectionRefused, NotADirectory, NotFound};
+        if matches!(error.kind(), NotFound | NotADirectory | ConnectionRefused) {
             return Ok(None);
         }
         // The queue of a listening socket may be full for a moment.

@@ -32,6 +32,12 @@ pub(crate) const WAIT_EXTRA: Duration = Duration::from_secs(2);
 /// How long a caller that may start no daemon looks for one again after it was connected to one.
 pub(crate) const RECONNECT: Duration = Duration::from_secs(10);
 
+/// How often a stream is tried that was never open.
+pub(crate) const FIRST_ATTEMPTS: u32 = 5;
+
+/// Daemons that may die in a row while they start before a stream that was open gives up.
+pub(crate) const STARTS_FAILED_MAX: u32 = 20;
+
 /// Largest answer, in bytes.
 pub(crate) const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
 

@@ -21,13 +21,15 @@ pub(crate) struct Resumable {
     /// When a caller that may start no daemon gives up looking for one.
     gives_up: Option<Instant>,
     until: Option<Instant>,
+    /// How often it went wrong since it was last open.
+    failures: u32,
 }
 
 impl Resumable {
     /// A stream of a method, until a point in time.
     pub(crate) fn new(method: &'static Method, until: Option<Instant>) -> Self {
         let backoff = until.map_or_else(Backoff::endless, Backoff::until);
-        Self { method, lines: None, backoff, opened: false, stopping: false, gives_up: None, until }
+        Self { method, lines: None, backoff, opened: false, stopping: false, gives_up: None, until, failures: 0 }
     }
 
     /// The daemon has said that it is about to end.
@@ -64,7 +66,7 @@ impl Resumable {
                 Err(error) if self.goes_on(client, &error) => {
                     self.lines = None;
                     if !self.backoff.pause().await {
-                        return Ok(None);
+                        return if self.opened { Ok(None) } else { Err(error) };
                     }
                 }
                 other => return other,
@@ -88,14 +90,19 @@ impl Resumable {
         self.opened = true;
         self.stopping = false;
         self.gives_up = None;
+        self.failures = 0;
         self.backoff.reset();
         Ok(true)
     }
 
     /// Whether to look for a daemon again after this.
     fn goes_on(&mut self, client: &Client, error: &ClientError) -> bool {
+        self.failures += 1;
         if !self.opened {
-            return error.can_be_repeated();
+            return error.can_be_repeated() && self.failures < limits::FIRST_ATTEMPTS;
+        }
+        if matches!(error, ClientError::DiedAtStart { .. }) && self.failures > limits::STARTS_FAILED_MAX {
+            return false;
         }
         if client.options.autostart || self.stopping {
             return error.is_passing();

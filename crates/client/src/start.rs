@@ -24,11 +24,35 @@ impl Client {
     pub(crate) async fn start_and_open(&mut self) -> Result<Link, ClientError> {
         self.make_directories()?;
         let _alone = self.start_lock().await?;
-        if let Some(link) = self.open().await? {
-            return Ok(link);
+        let mut backoff = Backoff::until(Instant::now() + limits::START_LOCK);
+        loop {
+            if let Some(link) = self.open().await? {
+                return Ok(link);
+            }
+            match self.start().await {
+                Ok(()) => return self.open().await?.ok_or_else(|| died("")),
+                // The last one has closed its socket and still holds its lock for a moment.
+                Err(error) if is_held(&error) && backoff.pause().await => self.reap(),
+                Err(error) => return Err(error),
+            }
         }
-        self.start().await?;
-        self.open().await?.ok_or_else(|| died(""))
+    }
+
+    /// Waits until no daemon listens and none holds the home any more; false when one still does after a while.
+    pub async fn gone(&mut self) -> bool {
+        self.forget_link();
+        let mut backoff = Backoff::until(Instant::now() + limits::RECONNECT);
+        while matches!(self.open().await, Ok(Some(_))) || self.is_home_held() {
+            if !backoff.pause().await {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn is_home_held(&self) -> bool {
+        let Ok(file) = File::open(self.options.home.daemon_lock()) else { return false };
+        flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
     }
 
     async fn start(&mut self) -> Result<(), ClientError> {
@@ -112,6 +136,11 @@ fn judge(words: &str, last_log_line: impl Fn() -> String) -> Result<(), ClientEr
         Ok(document) => Err(ClientError::NotStarted(document.error)),
         Err(_) => Err(died(if words.is_empty() { last_log_line() } else { words.to_owned() }.as_str())),
     }
+}
+
+/// Whether another daemon holds the home.
+fn is_held(error: &ClientError) -> bool {
+    matches!(error, ClientError::NotStarted(body) if body.code == ErrorCode::DaemonUnreachable)
 }
 
 fn died(last_words: &str) -> ClientError {

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use adjutant_api::methods;
 use adjutant_api::protocol::TERMINAL_UPGRADE;
+use adjutant_api::types::session::TerminalQuery;
 use hyper::StatusCode;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -23,8 +24,8 @@ impl Client {
     ///
     /// # Errors
     /// What the daemon says of the call, or why there is no daemon.
-    pub async fn terminal(&mut self, session: &str) -> Result<Terminal, ClientError> {
-        let call = Call::new(&methods::TERMINAL, &[session]).upgrading(TERMINAL_UPGRADE);
+    pub async fn terminal(&mut self, session: &str, view: &TerminalQuery) -> Result<Terminal, ClientError> {
+        let call = Call::new(&methods::TERMINAL, &[session]).query(view).upgrading(TERMINAL_UPGRADE);
         let response = self.open_call(&call).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(ClientError::Malformed { detail: "the daemon did not switch to frames".to_owned() });

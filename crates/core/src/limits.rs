@@ -23,7 +23,7 @@ pub const NAME_CHARS_MAX: usize = 40;
 /// Live sessions on one host; a create beyond it is refused.
 pub const SESSIONS_LIVE_MAX: usize = 10_000;
 
-/// Requests that one session may hold open; an agent that asks more is told no.
+/// Requests that one session may hold open; what it asks beyond that is not listed until one of them is closed.
 pub const REQUESTS_OPEN_MAX: usize = 64;
 
 /// Final text of a turn that is kept, in bytes; beyond it the middle is cut and the cut is stated.

@@ -4,11 +4,14 @@
 //! the channel and reads what it missed from the store, so that it neither loses anything nor slows anybody.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use adjutant_core::{Logged, SessionId};
+use adjutant_api::types::event::Event as WireEvent;
+use adjutant_core::{Host, Logged, SessionId};
 use adjutant_store::Entry;
 use tokio::sync::broadcast;
+
+use crate::http::to_api;
 
 /// Events that a follower of everything may be behind before it has to read from the store.
 const FEED_EVENTS_MAX: usize = 4_096;
@@ -17,13 +20,32 @@ const FEED_EVENTS_MAX: usize = 4_096;
 const SESSION_FEED_EVENTS_MAX: usize = 512;
 
 /// One end of the feed.
-pub(crate) type Followed = broadcast::Receiver<Arc<Entry>>;
+pub(crate) type Followed = broadcast::Receiver<Arc<Told>>;
+
+/// An entry of the log on its way to those who follow it; it is put into words once, however many they are.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) entry: Entry,
+    wire: WireEvent,
+    json: OnceLock<String>,
+}
+
+impl Told {
+    pub(crate) fn new(host: &Host, entry: Entry) -> Self {
+        Self { wire: to_api::event(host, &entry), entry, json: OnceLock::new() }
+    }
+
+    /// The event as JSON.
+    pub(crate) fn json(&self) -> &str {
+        self.json.get_or_init(|| serde_json::to_string(&self.wire).unwrap_or_default())
+    }
+}
 
 /// The feed of a host.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    all: broadcast::Sender<Arc<Entry>>,
-    by_session: Mutex<HashMap<SessionId, broadcast::Sender<Arc<Entry>>>>,
+    all: broadcast::Sender<Arc<Told>>,
+    by_session: Mutex<HashMap<SessionId, broadcast::Sender<Arc<Told>>>>,
 }
 
 impl Feed {
@@ -40,21 +62,23 @@ impl Feed {
     }
 
     /// Hands on events that are durable now. Nobody has to be there.
-    pub(crate) fn publish(&self, events: Vec<Logged>) {
+    pub(crate) fn publish(&self, host: &Host, events: Vec<Logged>) {
         let mut by_session = self.sessions();
         for event in events {
             let session = event.session;
-            let event = Arc::new(Entry::Known(event));
-            if let Some(sender) = by_session.get(&session)
-                && sender.send(Arc::clone(&event)).is_err()
-            {
+            let one = by_session.get(&session);
+            if one.is_none() && self.all.receiver_count() == 0 {
+                continue;
+            }
+            let told = Arc::new(Told::new(host, Entry::Known(event)));
+            if one.is_some_and(|one| one.send(Arc::clone(&told)).is_err()) {
                 by_session.remove(&session);
             }
-            let _ = self.all.send(event);
+            let _ = self.all.send(told);
         }
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, broadcast::Sender<Arc<Entry>>>> {
+    fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, broadcast::Sender<Arc<Told>>>> {
         self.by_session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

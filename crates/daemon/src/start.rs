@@ -1,6 +1,9 @@
 //! Starting and ending: directories, lock, store, socket, in this order, each with its own clear error.
 
+use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -144,7 +147,7 @@ async fn listen(app: &App, options: &DaemonOptions) -> Result<(), ErrorBody> {
         }
     };
     let pointer = options.home.socket_pointer();
-    if let Err(error) = std::fs::write(&pointer, socket.as_os_str().as_encoded_bytes()) {
+    if let Err(error) = write_private(&pointer, socket.as_os_str().as_encoded_bytes()) {
         tracing::warn!(%error, "the file that names the socket could not be written");
     }
     let sweep = tokio::spawn(retention::sweep(app.clone(), options.keep_days));
@@ -170,6 +173,13 @@ async fn listen(app: &App, options: &DaemonOptions) -> Result<(), ErrorBody> {
     Ok(())
 }
 
+/// Writes a small file that is the owner's alone, whatever the umask is and whatever lay there before.
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(bytes)
+}
+
 /// The command that started a detached daemon waits for this line.
 fn announce(detached: bool) {
     if !detached {
@@ -177,7 +187,7 @@ fn announce(detached: bool) {
     }
     let _ = writeln!(io::stdout(), "{READY_LINE}");
     // The pipe has served its purpose; keeping it open would keep the command's readers waiting.
-    if let Ok(null) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
+    if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
         let _ = rustix::stdio::dup2_stdout(&null);
     }
 }

@@ -3,10 +3,20 @@
 //! A world begins empty and ends empty: when it is dropped its daemon and sessions are ended, and the test fails if a
 //! process that belongs to it is left.
 
+mod bell;
 mod command;
+mod dice;
+mod fact;
 mod leftovers;
+mod namespace;
+mod process;
 mod world;
 
+pub use bell::Bell;
 pub use command::{Ended, Running};
+pub use dice::Dice;
+pub use fact::await_fact;
 pub use leftovers::processes_naming;
+pub use namespace::Namespace;
+pub use process::Process;
 pub use world::World;

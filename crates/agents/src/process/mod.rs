@@ -9,8 +9,9 @@ mod survey;
 
 pub use handle::ProcessHandle;
 pub use stat::{ProcStat, parse_proc_stat};
+pub(crate) use stat::takes_signal_by_default;
 pub use survey::{Stamp, end_leftovers};
-pub(crate) use survey::{Tree, members_of_group};
+pub(crate) use survey::{Left, left_below, members_of_group};
 
 use std::io;
 use std::sync::OnceLock;

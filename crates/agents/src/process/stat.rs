@@ -42,6 +42,17 @@ pub fn parse_proc_stat(raw: &[u8]) -> Option<ProcStat> {
     })
 }
 
+/// Whether a signal would do to the process what it does by default: it neither catches nor ignores nor blocks it.
+pub(crate) fn takes_signal_by_default(pid: u32, signal: u32) -> bool {
+    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return false };
+    let set = |name: &str| {
+        let digits = status.lines().find_map(|line| line.strip_prefix(name))?;
+        u64::from_str_radix(digits.trim(), 16).ok()
+    };
+    let masks = [set("SigBlk:"), set("SigIgn:"), set("SigCgt:")];
+    masks.iter().all(|mask| mask.is_some_and(|mask| mask & (1 << (signal - 1)) == 0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +80,12 @@ mod tests {
         let session = rustix::process::getsid(None).unwrap().as_raw_nonzero().get();
         assert_eq!(stat.session, i64::from(session));
         assert!(!stat.is_dead());
+    }
+
+    #[test]
+    fn the_disposition_of_a_signal_is_read() {
+        // Every Rust program ignores SIGPIPE from its start.
+        assert!(!takes_signal_by_default(std::process::id(), 13));
+        assert!(takes_signal_by_default(std::process::id(), 12));
     }
 }

@@ -7,6 +7,8 @@ use adjutant_core::process::Incarnation;
 use rustix::process::Signal;
 
 use super::{ProcStat, ProcessHandle, boot_id, stat_of};
+use crate::limits::UNCLEAR_LOOK_MS;
+use crate::timer::pause;
 
 /// The name of the variable that stamps every process of a session.
 const STAMP_VARIABLE: &[u8] = b"ADJ_STAMP=";
@@ -44,6 +46,8 @@ enum Stamped {
     Ours,
     Other,
     Not,
+    /// It is just becoming another program, and has no environment for the moment.
+    Unclear,
 }
 
 fn stamped(pid: u32, stamp: &Stamp) -> Stamped {
@@ -52,8 +56,18 @@ fn stamped(pid: u32, stamp: &Stamp) -> Stamped {
     match values.next() {
         Some(value) if value == stamp.0.as_bytes() => Stamped::Ours,
         Some(_) => Stamped::Other,
+        None if environment.is_empty() && is_empty(pid, "cmdline") && has_program(pid) => Stamped::Unclear,
         None => Stamped::Not,
     }
+}
+
+fn is_empty(pid: u32, file: &str) -> bool {
+    std::fs::read(format!("/proc/{pid}/{file}")).is_ok_and(|content| content.is_empty())
+}
+
+/// A thread of the kernel has none.
+fn has_program(pid: u32) -> bool {
+    std::fs::read_link(format!("/proc/{pid}/exe")).is_ok()
 }
 
 /// All processes of the moment, by pid.
@@ -70,15 +84,35 @@ fn all_processes() -> io::Result<BTreeMap<u32, ProcStat>> {
     Ok(found)
 }
 
+/// What is left of a session at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// Processes of the session.
+    pub(crate) ours: Vec<ProcessHandle>,
+    /// Processes of which this look could not tell; the next one can.
+    pub(crate) unclear: usize,
+}
+
+impl Left {
+    /// Nothing is left.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.ours.is_empty() && self.unclear == 0
+    }
+
+    fn add(&mut self, tree: &Tree, pid: u32) -> io::Result<()> {
+        self.ours.extend(tree.handle(pid)?);
+        Ok(())
+    }
+}
+
 /// The processes of a moment as the tree that their parents make.
-pub(crate) struct Tree {
+struct Tree {
     processes: BTreeMap<u32, ProcStat>,
     children: BTreeMap<u32, Vec<u32>>,
 }
 
 impl Tree {
-    /// Looks at all processes.
-    pub(crate) fn read() -> io::Result<Self> {
+    fn read() -> io::Result<Self> {
         let processes = all_processes()?;
         let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (pid, stat) in &processes {
@@ -87,61 +121,60 @@ impl Tree {
         Ok(Self { processes, children })
     }
 
-    /// What lives below `root` and does not carry the stamp of somebody else: such a process is left out with all
-    /// below it.
-    pub(crate) fn below(&self, root: u32, stamp: &Stamp) -> Vec<u32> {
-        let mut found = Vec::new();
-        let mut open = self.children.get(&root).cloned().unwrap_or_default();
-        while let Some(pid) = open.pop() {
-            if stamped(pid, stamp) == Stamped::Other {
-                continue;
-            }
-            open.extend(self.children.get(&pid).into_iter().flatten());
-            if self.processes.get(&pid).is_some_and(|stat| !stat.is_dead()) {
-                found.push(pid);
-            }
-        }
-        found
+    fn lives(&self, pid: u32) -> bool {
+        self.processes.get(&pid).is_some_and(|stat| !stat.is_dead())
     }
 
-    /// What lives with the stamp, or in the kernel's session of `sid`.
-    fn left_by(&self, stamp: &Stamp, sid: Option<u32>) -> Vec<u32> {
-        let own = std::process::id();
-        let living = self.processes.iter().filter(|(pid, stat)| **pid != own && !stat.is_dead());
-        let mut found: BTreeSet<u32> = BTreeSet::new();
-        for (pid, stat) in living {
-            match stamped(*pid, stamp) {
-                Stamped::Ours => found.insert(*pid),
-                Stamped::Other => false,
-                Stamped::Not => sid.is_some_and(|sid| stat.session == i64::from(sid)) && found.insert(*pid),
-            };
-        }
-        found.into_iter().collect()
+    /// Opens a handle on a process of this moment, if it has not ended since.
+    fn handle(&self, pid: u32) -> io::Result<Option<ProcessHandle>> {
+        let Some(stat) = self.processes.get(&pid) else { return Ok(None) };
+        ProcessHandle::open(&Incarnation { boot: boot_id()?, pid, start_ticks: stat.start_ticks })
     }
+}
 
-    fn incarnation(&self, pid: u32) -> io::Result<Option<Incarnation>> {
-        let boot = boot_id()?;
-        Ok(self.processes.get(&pid).map(|stat| Incarnation { boot, pid, start_ticks: stat.start_ticks }))
-    }
-
-    /// Opens handles on processes of this moment; those that have ended since are left out.
-    pub(crate) fn handles(&self, pids: &[u32]) -> io::Result<Vec<ProcessHandle>> {
-        let mut handles = Vec::with_capacity(pids.len());
-        for pid in pids {
-            if let Some(incarnation) = self.incarnation(*pid)? {
-                handles.extend(ProcessHandle::open(&incarnation)?);
-            }
+/// What lives below `root`. A process with the stamp of somebody else is left out, with all below it.
+pub(crate) fn left_below(root: u32, stamp: &Stamp) -> io::Result<Left> {
+    let tree = Tree::read()?;
+    let mut left = Left::default();
+    let mut open = tree.children.get(&root).cloned().unwrap_or_default();
+    while let Some(pid) = open.pop() {
+        let of_whom = stamped(pid, stamp);
+        if of_whom != Stamped::Other {
+            open.extend(tree.children.get(&pid).into_iter().flatten());
         }
-        Ok(handles)
+        match of_whom {
+            Stamped::Ours | Stamped::Not if tree.lives(pid) => left.add(&tree, pid)?,
+            Stamped::Unclear if tree.lives(pid) => left.unclear += 1,
+            Stamped::Ours | Stamped::Not | Stamped::Unclear | Stamped::Other => {}
+        }
     }
+    Ok(left)
+}
+
+/// What lives with the stamp, or in the kernel's session of `sid`.
+fn left_by(stamp: &Stamp, sid: Option<u32>) -> io::Result<Left> {
+    let tree = Tree::read()?;
+    let own = std::process::id();
+    let mut left = Left::default();
+    for (pid, stat) in tree.processes.iter().filter(|(pid, stat)| **pid != own && !stat.is_dead()) {
+        let in_session = sid.is_some_and(|sid| stat.session == i64::from(sid));
+        match stamped(*pid, stamp) {
+            Stamped::Ours => left.add(&tree, *pid)?,
+            Stamped::Not if in_session => left.add(&tree, *pid)?,
+            Stamped::Unclear => left.unclear += 1,
+            Stamped::Not | Stamped::Other => {}
+        }
+    }
+    Ok(left)
 }
 
 /// The living members of a process group that belong to the kernel's session of `sid`.
 pub(crate) fn members_of_group(group: i64, sid: u32) -> io::Result<Vec<ProcessHandle>> {
     let tree = Tree::read()?;
     let member = |stat: &ProcStat| stat.group == group && stat.session == i64::from(sid) && !stat.is_dead();
-    let pids: Vec<u32> = tree.processes.iter().filter(|(_, stat)| member(stat)).map(|(pid, _)| *pid).collect();
-    tree.handles(&pids)
+    let pids = tree.processes.iter().filter(|(_, stat)| member(stat)).map(|(pid, _)| *pid);
+    let handles: io::Result<Vec<_>> = pids.map(|pid| tree.handle(pid)).collect();
+    Ok(handles?.into_iter().flatten().collect())
 }
 
 /// Ends by force whatever is left of a session whose runner is dead, and waits until nothing is; says how many were
@@ -157,17 +190,20 @@ pub async fn end_leftovers(stamp: &Stamp, shell: Option<&Incarnation>) -> io::Re
     let sid = shell.filter(|shell| session_is_of(shell)).map(|shell| shell.pid);
     let mut ended = BTreeSet::new();
     loop {
-        let tree = Tree::read()?;
-        let handles = tree.handles(&tree.left_by(stamp, sid))?;
-        if handles.is_empty() {
+        let look = stamp.clone();
+        let left = tokio::task::spawn_blocking(move || left_by(&look, sid)).await.map_err(io::Error::other)??;
+        if left.is_nothing() {
             return Ok(ended.len());
         }
-        for handle in &handles {
+        for handle in &left.ours {
             handle.send(Signal::KILL)?;
             ended.insert(handle.incarnation().pid);
         }
-        for handle in &handles {
+        for handle in &left.ours {
             handle.ended().await?;
+        }
+        if left.ours.is_empty() {
+            pause(UNCLEAR_LOOK_MS).await;
         }
     }
 }

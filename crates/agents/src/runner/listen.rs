@@ -12,6 +12,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
+use super::frame::{Frame, FrameDecoder};
 use super::wire::{Hello, OrderLine, SOCKET};
 use crate::limits::LINE_BYTES_MAX;
 
@@ -27,8 +28,21 @@ pub(crate) enum FromPeer {
     Order { peer: u64, line: OrderLine, text: Option<OwnedFd> },
     /// A connection has ended, and all that it sent has been told before.
     Gone { peer: u64 },
-    /// Somebody opened the terminal.
-    Terminal { hello: Hello, stream: UnixStream, ahead: Vec<u8> },
+    /// Somebody looks at the terminal.
+    Viewer { viewer: u64, event: Viewed },
+}
+
+/// What comes from somebody who looks at the terminal.
+#[derive(Debug)]
+pub(crate) enum Viewed {
+    /// The view is opened.
+    Opened { columns: u16, rows: u16, read_only: bool, outlet: OwnedWriteHalf },
+    /// Something was typed.
+    Input(Vec<u8>),
+    /// The viewer's terminal has another size.
+    Resize { columns: u16, rows: u16 },
+    /// The view is closed.
+    Gone,
 }
 
 /// A control connection as the runner's loop knows it.
@@ -106,11 +120,37 @@ async fn attend(number: u64, stream: UnixStream, inputs: mpsc::Sender<FromPeer>)
                 let _ = inputs.send(FromPeer::Gone { peer: number }).await;
             }
         }
-        Hello::Terminal { .. } => {
-            let ahead = lines.from.buffer().to_vec();
-            if let Ok(stream) = lines.from.into_inner().reunite(write) {
-                let _ = inputs.send(FromPeer::Terminal { hello, stream, ahead }).await;
+        Hello::Terminal { columns, rows, read_only } => {
+            let opened = Viewed::Opened { columns, rows, read_only, outlet: write };
+            let tell = |event| inputs.send(FromPeer::Viewer { viewer: number, event });
+            if tell(opened).await.is_ok() {
+                // What breaks the protocol ends the view.
+                let _ = take_frames(number, lines.from, &inputs).await;
+                let _ = tell(Viewed::Gone).await;
             }
+        }
+    }
+}
+
+async fn take_frames(viewer: u64, mut from: BufReader<OwnedReadHalf>, inputs: &mpsc::Sender<FromPeer>) -> io::Result<()> {
+    let mut decoder = FrameDecoder::default();
+    loop {
+        let ahead = from.fill_buf().await?;
+        let read = ahead.len();
+        decoder.push(ahead);
+        from.consume(read);
+        if read == 0 {
+            return Ok(());
+        }
+        while let Some(frame) = decoder.next_frame()? {
+            let event = match frame {
+                Frame::Input(bytes) => Viewed::Input(bytes),
+                Frame::Resize { columns, rows } => Viewed::Resize { columns, rows },
+                // Only a runner says these.
+                Frame::Opened { .. } | Frame::Output(_) | Frame::Resized { .. } | Frame::Closed(_) => continue,
+            };
+            let told = inputs.send(FromPeer::Viewer { viewer, event }).await;
+            told.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
         }
     }
 }

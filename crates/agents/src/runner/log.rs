@@ -39,6 +39,13 @@ impl OutputLog {
         std::mem::take(&mut self.dropped_bytes)
     }
 
+    /// The log that is written now, and its size.
+    pub(crate) fn open_current(&self) -> Option<(File, u64)> {
+        let file = File::open(&self.current).ok()?;
+        let size = file.metadata().ok()?.len();
+        Some((file, size))
+    }
+
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.file_bytes >= LOG_FILE_BYTES_MAX {
             self.file = None;

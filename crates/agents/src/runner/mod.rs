@@ -6,6 +6,7 @@
 //! happens; when it is back it goes on reading. What the session's processes leave behind comes to the runner, which
 //! ends and reaps it, so that nothing is left when it goes.
 
+pub mod frame;
 mod journal;
 mod launch;
 mod link;
@@ -15,20 +16,23 @@ mod outlet;
 mod plan;
 mod reap;
 mod record;
+mod terminal;
 mod wire;
+
+pub use terminal::{View, open_terminal};
 
 pub(crate) use journal::{Found, Journal, Reader as JournalReader, create as create_journal, wall_ms};
 pub(crate) use launch::{NotLaunched, launch};
 pub(crate) use link::{Heard, Link};
-pub(crate) use listen::{Endpoint, FromPeer, Peer};
+pub(crate) use listen::{Endpoint, FromPeer, Peer, Viewed};
 pub(crate) use log::OutputLog;
 pub(crate) use outlet::Outlet;
 pub(crate) use plan::{RunnerPlan, read_plan};
-pub(crate) use reap::{Reaped, reap};
+pub(crate) use reap::reap;
 pub(crate) use record::{
-    AnswerRecord, Entry, ExitRecord, JOURNAL_VERSION, ProcessRecord, Record, RequestEndRecord, TurnEndRecord,
+    AnswerRecord, Entry, JOURNAL_VERSION, Record, RequestEndRecord, TurnEndRecord,
 };
-pub(crate) use wire::{Hello, Notice, OrderLine};
+pub(crate) use wire::{Notice, OrderLine};
 
 use std::process::ExitCode;
 

@@ -3,31 +3,19 @@
 use adjutant_core::outcome::ExitStatus;
 use rustix::process::{WaitOptions, WaitStatus, wait};
 
-/// What became of the runner's children since the last look.
-#[derive(Debug, Default)]
-pub(crate) struct Reaped {
-    /// How the agent's process ended, if it did.
-    pub(crate) agent: Option<ExitStatus>,
-    /// No child is left at all.
-    pub(crate) none_left: bool,
-}
-
-/// Reaps every child that has ended. The runner adopts all orphans of its session, so nobody else can reap them.
-pub(crate) fn reap(agent_pid: u32) -> Reaped {
-    let mut reaped = Reaped::default();
+/// Reaps every child that has ended, and tells how the agent's process did, if it is among them. The runner adopts all
+/// orphans of its session, so nobody else can reap them.
+pub(crate) fn reap(agent_pid: u32) -> Option<ExitStatus> {
+    let mut agent = None;
     loop {
         match wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) => {
                 if u32::try_from(pid.as_raw_nonzero().get()).is_ok_and(|pid| pid == agent_pid) {
-                    reaped.agent = exit_of(status);
+                    agent = exit_of(status);
                 }
             }
-            Ok(None) => return reaped,
             Err(rustix::io::Errno::INTR) => {}
-            Err(_) => {
-                reaped.none_left = true;
-                return reaped;
-            }
+            Ok(None) | Err(_) => return agent,
         }
     }
 }

@@ -1,8 +1,12 @@
 //! The shell agent with a real runner, a real bash and a real terminal.
 
 mod adoption;
+mod attach;
 mod endings;
+mod interrupts;
 mod messages;
+mod output;
+mod requests;
 mod world;
 
 /// A file that nobody lists is a test that nobody runs.

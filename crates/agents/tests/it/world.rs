@@ -71,12 +71,17 @@ impl World {
 
     /// Starts the driver.
     pub(crate) fn start(&self, start: DriverStart) -> Session {
+        self.start_at(self.place(), start)
+    }
+
+    /// Starts the driver of a session that has its files elsewhere.
+    pub(crate) fn start_at(&self, place: Place, start: DriverStart) -> Session {
         let (orders, order_receiver) = mpsc::channel(64);
         let (report_sender, reports) = mpsc::channel(4096);
         let task = DriverTask {
             session: self.id,
             name: "fizz-top".parse().unwrap(),
-            place: self.place(),
+            place,
             start,
             orders: order_receiver,
             reports: report_sender,
@@ -103,6 +108,15 @@ impl World {
         session
     }
 
+    /// A pipe with a name in the working directory, by which a message can say how far it is.
+    pub(crate) fn bell(&self) -> Bell {
+        let path = self.dir.path().join("bell");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let mut options = tokio::net::unix::pipe::OpenOptions::new();
+        Bell(options.read_write(true).open_receiver(&path).unwrap())
+    }
+
     /// The living processes that carry the stamp of this session.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let stamp = format!("ADJ_STAMP={}", Stamp::of_session(&self.host_id, &self.id).as_str());
@@ -122,6 +136,17 @@ impl World {
         let left = self.processes();
         let names = left.iter().map(|pid| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default());
         assert!(left.is_empty(), "left: {:?}", names.collect::<Vec<_>>());
+    }
+}
+
+/// See [`World::bell`].
+pub(crate) struct Bell(tokio::net::unix::pipe::Receiver);
+
+impl Bell {
+    /// Waits until a message has said `echo > bell`.
+    pub(crate) async fn rings(&mut self) {
+        let read = tokio::io::AsyncReadExt::read_u8(&mut self.0);
+        timeout(DEADLINE, read).await.expect("a ring in time").expect("a pipe");
     }
 }
 
@@ -226,6 +251,12 @@ impl Session {
     pub(crate) async fn run(&mut self, text: &str) -> Done {
         self.begin(text).await;
         self.end_of_turn().await
+    }
+
+    /// Runs a message of this number to its end.
+    pub(crate) async fn run_as(&mut self, number: u64, text: &str) -> Done {
+        self.next_message = number;
+        self.run(text).await
     }
 
     /// Waits for the end of the session.

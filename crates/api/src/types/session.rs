@@ -273,6 +273,17 @@ call! {
         pub clear_queue: bool,
     }
 
+    /// How a terminal is looked at.
+    pub struct TerminalQuery {
+        /// Characters in a row of the viewer's terminal; 80 unless given.
+        pub columns: Option<u16>,
+        /// Its rows; 24 unless given.
+        pub rows: Option<u16>,
+        /// Only look: neither type nor give the terminal the viewer's size.
+        #[serde(default)]
+        pub read_only: bool,
+    }
+
     /// Which sessions are to be ended, and how; exactly one of the first three.
     pub struct KillSessions {
         /// These.

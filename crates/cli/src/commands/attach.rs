@@ -1,11 +1,24 @@
 //! `adj attach`.
 
+use adjutant_api::types::session::{StatusWord, TerminalQuery};
+use adjutant_api::{ErrorCode, ExitCode};
+use adjutant_client::{Client, Terminal};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use crate::commands::Outcome;
 use crate::context::Context;
+use crate::detach::{self, KeyWatch};
 use crate::error::CommandError;
+use crate::house::{Frame, FrameDecoder};
+use crate::runtime::EndSignals;
+use crate::screen::Screen;
 use crate::value::SessionArg;
 
 /// Put a person in front of a session's terminal
+///
+/// Ctrl-] and then d detaches and leaves everything running, exit 0; Ctrl-] twice types one Ctrl-]. When the session
+/// ends meanwhile, exit 4.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct AttachArgs {
     /// The session
@@ -17,6 +30,152 @@ pub(crate) struct AttachArgs {
     read_only: bool,
 }
 
-pub(crate) async fn run_attach(_context: &mut Context, _args: &AttachArgs) -> Outcome {
-    Err(CommandError::usage("not yet"))
+/// How a look at a terminal ended.
+enum Left {
+    /// The person detached.
+    Detached,
+    /// A signal ended `adj`, with this exit code.
+    Signal(u8),
+    /// The runner closed the terminal.
+    Closed(String),
+    /// The connection broke: the daemon has ended, and the session may go on.
+    Broken,
+}
+
+pub(crate) async fn run_attach(context: &mut Context, args: &AttachArgs) -> Outcome {
+    if context.ui.json {
+        return Err(CommandError::usage("`attach` has no JSON form"));
+    }
+    Screen::check()?;
+    let (ui, client) = context.parts()?;
+    let terminal = client.terminal(args.id.as_str(), &view(args)).await?;
+    let mode = if args.read_only { ", only to look" } else { "" };
+    ui.note(&format!("attached to {}{mode}; {}", args.id, detach::HOW));
+    let screen = Screen::take()?;
+    let left = look(client, terminal, screen, args).await?;
+    match left {
+        Left::Detached => {
+            ui.note(&format!("detached from {}; it goes on", args.id));
+            Ok(0)
+        }
+        Left::Signal(code) => Ok(code),
+        Left::Closed(why) => closed(client, args, &why).await,
+        Left::Broken => Err(CommandError::new(ErrorCode::DaemonUnreachable, "the connection to the terminal is lost")),
+    }
+}
+
+fn view(args: &AttachArgs) -> TerminalQuery {
+    let (columns, rows) = Screen::size();
+    TerminalQuery { columns: Some(columns), rows: Some(rows), read_only: args.read_only }
+}
+
+/// The runner has closed the terminal; whether the session has ended is for the daemon to say.
+async fn closed(client: &mut Client, args: &AttachArgs, why: &str) -> Outcome {
+    let session = client.session(args.id.as_str()).await?;
+    if session.status == StatusWord::Exited {
+        let body = adjutant_api::ErrorBody::new(ErrorCode::SessionExited, format!("{} has exited", session.id));
+        return Err(CommandError::Told(body.with_detail("session", session.id)));
+    }
+    let error =
+        CommandError::new(ErrorCode::SessionExited, format!("the terminal of {} was closed: {why}", session.id));
+    debug_assert_eq!(error.exit(), ExitCode::NotFound.number());
+    Err(error)
+}
+
+/// Connections in a row that break before they have shown anything.
+const BROKEN_MAX: u32 = 5;
+
+/// Shows and types until somebody has enough. A daemon that ends is replaced, and the look goes on.
+async fn look(
+    client: &mut Client,
+    mut terminal: Terminal,
+    mut screen: Screen,
+    args: &AttachArgs,
+) -> Result<Left, CommandError> {
+    let mut ends = EndSignals::catch()?;
+    let mut resized = signal(SignalKind::window_change())?;
+    let mut keys = KeyWatch::default();
+    let mut broken = 0;
+    loop {
+        let mut viewer = Viewer { terminal, decoder: FrameDecoder::default(), read_only: args.read_only, shown: false };
+        let left = viewer.run(&mut screen, &mut keys, &mut ends, &mut resized).await?;
+        broken = if viewer.shown { 1 } else { broken + 1 };
+        if !matches!(left, Left::Broken) || broken > BROKEN_MAX {
+            return Ok(left);
+        }
+        terminal = client.terminal(args.id.as_str(), &view(args)).await?;
+        screen.show(CLEAR)?;
+    }
+}
+
+/// What comes after this shows the whole screen again.
+const CLEAR: &[u8] = b"\x1b[2J\x1b[H";
+
+/// One connection to a terminal.
+struct Viewer {
+    terminal: Terminal,
+    decoder: FrameDecoder,
+    read_only: bool,
+    shown: bool,
+}
+
+impl Viewer {
+    async fn run(
+        &mut self,
+        screen: &mut Screen,
+        keys: &mut KeyWatch,
+        ends: &mut EndSignals,
+        resized: &mut Signal,
+    ) -> Result<Left, CommandError> {
+        let mut read = vec![0; 64 * 1024];
+        loop {
+            let left = tokio::select! {
+                count = self.terminal.read(&mut read) => match count {
+                    Ok(0) | Err(_) => Some(Left::Broken),
+                    Ok(count) => self.show(screen, &read[..count])?,
+                },
+                typed = screen.typed() => self.pass_on(keys, &typed?).await,
+                _ = resized.recv() => self.resize().await,
+                code = ends.recv() => Some(Left::Signal(code)),
+            };
+            if let Some(left) = left {
+                return Ok(left);
+            }
+        }
+    }
+
+    fn show(&mut self, screen: &mut Screen, piece: &[u8]) -> Result<Option<Left>, CommandError> {
+        self.decoder.push(piece);
+        while let Some(frame) = self.decoder.next_frame()? {
+            match frame {
+                Frame::Output(bytes) => {
+                    self.shown = true;
+                    screen.show(&bytes)?;
+                }
+                Frame::Closed(why) => return Ok(Some(Left::Closed(why))),
+                Frame::Input(_) | Frame::Resize { .. } | Frame::Opened { .. } | Frame::Resized { .. } => {}
+            }
+        }
+        Ok(None)
+    }
+
+    async fn pass_on(&mut self, keys: &mut KeyWatch, typed: &[u8]) -> Option<Left> {
+        if typed.is_empty() {
+            return Some(Left::Detached);
+        }
+        let typed = keys.take(typed);
+        let nothing = typed.bytes.is_empty() || self.read_only;
+        let broken = !nothing && self.say(&Frame::Input(typed.bytes)).await.is_err();
+        if typed.leaves { Some(Left::Detached) } else { broken.then_some(Left::Broken) }
+    }
+
+    async fn resize(&mut self) -> Option<Left> {
+        let (columns, rows) = Screen::size();
+        let broken = !self.read_only && self.say(&Frame::Resize { columns, rows }).await.is_err();
+        broken.then_some(Left::Broken)
+    }
+
+    async fn say(&mut self, frame: &Frame) -> std::io::Result<()> {
+        self.terminal.write_all(&frame.encode()).await
+    }
 }

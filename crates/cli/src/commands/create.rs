@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::duration::Limit;
 use crate::error::CommandError;
 use crate::message::TextArgs;
-use crate::value::{SessionArg, Variable};
+use crate::value::{NameArg, SessionArg, Variable};
 use crate::variables;
 
 /// Start a session and prove that it runs
@@ -62,7 +62,7 @@ pub(crate) struct CreateOptions {
 
     /// The id that it gets; chosen at random unless given
     #[arg(long, value_name = "id")]
-    id: Option<SessionArg>,
+    id: Option<NameArg>,
 
     /// The session that it belongs to: an id, `self` or `none`
     #[arg(long, value_name = "id")]

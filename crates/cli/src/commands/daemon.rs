@@ -143,10 +143,10 @@ async fn stop(context: &mut Context, args: &StopArgs) -> Outcome {
     let stopping = match stopped {
         Ok(stopping) => stopping,
         Err(ClientError::NotRunning { .. }) => {
-            if ui.json {
-                ui.document(&json!(null))?
-            } else {
-                ui.line("No daemon is running")?
+            match (ui.json, ui.quiet) {
+                (true, _) => ui.document(&json!(null))?,
+                (false, true) => {}
+                (false, false) => ui.line("No daemon is running")?,
             }
             return Ok(0);
         }

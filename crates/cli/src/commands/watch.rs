@@ -177,6 +177,8 @@ async fn until(ui: &mut Ui, client: &mut Client, args: &WatchArgs) -> Outcome {
         let found = until_one(client, id.as_str(), args).await?;
         if ui.json {
             ui.document(&found)?;
+        } else if found.outcome == OutcomeWord::Timeout {
+            wait::note_timeout(ui, &found.session, args.timeout.unwrap_or(Limit::None));
         } else {
             ui.line(&summary(&found))?;
         }

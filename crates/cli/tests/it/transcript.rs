@@ -12,8 +12,8 @@ pub(crate) struct World {
 impl World {
     /// An empty world.
     pub(crate) fn new() -> Self {
-        let root = tempfile::Builder::new().prefix("adj").tempdir().unwrap();
-        std::fs::create_dir(root.path().join("work")).unwrap();
+        let root = tempfile::Builder::new().prefix("adj").tempdir().expect("a directory for the test");
+        std::fs::create_dir(root.path().join("work")).expect("a directory to work in");
         Self { root, variables: Vec::new() }
     }
 
@@ -30,17 +30,19 @@ impl World {
 
     /// Writes a file in the directory in which commands run.
     pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        std::fs::write(self.root().join("work").join(name), bytes).unwrap();
+        std::fs::write(self.root().join("work").join(name), bytes).expect("a file for the test");
     }
 
     /// A line for bash, in which `adj` is the binary under test.
+    #[expect(clippy::disallowed_methods, reason = "a test of the binary runs the binary")]
     pub(crate) fn bash(&self, line: &str) -> Output {
         let bin = Path::new(env!("CARGO_BIN_EXE_adj"));
-        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", bin.parent().unwrap().display());
+        let path =
+            format!("{}:/usr/local/bin:/usr/bin:/bin", bin.parent().expect("the binary lies in a directory").display());
         let mut command = Command::new("bash");
         command.args(["--norc", "--noprofile", "-c", line]).env_clear().stdin(Stdio::null());
         command.env("PATH", path).env("ADJ_HOME", self.home()).current_dir(self.root().join("work"));
-        command.envs(self.variables.iter().cloned()).output().unwrap()
+        command.envs(self.variables.iter().cloned()).output().expect("bash")
     }
 
     /// The host's home in this world.
@@ -58,14 +60,16 @@ impl World {
 
     fn shown(&self, line: &str) -> String {
         let output = self.bash(line);
-        let root = self.root().to_str().unwrap();
+        let root = self.root().to_str().expect("a path in UTF-8");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(root, "[ROOT]");
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
         let mut shown = format!("$ {line}\n{stdout}");
         if !stdout.is_empty() && !stdout.ends_with('\n') {
             shown.push_str("[no line feed]\n");
         }
-        stderr.lines().for_each(|line| shown.push_str(format!("2| {line}").trim_end_matches(' ').trim_end()) );
-        shown
+        for line in stderr.lines() {
+            shown.push_str(&format!("{}\n", format!("2| {line}").trim_end()));
+        }
+        shown + &format!("= {}\n", output.status.code().map_or("signal".to_owned(), |code| code.to_string()))
     }
 }

@@ -1,5 +1,6 @@
 //! One HTTP call, read: who calls, what its path, query and body say.
 
+use adjutant_api::methods::METHODS;
 use adjutant_api::protocol::{LAST_EVENT_ID_HEADER, NDJSON, PROTOCOL, PROTOCOL_HEADER, VERSION, VERSION_HEADER};
 use adjutant_api::{ErrorCode, query};
 use adjutant_core::SessionId;
@@ -7,7 +8,7 @@ use adjutant_core::call::Caller;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, RawPathParams, Request};
 use axum::http::header::{ACCEPT, AUTHORIZATION};
-use axum::http::{HeaderMap, Method};
+use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
@@ -112,18 +113,18 @@ impl Incoming {
 
 /// Refuses callers of another protocol, web pages, and requests that could only come from one.
 pub(crate) async fn check_protocol(request: Request, next: Next) -> Response {
-    match protocol_flaw(request.method(), request.headers()) {
+    match protocol_flaw(request.uri().path(), request.headers()) {
         None => next.run(request).await,
         Some(failure) => failure.into_response(),
     }
 }
 
-fn protocol_flaw(_method: &Method, headers: &HeaderMap) -> Option<Failure> {
+fn protocol_flaw(path: &str, headers: &HeaderMap) -> Option<Failure> {
     if headers.contains_key(axum::http::header::ORIGIN) {
         return Some(Failure::new(ErrorCode::Forbidden, "calls from web pages are not answered"));
     }
     let theirs = headers.get(PROTOCOL_HEADER)?.to_str().unwrap_or("unreadable");
-    if theirs == PROTOCOL.to_string() {
+    if theirs == PROTOCOL.to_string() || METHODS.iter().any(|method| method.any_protocol && method.path == path) {
         return None;
     }
     let version = headers.get(VERSION_HEADER).and_then(|v| v.to_str().ok()).unwrap_or("unknown");

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use adjutant_core::{Event, Seq, SessionId};
+use adjutant_core::{Event, Host, Seq, SessionId};
 use adjutant_store::{Entry, Scope};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::App;
 use super::error::Failure;
-use crate::feed::Followed;
+use crate::feed::{Followed, Told};
 
 /// Events that are read from the store at once.
 const PAGE_EVENTS_MAX: usize = 500;
@@ -21,7 +21,7 @@ pub(crate) struct Follower {
     feed: Followed,
     /// The newest event that was given out, or passed over because it is of no concern.
     seen: Seq,
-    page: VecDeque<Arc<Entry>>,
+    page: VecDeque<Arc<Told>>,
     /// Whether the store may hold events behind `seen` that the feed does not.
     behind: bool,
 }
@@ -50,10 +50,10 @@ impl Follower {
     }
 
     /// The next event. Waits for it as long as it takes; safe to be dropped while it waits.
-    pub(crate) async fn next(&mut self) -> Result<Arc<Entry>, Failure> {
+    pub(crate) async fn next(&mut self) -> Result<Arc<Told>, Failure> {
         loop {
             if let Some(event) = self.page.pop_front() {
-                self.seen = event.seq();
+                self.seen = event.entry.seq();
                 return Ok(event);
             }
             if self.behind {
@@ -61,12 +61,27 @@ impl Follower {
                 continue;
             }
             match self.feed.recv().await {
-                Ok(event) if event.seq() > self.seen && self.concerns(&event) => self.page.push_back(event),
+                Ok(event) if event.entry.seq() > self.seen && self.concerns(&event.entry) => self.page.push_back(event),
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => self.behind = true,
                 Err(RecvError::Closed) => return Err(crate::supervisor::Gone.into()),
             }
         }
+    }
+
+    /// The next event, if it is here already.
+    pub(crate) fn try_next(&mut self) -> Option<Arc<Told>> {
+        while self.page.is_empty() && !self.behind {
+            match self.feed.try_recv() {
+                Ok(event) if event.entry.seq() > self.seen && self.concerns(&event.entry) => self.page.push_back(event),
+                Ok(_) => {}
+                Err(TryRecvError::Lagged(_)) => self.behind = true,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
+            }
+        }
+        let event = self.page.pop_front()?;
+        self.seen = event.entry.seq();
+        Some(event)
     }
 
     async fn read_page(&mut self) -> Result<(), Failure> {
@@ -79,8 +94,10 @@ impl Follower {
         self.behind = page.through < last;
         if page.entries.is_empty() {
             self.seen = self.seen.max(page.through);
+            return Ok(());
         }
-        self.page.extend(page.entries.into_iter().map(Arc::new));
+        let told = move |host: &Host| page.entries.into_iter().map(|entry| Arc::new(Told::new(host, entry))).collect::<Vec<_>>();
+        self.page.extend(self.app.look(told).await?);
         Ok(())
     }
 
@@ -95,8 +112,8 @@ pub(crate) fn scope<'a>(sessions: &'a [SessionId], types: &'a [&'a str]) -> Scop
 }
 
 /// What an entry says, where this version knows its type.
-pub(crate) fn known(entry: &Entry) -> Option<&Event> {
-    match entry {
+pub(crate) fn known(told: &Told) -> Option<&Event> {
+    match &told.entry {
         Entry::Known(logged) => Some(&logged.event),
         Entry::Opaque(_) => None,
     }

@@ -9,7 +9,7 @@ mod from_api;
 mod resolve;
 mod routes;
 mod stream;
-mod to_api;
+pub(crate) mod to_api;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -30,12 +30,27 @@ impl Records {
     /// Writes one record; `id` is the cursor after it.
     pub(crate) async fn write<T: Serialize>(&self, record: &T, id: Option<&str>) -> Result<(), ReaderGone> {
         let Ok(json) = serde_json::to_string(record) else { return Err(ReaderGone) };
-        let text = match (self.lines, id) {
-            (true, _) => format!("{json}\n"),
-            (false, Some(id)) => format!("id: {id}\ndata: {json}\n\n"),
-            (false, None) => format!("data: {json}\n\n"),
+        let mut piece = Vec::with_capacity(json.len() + 64);
+        self.frame(&json, id, &mut piece);
+        self.send(piece).await
+    }
+
+    /// Adds one record, in the form of this stream, to a piece that is sent later.
+    pub(crate) fn frame(&self, json: &str, id: Option<&str>, piece: &mut Vec<u8>) {
+        let parts = match (self.lines, id) {
+            (true, _) => ["", "", "", json, "\n"],
+            (false, Some(id)) => ["id: ", id, "\ndata: ", json, "\n\n"],
+            (false, None) => ["", "", "data: ", json, "\n\n"],
         };
-        self.sender.send(Bytes::from(text)).await.map_err(|_| ReaderGone)
+        piece.extend(parts.iter().flat_map(|part| part.bytes()));
+    }
+
+    /// Sends a piece; an empty one is nothing.
+    pub(crate) async fn send(&self, piece: Vec<u8>) -> Result<(), ReaderGone> {
+        if piece.is_empty() {
+            return Ok(());
+        }
+        self.sender.send(Bytes::from(piece)).await.map_err(|_| ReaderGone)
     }
 
     /// Completes when the reader has gone.

@@ -265,9 +265,13 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Does one piece of the store's housework, if there is any. `false` when all is tidy.
+    /// Does one piece of the store's housework, if there is any. `false` when all is tidy, or has to wait until the store
+    /// can be written again.
     fn tidy_up(&mut self) -> bool {
-        if self.untidy && self.owed.is_none() {
+        if self.owed.is_some() {
+            return false;
+        }
+        if self.untidy {
             self.untidy = matches!(self.parts.writer.tend(), Ok(Tended::More));
         }
         self.untidy
@@ -276,7 +280,7 @@ impl Supervisor {
     fn carry_out(&mut self, step: Step) {
         self.untidy |= !step.projected.purged.is_empty();
         let texts = perform::Texts::of(&step.texts);
-        self.parts.feed.publish(step.events);
+        self.parts.feed.publish(&self.host, step.events);
         for act in step.acts {
             self.perform(act, &texts);
         }

@@ -58,7 +58,7 @@ impl Driver {
     /// Finds the runner of a session that an earlier daemon planned.
     pub(super) async fn adopt(&mut self, adoption: Adoption) -> Driven {
         self.offset = adoption.cursor;
-        self.committed = adoption.cursor;
+        self.turn_end = adoption.cursor;
         self.handed = adoption.handed;
         self.agent = adoption.agent;
         self.resumed = true;

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use self::records::report_of;
-use crate::limits::{RECONNECT_MS_MAX, RECONNECT_MS_MIN, RUNNER_END_MS_MAX, RUNNER_EXIT_MS};
+use crate::limits::{HELLO_MS_MAX, RECONNECT_MS_MAX, RECONNECT_MS_MIN, RUNNER_END_MS_MAX, RUNNER_EXIT_MS, RUNNER_GONE_MS_MAX};
 use crate::process::{ProcessHandle, Stamp};
 use crate::runner::{Found, Heard, JournalReader, Link, Notice, OrderLine, Record, wall_ms};
 use crate::timer::{Backoff, Timers, pause};
@@ -34,12 +34,13 @@ pub(super) async fn drive(task: DriverTask) {
         orders,
         reports,
         offset: 0,
-        committed: 0,
+        turn_end: 0,
         handed: Vec::new(),
         held: VecDeque::new(),
         resumed: false,
         unseen: false,
         ordered_end: None,
+        runner: None,
         agent: None,
         timers: Timers::default(),
         not_ready: None,
@@ -64,6 +65,8 @@ enum Timer {
     Ready,
     /// The runner should have ended the session by now.
     End,
+    /// The runner should have said by now that everything has been told.
+    Hello,
 }
 
 /// How a conversation with a runner came to its end.
@@ -82,8 +85,8 @@ struct Driver {
     reports: mpsc::Sender<DriverReport>,
     /// Up to here the journal has been reported.
     offset: u64,
-    /// Up to here the daemon must have committed it, as its orders show.
-    committed: u64,
+    /// The end of the last message's turn in the journal.
+    turn_end: u64,
     /// Messages handed over of which nothing has been heard.
     handed: Vec<(MessageId, Attempt)>,
     /// Orders that wait for a connection.
@@ -93,6 +96,7 @@ struct Driver {
     unseen: bool,
     /// The grace with which the session is to be ended.
     ordered_end: Option<u64>,
+    runner: Option<Incarnation>,
     agent: Option<Incarnation>,
     timers: Timers<Timer>,
     /// The session is being ended because it was not ready in time; this is what is said then.
@@ -118,6 +122,7 @@ impl Driver {
     /// Follows a runner until its session has ended.
     async fn follow(&mut self, runner: Incarnation) -> Driven {
         let mut backoff = Backoff::new(RECONNECT_MS_MIN, RECONNECT_MS_MAX);
+        self.runner = Some(runner);
         loop {
             let lost = match Link::open(&self.place.run_dir, &runner, self.offset).await {
                 Ok(link) => match self.converse(link, &mut backoff).await? {
@@ -178,6 +183,7 @@ impl Driver {
     /// Speaks with a runner until the session or the connection ends.
     async fn converse(&mut self, mut link: Link, backoff: &mut Backoff) -> Driven<Broken> {
         let mut caught_up = false;
+        self.timers.arm(Timer::Hello, HELLO_MS_MAX);
         if let Some(grace_ms) = self.ordered_end
             && let Err(error) = link.order(&OrderLine::End { grace_ms }, "").await
         {
@@ -195,6 +201,7 @@ impl Driver {
                     Ok(Some(Heard::Notice(Notice::CaughtUp { working }))) => {
                         caught_up = true;
                         backoff.reset();
+                        self.timers.disarm(Timer::Hello);
                         self.on_caught_up(working).await?;
                     }
                     Ok(Some(Heard::Notice(notice))) => self.on_notice(notice).await?,
@@ -216,11 +223,13 @@ impl Driver {
     async fn give(&mut self, link: &mut Link, order: Order) -> io::Result<()> {
         match order {
             Order::Deliver { message, attempt, text } => {
+                // Only when the end of one message is committed is the next one handed over.
+                let committed = self.turn_end;
                 self.handed.push((message, attempt));
                 let line = OrderLine::Deliver {
                     message: message.get(),
                     attempt: attempt.get(),
-                    committed: self.committed,
+                    committed,
                     bytes: text.len() as u64,
                 };
                 link.order(&line, &text).await
@@ -246,6 +255,7 @@ impl Driver {
                 self.not_ready = Some("the shell did not say that it is ready".to_owned());
                 self.end(link, 0).await
             }
+            Timer::Hello => Err(io::Error::new(io::ErrorKind::TimedOut, "the runner says nothing")),
             // The connection is given up, and what follows ends the runner by force.
             Timer::End => Err(io::Error::new(io::ErrorKind::TimedOut, "the runner did not end its session in time")),
         }
@@ -263,6 +273,9 @@ impl Driver {
             _ => {}
         }
         let Some((report, answer)) = report_of(&found.entry, &self.place.state_dir) else { return Ok(false) };
+        if matches!(&found.entry.record, Record::TurnEnded(end) if end.message.is_some()) {
+            self.turn_end = found.next;
+        }
         let over = matches!(report, AgentReport::Exited { .. } | AgentReport::StartFailed { .. });
         let report = match (&self.not_ready, over) {
             (Some(detail), true) => begin::not_ready(detail),
@@ -270,6 +283,7 @@ impl Driver {
         };
         if over {
             self.refuse_held("the session has ended").await?;
+            self.runner_gone().await;
         }
         self.send(DriverReport {
             session: self.session,
@@ -280,6 +294,14 @@ impl Driver {
         })
         .await?;
         Ok(over)
+    }
+
+    /// Waits until the runner, which has said its last word, is gone itself.
+    async fn runner_gone(&self) {
+        if let Some(Ok(Some(handle))) = self.runner.as_ref().map(ProcessHandle::open) {
+            // It has no more than its farewell to say; one that hangs in it holds nothing of the session.
+            let _ = timeout(Duration::from_millis(RUNNER_GONE_MS_MAX), handle.ended()).await;
+        }
     }
 
     fn forget_handed(&mut self, message: u64) {

@@ -8,7 +8,7 @@ use adjutant_core::agent::{
     AgentReport, AnswerSize, Evidence, NewRequest, RequestEnd, RequestKind, SessionEnd, StartFailure, TurnEnd, TurnOrigin,
 };
 use adjutant_core::id::Attempt;
-use adjutant_core::outcome::{ExitStatus, Outcome};
+use adjutant_core::outcome::{ExitStatus, Outcome, UnknownReason};
 
 use crate::runner::{AnswerRecord, Entry, Record, RequestEndRecord, TurnEndRecord};
 
@@ -94,7 +94,7 @@ fn turn_ended(record: &TurnEndRecord, state_dir: &Path) -> (AgentReport, Option<
         None => AnswerSize { bytes: 0, cut_bytes: record.answer.bytes + record.answer.cut_bytes },
     };
     let exit = record.exit.map(ExitStatus::from);
-    let mut end = exit.map_or_else(|| TurnEnd::bare(Outcome::Exited), |exit| TurnEnd::command(exit, size));
+    let mut end = exit.map_or_else(|| TurnEnd::bare(end_unseen(record)), |exit| TurnEnd::command(exit, size));
     end.answer = size;
     if record.gone {
         end.outcome = Outcome::Exited;
@@ -104,6 +104,11 @@ fn turn_ended(record: &TurnEndRecord, state_dir: &Path) -> (AgentReport, Option<
     let details: Vec<String> = record.detail.clone().into_iter().chain(unread).collect();
     end.detail = (!details.is_empty()).then(|| details.join("; "));
     (AgentReport::TurnEnded { end }, text)
+}
+
+fn end_unseen(record: &TurnEndRecord) -> Outcome {
+    let detail = record.detail.clone().unwrap_or_else(|| "the runner has no exit status".to_owned());
+    Outcome::Unknown { why: UnknownReason::EndUnseen { detail } }
 }
 
 fn load(answer: &AnswerRecord, state_dir: &Path) -> std::io::Result<Arc<str>> {

@@ -155,6 +155,11 @@ impl Bash {
         tcgetpgrp(self.terminal.get_ref()).ok()
     }
 
+    /// The path by which programs know the terminal.
+    pub(super) fn terminal_path(&self) -> Option<String> {
+        rustix::pty::ptsname(self.terminal.get_ref(), Vec::new()).ok()?.into_string().ok()
+    }
+
     /// The modes that the terminal has now.
     pub(super) fn modes(&self) -> io::Result<Termios> {
         Ok(tcgetattr(self.terminal.get_ref())?)

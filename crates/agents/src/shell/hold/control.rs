@@ -5,8 +5,8 @@
 pub(super) enum Said {
     /// The loop is set up.
     Ready,
-    /// It waits for what to do next.
-    Idle,
+    /// It waits for what to do next; the last command ended with this status.
+    Idle { status: i32 },
     /// A message begins.
     Start { message: u64 },
     /// A message has ended with this status.
@@ -20,20 +20,13 @@ pub(super) enum Said {
 pub(super) struct Remark {
     /// Its standard output is not the terminal.
     pub(super) output_elsewhere: bool,
-    /// Its standard error is not the terminal.
-    pub(super) errors_elsewhere: bool,
 }
 
 impl Remark {
     /// The remark in words, for the turn's detail.
     pub(super) fn words(self) -> Option<String> {
-        let what = match (self.output_elsewhere, self.errors_elsewhere) {
-            (false, false) => return None,
-            (true, false) => "standard output is",
-            (false, true) => "standard error is",
-            (true, true) => "standard output and standard error are",
-        };
-        Some(format!("the shell's own {what} redirected away from the terminal"))
+        let words = "the shell's own standard output is redirected away from the terminal";
+        self.output_elsewhere.then(|| words.to_owned())
     }
 }
 
@@ -63,14 +56,12 @@ fn parse(line: &[u8]) -> Option<Said> {
     let mut words = std::str::from_utf8(line).ok()?.split(' ');
     let said = match words.next()? {
         "ready" => Said::Ready,
-        "idle" => Said::Idle,
+        "idle" => Said::Idle { status: words.next()?.parse().ok()? },
         "fell" => Said::Fell,
         "start" => Said::Start { message: words.next()?.parse().ok()? },
         "end" => {
             let (message, status) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-            let letters = words.next().unwrap_or_default();
-            let remark =
-                Remark { output_elsewhere: letters.contains('o'), errors_elsewhere: letters.contains('e') };
+            let remark = Remark { output_elsewhere: words.next() == Some("o") };
             Said::End { message, status, remark }
         }
         _ => return None,
@@ -84,10 +75,10 @@ mod tests {
 
     #[test]
     fn lines_come_in_any_pieces() {
-        let remark = Remark { output_elsewhere: true, errors_elsewhere: false };
+        let remark = Remark { output_elsewhere: true };
         let expected =
-            [Said::Ready, Said::Idle, Said::Start { message: 42 }, Said::End { message: 42, status: 7, remark }];
-        let raw = b"ready\nidle\nstart 42\nnonsense\nend 42\nend 42 7 o\n";
+            [Said::Ready, Said::Idle { status: 130 }, Said::Start { message: 42 }, Said::End { message: 42, status: 7, remark }];
+        let raw = b"ready\nidle 130\nstart 42\nnonsense\nend 42\nend 42 7 o\n";
         for size in 1..raw.len() {
             let mut lines = Lines::default();
             let said: Vec<Said> = raw.chunks(size).flat_map(|piece| lines.push(piece)).collect();

@@ -2,10 +2,16 @@
 
 mod bash;
 mod control;
+mod end;
 mod holder;
+mod input;
+mod interrupt;
 mod marks;
+mod orders;
+mod output;
 mod settle;
 mod turn;
+mod viewers;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -6,8 +6,13 @@
 # no field splitting, no redirection of the shell itself, and the functions are read-only.
 unset HISTFILE PROMPT_COMMAND PS0
 shopt -s execfail
+# Files that whoever started the daemon had open are nobody's here.
+for __adj_fd in /proc/$$/fd/*; do
+  case ${__adj_fd##*/} in 0 | 1 | 2 | 255) ;; *) eval "exec ${__adj_fd##*/}>&-" ;; esac
+done
+unset __adj_fd
 PS1='\w \$ '
-__adj_id= __adj_last= __adj_began= __adj_status=0 __adj_draft=
+__adj_id= __adj_last= __adj_began= __adj_status=0 __adj_draft= __adj_point=0
 
 # Tells how the last message ended, then waits for the next. Fails when bash is to show its prompt.
 __adj_next() {
@@ -17,17 +22,20 @@ __adj_next() {
   if [[ -n $__adj_id ]]; then
     # A message that an interrupt hit before its first command has begun and ended here.
     [[ -n $__adj_began ]] || { __adj_say "start $__adj_id"; __adj_mark "s;$__adj_id"; status=130; }
-    [[ -t 1 ]] || remark+=o
-    [[ -t 2 ]] || remark+=e
+    [[ -t 1 ]] || remark=o
     __adj_mark "e;$__adj_id"
     __adj_say "end $__adj_id $status $remark"
     __adj_last=$__adj_id __adj_id=
+  fi
+  if [[ -n $__adj_at_prompt ]]; then
+    __adj_mark 'e;0'
+    __adj_at_prompt=
   fi
   __adj_status=$status
   # Commands that have ended are forgotten here, as they are at a prompt.
   builtin jobs >/dev/null 2>&1
   while builtin :; do
-    __adj_say idle
+    __adj_say "idle $status"
     local -a lines=()
     builtin mapfile -t -n 1 lines <@IN@
     # Without a runner there is no terminal and nobody to talk to.
@@ -45,6 +53,7 @@ __adj_next() {
         ;;
       prompt)
         __adj_at_prompt=1
+        __adj_loop_back
         builtin return 1
         ;;
     esac
@@ -68,7 +77,7 @@ __adj_fell() {
   local status=$?
   local -
   set +aevxufkCT
-  if [[ -n $__adj_at_prompt ]]; then __adj_at_prompt=; else __adj_say fell; fi
+  [[ -n $__adj_at_prompt ]] || __adj_say fell
   builtin return "$status"
 }
 
@@ -83,13 +92,15 @@ __adj_wake() {
 
 # Bound to another such key: puts back what the person had half typed.
 __adj_restore() {
-  READLINE_LINE=$__adj_draft READLINE_POINT=${__adj_point:-0}
+  [[ -n $__adj_draft ]] || builtin return 0
+  READLINE_LINE=$__adj_draft$READLINE_LINE READLINE_POINT=$((__adj_point + READLINE_POINT))
   __adj_draft=
 }
 
+# What a message or a person has put into these two stays, behind what belongs there.
 __adj_loop_back() {
-  [[ ${PROMPT_COMMAND-} == "$__adj_loop" ]] || PROMPT_COMMAND=$__adj_loop
-  PS0=$__adj_ps0
+  [[ ${PROMPT_COMMAND-} == "$__adj_loop"* ]] || PROMPT_COMMAND=$__adj_loop${PROMPT_COMMAND:+$'\n'$PROMPT_COMMAND}
+  [[ ${PS0-} == "$__adj_ps0"* ]] || PS0=$__adj_ps0${PS0-}
 }
 
 __adj_say() { builtin printf '%s\n' "$1" >@OUT@; }

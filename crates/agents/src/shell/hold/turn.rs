@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use adjutant_core::outcome::ExitStatus;
 
 use super::control::Remark;
+use super::interrupt::Interrupt;
 use crate::shell::text::{CleanText, TurnText};
 
 /// How a turn ended, as far as it is known.
@@ -12,6 +13,8 @@ use crate::shell::text::{CleanText, TurnText};
 pub(super) enum Ended {
     /// The loop told the status.
     Told(i32, Remark),
+    /// The loop waits again, and has not told how this ended: the message meddled with the loop.
+    Untold,
     /// The shell itself ended.
     WithShell(ExitStatus),
 }
@@ -39,7 +42,10 @@ pub(super) struct Turn {
     pub(super) stream: Stream,
     pub(super) text: TurnText,
     pub(super) ended: Option<Ended>,
-    pub(super) interrupted: bool,
+    /// An interrupt was ordered before it began.
+    pub(super) interrupt_wanted: bool,
+    /// What was done to stop it.
+    pub(super) interrupt: Option<Interrupt>,
     /// The mark of the end did not come in time.
     pub(super) unmarked: bool,
 }
@@ -64,7 +70,8 @@ impl Turn {
             stream,
             text,
             ended: None,
-            interrupted: false,
+            interrupt_wanted: false,
+            interrupt: None,
             unmarked: false,
         }
     }
@@ -81,13 +88,13 @@ impl Turn {
         match self.ended {
             None => false,
             Some(Ended::WithShell(_)) => true,
-            Some(Ended::Told(..)) => self.stream == Stream::After || self.message.is_none() || self.unmarked,
+            Some(Ended::Told(..) | Ended::Untold) => self.stream == Stream::After || self.unmarked,
         }
     }
 }
 
 /// Remarks about the end of a turn, in one line.
-pub(super) fn remarks(ended: Option<Ended>, unmarked: bool, text: &CleanText) -> Option<String> {
+pub(super) fn remarks(ended: Option<Ended>, unmarked: bool, unlogged_bytes: u64, text: &CleanText) -> Option<String> {
     let mut remarks = Vec::new();
     match ended {
         Some(Ended::Told(_, remark)) => {
@@ -100,10 +107,14 @@ pub(super) fn remarks(ended: Option<Ended>, unmarked: bool, text: &CleanText) ->
         Some(Ended::WithShell(ExitStatus::Signal(signal))) => {
             remarks.push(format!("the shell itself was ended by signal {signal}"));
         }
+        Some(Ended::Untold) => remarks.push("the shell goes on and has not told how the message ended".to_owned()),
         None => {}
     }
     if text.invalid_bytes > 0 {
         remarks.push(format!("{} bytes of its output are no text and stand as U+FFFD", text.invalid_bytes));
+    }
+    if unlogged_bytes > 0 {
+        remarks.push(format!("{unlogged_bytes} bytes of output are missing from the log, which could not be written"));
     }
     (!remarks.is_empty()).then(|| remarks.join("; "))
 }

@@ -43,6 +43,11 @@ impl TurnText {
         self.parser.screen.resize(columns, rows);
     }
 
+    /// A full-screen program draws on the second screen.
+    pub(crate) fn is_alternate(&self) -> bool {
+        self.parser.screen.alternate
+    }
+
     /// What stands on the line of the cursor.
     pub(crate) fn current_line(&self) -> String {
         self.parser.screen.current_line()

@@ -199,10 +199,10 @@ impl Row {
     fn put(&mut self, column: usize, cell: u32) {
         let cells = self.any();
         if cells.get(column) == Some(&WIDE_TAIL) && column > 0 {
-            cells[column - 1] = u32::from(b' ');
+            cells[column - 1] = EMPTY;
         }
         if cells.get(column + 1) == Some(&WIDE_TAIL) {
-            cells[column + 1] = u32::from(b' ');
+            cells[column + 1] = EMPTY;
         }
         self.put_raw(column, cell);
     }
@@ -212,7 +212,7 @@ impl Row {
         if column >= cells.len() {
             cells.resize(column + 1, EMPTY);
         } else if cells.get(column + 1) == Some(&WIDE_TAIL) && cell == WIDE_TAIL {
-            cells[column + 1] = u32::from(b' ');
+            cells[column + 1] = EMPTY;
         }
         cells[column] = cell;
         self.marks.retain(|(at, _)| *at != column);

@@ -232,6 +232,7 @@ impl Screen {
 
     pub(super) fn insert_lines(&mut self, count: usize) {
         if (self.margins.0..=self.margins.1).contains(&self.row) {
+            self.to_column(0);
             self.shift_down(self.row, self.margins.1, count);
         }
     }
@@ -239,6 +240,7 @@ impl Screen {
     pub(super) fn delete_lines(&mut self, count: usize) {
         let bottom = self.margins.1;
         if (self.margins.0..=bottom).contains(&self.row) {
+            self.to_column(0);
             for _ in 0..count.min(bottom - self.row + 1) {
                 self.rows.remove(self.row);
                 self.rows.insert(bottom, Row::default());

@@ -37,21 +37,20 @@ pub(super) async fn create(call: Incoming) -> Result<Json<WireSession>, Failure>
     call.app.launches.put(id, launch);
     let mut follower = Follower::live(&call.app, vec![id]);
     let told = call.app.supervisor.call(call.caller, Call::Create(Box::new(new))).await;
-    let created = match told {
-        Ok(Answer::Created { session, replayed: false, .. }) => session,
-        Ok(Answer::Created { session, .. }) => {
-            call.app.launches.forget(id);
-            follower = Follower::live(&call.app, vec![session]);
-            session
-        }
+    let (created, replayed) = match told {
+        Ok(Answer::Created { session, replayed, .. }) => (session, replayed),
         Ok(other) => return Err(Failure::internal(format!("a create was answered with {other:?}"))),
         Err(refusal) => {
             call.app.launches.forget(id);
             return Err(refusal.into());
         }
     };
+    if replayed {
+        call.app.launches.forget(id);
+        follower = Follower::live(&call.app, vec![created]);
+    }
     if !no_wait {
-        await_ready(&call, created, &mut follower, ready_ms_max).await?;
+        await_ready(&call, created, &mut follower, replayed, ready_ms_max).await?;
     }
     record(&call, created, to_api::session).await
 }
@@ -173,19 +172,27 @@ fn start_failure(why: &adjutant_core::agent::StartFailure) -> Failure {
 }
 
 /// Waits for the driver's word that the agent accepts messages, or that it does not.
-async fn await_ready(call: &Incoming, id: SessionId, follower: &mut Follower, ready_ms_max: u64) -> Result<(), Failure> {
+async fn await_ready(
+    call: &Incoming,
+    id: SessionId,
+    follower: &mut Follower,
+    replayed: bool,
+    ready_ms_max: u64,
+) -> Result<(), Failure> {
     let present = move |host: &adjutant_core::Host| {
         let phase = host.session(id).map(|session| session.phase.clone());
         (phase, adjutant_core::Seq::new(host.counters().next_seq - 1))
     };
     let (phase, seq) = call.app.look(present).await?;
-    follower.starts_at(seq);
     match phase {
         Some(Phase::Live) => return Ok(()),
         Some(Phase::Exited { end, .. }) => return ended(&end),
-        // It failed and was forgotten between the answer and this look; the log still tells.
-        None => *follower = Follower::new(&call.app, vec![id], adjutant_core::Seq::new(0)),
-        Some(Phase::Starting | Phase::Unseen { .. }) => {}
+        // An earlier daemon had planned it, and this one has just found that nothing was started.
+        None if replayed => return Err(start_failure(&adjutant_core::agent::StartFailure::Withdrawn)),
+        // It failed and was forgotten between the answer and this look. The log may not have it any more; the follower
+        // was there before it began.
+        None => {}
+        Some(Phase::Starting | Phase::Unseen { .. }) => follower.starts_at(seq),
     }
     let limit = std::time::Duration::from_millis(ready_ms_max.saturating_add(DRIVER_MARGIN_MS));
     let waited = tokio::time::timeout(limit, first_word(follower)).await;

@@ -9,6 +9,7 @@ use adjutant_store::Entry;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 
+use crate::feed::Told;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::http::follow::{Follower, scope};
@@ -18,6 +19,9 @@ use crate::http::{App, to_api};
 
 /// Events that one call without `follow` shows.
 const EVENTS_MAX: u64 = 10_000;
+
+/// Bytes that are written to a follower at once, when so many events are there.
+const PIECE_BYTES_MAX: usize = 64 * 1024;
 
 /// Events that `tail` shows unless it says how many.
 const TAIL_DEFAULT: u64 = 20;
@@ -109,8 +113,7 @@ async fn write(app: &App, records: &Records, tail: Vec<Entry>, from: Seq, wanted
     loop {
         tokio::select! {
             next = follower.next() => match next {
-                Ok(event) if wanted.has(&event) => one(app, records, event).await?,
-                Ok(_) => {}
+                Ok(first) => pass_on(records, first, &mut follower, wanted).await?,
                 Err(failure) => return records.write(&EventRecord::Error { error: *failure.body }, None).await,
             },
             _ = alive.tick() => {
@@ -124,8 +127,16 @@ async fn write(app: &App, records: &Records, tail: Vec<Entry>, from: Seq, wanted
     }
 }
 
-async fn one(app: &App, records: &Records, event: Arc<Entry>) -> Result<(), ReaderGone> {
-    let id = event.seq().to_string();
-    let event = app.look(move |host| to_api::event(host, &event)).await.map_err(|_| ReaderGone)?;
-    records.write(&EventRecord::Event { event }, Some(&id)).await
+/// Writes an event and those that are here behind it, in one piece.
+async fn pass_on(records: &Records, first: Arc<Told>, follower: &mut Follower, wanted: &Wanted) -> Result<(), ReaderGone> {
+    let mut piece = Vec::new();
+    let mut next = Some(first);
+    while let Some(told) = next {
+        if wanted.has(&told.entry) {
+            let id = told.entry.seq().to_string();
+            records.frame(&format!("{{\"type\":\"event\",\"event\":{}}}", told.json()), Some(&id), &mut piece);
+        }
+        next = if piece.len() < PIECE_BYTES_MAX { follower.try_next() } else { None };
+    }
+    records.send(piece).await
 }

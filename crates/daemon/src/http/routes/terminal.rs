@@ -1,7 +1,9 @@
 //! The terminal of a session: a switch of protocols, and then bytes in both directions.
 
+use adjutant_agents::runner::View;
 use adjutant_api::ErrorCode;
 use adjutant_api::protocol::TERMINAL_UPGRADE;
+use adjutant_api::types::session::TerminalQuery;
 use adjutant_core::Host;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -13,12 +15,23 @@ use crate::http::App;
 use crate::http::error::Failure;
 use crate::http::resolve::{self, Rule};
 
+/// Size of a viewer that does not tell its own.
+const COLUMNS_DEFAULT: u16 = 80;
+const ROWS_DEFAULT: u16 = 24;
+
 /// `GET /v1/sessions/{id}/terminal`
 pub(super) async fn terminal(
     State(app): State<App>,
     axum::extract::Path(id): axum::extract::Path<String>,
     mut request: Request,
 ) -> Result<Response, Failure> {
+    let query: TerminalQuery = adjutant_api::query::from_query(request.uri().query().unwrap_or_default())
+        .map_err(|error| Failure::new(ErrorCode::Usage, error.to_string()))?;
+    let view = View {
+        columns: query.columns.unwrap_or(COLUMNS_DEFAULT),
+        rows: query.rows.unwrap_or(ROWS_DEFAULT),
+        read_only: query.read_only,
+    };
     let wants = request.headers().get(UPGRADE).and_then(|value| value.to_str().ok());
     if wants != Some(TERMINAL_UPGRADE) {
         return Err(Failure::new(ErrorCode::Usage, format!("this path is for an upgrade to {TERMINAL_UPGRADE}")));
@@ -37,7 +50,7 @@ pub(super) async fn terminal(
     };
     let (id, runner) = app.look(look).await??;
     let place = app.places.of(id);
-    let mut far = adjutant_agents::runner::open_terminal(&place, &runner).await.map_err(|error| {
+    let mut far = adjutant_agents::runner::open_terminal(&place, &runner, view).await.map_err(|error| {
         Failure::new(ErrorCode::OutcomeUnknown, format!("the session's runner cannot be reached: {error}"))
     })?;
     let upgrade = hyper::upgrade::on(&mut request);

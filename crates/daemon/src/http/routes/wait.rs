@@ -187,12 +187,12 @@ impl State {
                 () = told_to_end(&mut ending) => return Ok(None),
                 event = self.follower.next() => {
                     let event = event?;
-                    let verdict = match &*event {
+                    let verdict = match &event.entry {
                         Entry::Known(logged) => self.open.get_mut(&logged.session).and_then(|waiting| waiting.on_event(logged)),
                         Entry::Opaque(_) => None,
                     };
                     if let Some(verdict) = verdict {
-                        self.settle(app, records, event.session(), verdict).await?;
+                        self.settle(app, records, event.entry.session(), verdict).await?;
                     }
                 }
                 _ = alive.tick() => written(records.write(&WaitRecord::Alive, None).await)?,

@@ -1,0 +1,174 @@
+//! What comes over the socket: connections, and the orders of the daemon.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+
+use tokio::net::unix::OwnedWriteHalf;
+
+use super::holder::{Doing, Holder};
+use super::turn::Turn;
+use crate::runner::{FromPeer, Notice, OrderLine, Outlet, Peer, Record};
+use crate::shell::text::TurnText;
+
+/// A message that waits until bash can take it.
+#[derive(Debug)]
+struct Waiting {
+    message: u64,
+    attempt: u32,
+    script: OwnedFd,
+}
+
+/// The messages that came, of which none is run twice.
+#[derive(Debug, Default)]
+pub(super) struct Delivery {
+    waiting: Option<Waiting>,
+    given: BTreeSet<u64>,
+}
+
+/// A control connection that is to be taken up.
+#[derive(Debug)]
+struct Caller {
+    peer: Peer,
+    from: u64,
+    socket: OwnedWriteHalf,
+}
+
+/// The connection to the daemon, and the one that is to replace it when all that it sent has been taken in.
+#[derive(Debug, Default)]
+pub(super) struct Control {
+    current: Option<(Peer, Outlet)>,
+    next: Option<Caller>,
+}
+
+impl Delivery {
+    /// A message waits until bash can take it.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+}
+
+impl Control {
+    fn is(&self, peer: u64) -> bool {
+        self.current.as_ref().is_some_and(|(current, _)| current.number == peer)
+    }
+
+    pub(super) fn notify(&self, notice: Notice) {
+        if let Some((_, outlet)) = &self.current {
+            outlet.notify(notice);
+        }
+    }
+
+    pub(super) fn take_outlet(&mut self) -> Option<Outlet> {
+        self.current.take().map(|(_, outlet)| outlet)
+    }
+}
+
+impl Holder {
+    pub(super) fn on_peer(&mut self, peer: FromPeer) -> ControlFlow<()> {
+        match peer {
+            FromPeer::Control { peer, from, outlet } => {
+                let caller = Caller { peer, from, socket: outlet };
+                match &self.control.current {
+                    Some((old, _)) => {
+                        old.retire();
+                        self.control.next = Some(caller);
+                    }
+                    None => self.take_up(caller),
+                }
+            }
+            FromPeer::Gone { peer } if self.control.is(peer) => {
+                self.control.current = None;
+                // What the old connection handed over and bash has not taken counts as not taken.
+                self.delivery.waiting = None;
+                if let Some(caller) = self.control.next.take() {
+                    self.take_up(caller);
+                }
+            }
+            FromPeer::Order { peer, line, text } if self.control.is(peer) => return self.on_order(line, text),
+            FromPeer::Gone { .. } | FromPeer::Order { .. } => {}
+            FromPeer::Viewer { viewer, event } => return self.on_viewer(viewer, event),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn take_up(&mut self, caller: Caller) {
+        let caught_up = Notice::CaughtUp { working: self.turn.as_ref().is_some_and(|turn| turn.started) };
+        // Without the journal there is nothing to say; the daemon finds the connection closed and comes again.
+        let Ok(reader) = self.journal.reader() else { return };
+        let outlet = Outlet::open(caller.socket, reader, caller.from, self.journal.length(), caught_up);
+        self.control.current = Some((caller.peer, outlet));
+    }
+
+    fn on_order(&mut self, line: OrderLine, text: Option<OwnedFd>) -> ControlFlow<()> {
+        match (line, text) {
+            (OrderLine::Deliver { message, attempt, committed, .. }, Some(script)) => {
+                self.answers.forget(committed);
+                self.on_deliver(Waiting { message, attempt, script });
+            }
+            (OrderLine::Respond { native, .. }, Some(text)) => self.on_respond(native, &read_text(text)),
+            (OrderLine::Interrupt {}, _) => self.on_interrupt(),
+            (OrderLine::End { grace_ms }, _) => return self.on_end(grace_ms),
+            (OrderLine::Deliver { .. } | OrderLine::Respond { .. }, None) => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn on_deliver(&mut self, delivered: Waiting) {
+        let Waiting { message, attempt, .. } = delivered;
+        if self.delivery.given.contains(&message) {
+            return self.control.notify(Notice::TakenBefore { message });
+        }
+        if let Some(why) = self.cannot_take() {
+            return self.control.notify(Notice::Refused { message, attempt, why: why.to_owned() });
+        }
+        self.delivery.waiting = Some(delivered);
+        self.give_waiting();
+        self.care_for_prompt();
+    }
+
+    fn cannot_take(&self) -> Option<&'static str> {
+        let running = self.turn.as_ref().is_some_and(|turn| turn.message.is_some());
+        if matches!(self.doing, Doing::Ended(_)) || self.ending.is_ordered() {
+            Some("the session is ending")
+        } else if running || self.delivery.waiting.is_some() {
+            Some("another message is running")
+        } else {
+            None
+        }
+    }
+
+    /// Tells of a message that waits that it will not be taken.
+    pub(super) fn refuse_waiting(&mut self) {
+        if let Some(Waiting { message, attempt, .. }) = self.delivery.waiting.take() {
+            let detail = "the session ended before the message began".to_owned();
+            self.journal.append(&Record::NotTaken { message, attempt, detail });
+        }
+    }
+
+    /// Gives bash the message that waits, if bash waits too. That it is given is written down first: without that record it never was.
+    pub(super) fn give_waiting(&mut self) {
+        if self.doing != Doing::Waiting || self.turn.is_some() {
+            return;
+        }
+        let Some(Waiting { message, attempt, script }) = self.delivery.waiting.take() else { return };
+        self.delivery.given.insert(message);
+        self.journal.append(&Record::Given { message, attempt });
+        // A pipe that cannot be written belongs to a shell that has ended, and that is told elsewhere.
+        let _ = self.bash.run(message, &script);
+        let text = TurnText::new(self.plan.columns, self.plan.rows);
+        self.turn = Some(Turn::of_message(message, attempt, script, text));
+        self.doing = Doing::Running;
+    }
+}
+
+/// The bytes of an answer. They are in memory already.
+fn read_text(text: OwnedFd) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut file = File::from(text);
+    let read = rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0)).map(|_| file.read_to_end(&mut bytes));
+    debug_assert!(matches!(read, Ok(Ok(_))), "a file in memory can be read");
+    bytes
+}

@@ -1,0 +1,35 @@
+//! Faults, driven through the real `adj`: daemons that are killed at every point, full disks, damaged stores, strangers.
+
+mod autostart;
+mod canary;
+mod daemon_killed;
+mod daemon_restarted;
+mod damaged_store;
+mod fan_out;
+mod full_disk;
+mod kill_points;
+mod places;
+mod read_only;
+mod scenario;
+mod skew;
+mod stranger;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Time for anything that happens by itself on a machine that is busy with other tests.
+const SOON: Duration = Duration::from_secs(60);
+
+#[test]
+fn no_test_file_is_forgotten() {
+    let here = include_str!("main.rs");
+    let declared: BTreeSet<String> =
+        here.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).map(str::to_owned).collect();
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let found: BTreeSet<String> = files
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "main")
+        .collect();
+    assert_eq!(declared, found);
+}
