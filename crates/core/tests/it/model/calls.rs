@@ -3,7 +3,7 @@
 use adjutant_core::call::{NewMessage, NewSession};
 use adjutant_core::event::Place;
 use adjutant_core::limits;
-use adjutant_core::message::{MessageEnd, MessageKind};
+use adjutant_core::message::MessageEnd;
 use adjutant_core::session::Hold;
 use adjutant_core::time::Due;
 use adjutant_core::{AgentName, Answer, Call, Caller, MessageId, Now, RequestId, SessionId, TurnNumber};
@@ -51,8 +51,7 @@ impl Model {
     fn able(&self, agent: &AgentName, new: &NewMessage, now: Now) -> Result<(), &'static str> {
         let can = self.can(agent);
         let later = new.due.is_some_and(|due| !due_by(&due, now));
-        let asks_too_much =
-            (new.kind == MessageKind::Steer && !can.steer) || (new.interrupt && (!can.interrupt || later));
+        let asks_too_much = new.interrupt && (!can.interrupt || later);
         if asks_too_much { Err("not supported") } else { Ok(()) }
     }
 
