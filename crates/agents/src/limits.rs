@@ -87,8 +87,6 @@ pub(crate) const ROWS_DEFAULT: u16 = 50;
 
 /// Time for the user manager of systemd to answer whether it is there, in milliseconds.
 pub(crate) const SYSTEMD_PROBE_MS_MAX: u64 = 2_000;
-/// Time for it to start or to stop something, in milliseconds.
-pub(crate) const SYSTEMD_CALL_MS_MAX: u64 = 10_000;
 
 /// Time for a runner whose connection broke to be seen as ended, in milliseconds: its files close just before that.
 pub(crate) const RUNNER_EXIT_MS: u64 = 30;

@@ -6,13 +6,10 @@ use adjutant_api::types::turn::{OutcomeWord, TurnResult};
 use crate::error::CommandError;
 use crate::ui::Ui;
 
-/// Prints an answer exactly, and the line feed that ends it where it has none.
+/// Prints an answer exactly, and one line feed: the last one of a command's output is no part of its answer.
 pub(crate) fn print_answer(ui: &mut Ui, result: &TurnResult) -> Result<(), CommandError> {
     if let Some(answer) = result.answer.as_deref().filter(|answer| !answer.is_empty()) {
-        ui.text(answer)?;
-        if !answer.ends_with('\n') {
-            ui.text("\n")?;
-        }
+        ui.line(answer)?;
     }
     if result.answer_cut_bytes > 0 {
         ui.warning(&format!("{} bytes are left out of the middle of the answer", result.answer_cut_bytes));

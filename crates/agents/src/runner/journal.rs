@@ -244,6 +244,38 @@ mod tests {
     }
 
     #[test]
+    fn x_records_wait_for_a_full_disk_and_keep_their_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), &opened()).unwrap();
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let real = std::mem::replace(&mut journal.file, full);
+        let before = journal.written();
+        journal.append(&Record::Ready);
+        journal.append(&Record::Given { message: 1, attempt: 1 });
+        assert!(journal.is_behind());
+        assert_eq!((journal.written(), *journal.length().borrow()), (before, before));
+        journal.file = real;
+        journal.append(&Record::Taken { message: 1, attempt: 1 });
+        assert!(!journal.is_behind());
+        let expected =
+            [Record::Ready, Record::Given { message: 1, attempt: 1 }, Record::Taken { message: 1, attempt: 1 }];
+        assert_eq!(records(dir.path(), before), expected);
+    }
+
+    #[test]
+    fn x_records_beyond_the_bound_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), &opened()).unwrap();
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let real = std::mem::replace(&mut journal.file, full);
+        (0..RECORDS_WAITING_MAX + 3).for_each(|_| journal.append(&Record::Ready));
+        journal.file = real;
+        journal.catch_up();
+        assert!(!journal.is_behind());
+        assert_eq!(records(dir.path(), 0).last(), Some(&Record::Lost { records: 3 }));
+    }
+
+    #[test]
     fn a_torn_last_line_and_a_foreign_line_are_no_records() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(dir.path(), &opened()).unwrap();

@@ -16,13 +16,14 @@ mod outlet;
 mod plan;
 mod reap;
 mod record;
+mod systemd;
 mod terminal;
 mod wire;
 
 pub use terminal::{View, open_terminal};
 
 pub(crate) use journal::{Found, Journal, Reader as JournalReader, create as create_journal, wall_ms};
-pub(crate) use launch::{NotLaunched, launch};
+pub(crate) use launch::{NotLaunched, answer_listening, launch};
 pub(crate) use link::{Heard, Link};
 pub(crate) use listen::{Endpoint, FromPeer, Peer, Viewed};
 pub(crate) use log::OutputLog;
@@ -30,6 +31,7 @@ pub(crate) use outlet::Outlet;
 pub(crate) use plan::{RunnerPlan, read_plan};
 pub(crate) use reap::reap;
 pub(crate) use record::{AnswerRecord, Entry, JOURNAL_VERSION, Record, RequestEndRecord, TurnEndRecord};
+pub(crate) use systemd::Supervisor;
 pub(crate) use wire::{Notice, OrderLine};
 
 use std::process::ExitCode;
@@ -44,6 +46,7 @@ pub fn runner_main() -> ExitCode {
         Err(error) => {
             // The daemon has pointed this at a file beside the journal; if that is full there is nobody to tell.
             let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("adj runner: {error}\n").as_bytes());
+            launch::answer_failure(&error);
             ExitCode::FAILURE
         }
     }

@@ -47,7 +47,7 @@ pub(crate) async fn run_last_message(context: &mut Context, args: &LastMessageAr
     for (at, answer) in answers.iter().enumerate() {
         ui.text(if at > 0 { "\n" } else { "" })?;
         ui.text(&answer.text)?;
-        ui.text(if answer.text.is_empty() || answer.text.ends_with('\n') { "" } else { "\n" })?;
+        ui.text(if answer.text.is_empty() { "" } else { "\n" })?;
         if answer.cut_bytes > 0 {
             ui.warning(&format!("{} bytes are left out of the middle of turn {}", answer.cut_bytes, answer.turn));
         }

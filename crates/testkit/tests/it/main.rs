@@ -9,11 +9,15 @@ mod fan_out;
 mod full_disk;
 mod kill_points;
 mod killed_sessions;
+mod look;
+mod messages;
 mod places;
 mod read_only;
 mod scenario;
 mod skew;
+mod starting;
 mod stranger;
+mod truth;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -43,10 +43,10 @@ fn a_read_only_state_directory_is_told_and_then_served_again() {
 fn a_home_that_can_never_be_written_is_not_begun() {
     let world = World::with_small_disk(DISK_BYTES);
     let state = world.state().display().to_string();
-    let _ = world.inside(&format!("mount -o remount,ro {state}")).expect_code(0);
+    let _ = world.inside(&format!("mount -o remount,bind,ro {state}")).expect_code(0);
     let refused = world.adj(["--json", "list"]).expect_error(255, "state_dir_unusable");
     assert!(refused.stderr.contains("Read-only file system"), "{refused:#?}");
-    let _ = world.inside(&format!("mount -o remount,rw {state}")).expect_code(0);
+    let _ = world.inside(&format!("mount -o remount,bind,rw {state}")).expect_code(0);
     let _ = world.adj(["list"]).expect_code(0);
     world.assert_sound();
 }

@@ -10,7 +10,7 @@ use adjutant_core::process::Incarnation;
 use super::{Driven, Driver, LetGo, Timer};
 use crate::limits::{COLUMNS_DEFAULT, RECONNECT_MS_MAX, RECONNECT_MS_MIN, ROWS_DEFAULT};
 use crate::process::own_incarnation;
-use crate::runner::{JournalReader, NotLaunched, Record, RunnerPlan, create_journal, launch};
+use crate::runner::{JournalReader, NotLaunched, Record, RunnerPlan, Supervisor, create_journal, launch};
 use crate::shell::environment::environment;
 use crate::timer::{Backoff, pause};
 use crate::{Adoption, LaunchPlan, Order};
@@ -33,11 +33,12 @@ pub(super) fn not_ready(detail: &str) -> AgentReport {
 impl Driver {
     /// Starts a runner and follows it.
     pub(super) async fn launch(&mut self, plan: LaunchPlan) -> Driven {
-        let runner_plan = RunnerPlan {
+        let supervisor = Supervisor::choose(&self.place.host_id, &self.name).await;
+        let mut runner_plan = RunnerPlan {
             state_dir: self.place.state_dir.clone(),
             run_dir: self.place.run_dir.clone(),
             stamp: self.stamp.as_str().to_owned(),
-            supervisor: "process".to_owned(),
+            supervisor: supervisor.name().to_owned(),
             environment: environment(&plan, &self.place, &self.stamp),
             program: plan.program,
             directory: plan.directory,
@@ -45,7 +46,13 @@ impl Driver {
             rows: ROWS_DEFAULT,
         };
         self.timers.arm(Timer::Ready, plan.ready_ms_max);
-        let launched = launch(&self.place.adj, self.session, &runner_plan).await;
+        let mut launched = launch(&self.place.adj, self.session, &runner_plan, &supervisor).await;
+        if let (Supervisor::Scope(_), Err(NotLaunched::Never(detail))) = (&supervisor, &launched) {
+            // Nothing was started, which is proven; so there are never two runners.
+            tracing::warn!(session = %self.session, detail, "no scope of systemd; the runner holds itself");
+            runner_plan.supervisor = Supervisor::Process.name().to_owned();
+            launched = launch(&self.place.adj, self.session, &runner_plan, &Supervisor::Process).await;
+        }
         drop(runner_plan);
         match launched {
             Ok(()) => self.follow_claim("the runner listens").await,

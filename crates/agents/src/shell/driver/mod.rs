@@ -12,7 +12,7 @@ use adjutant_core::agent::{AgentReport, Level, RequestEnd};
 use adjutant_core::id::Attempt;
 use adjutant_core::outcome::UnknownReason;
 use adjutant_core::process::Incarnation;
-use adjutant_core::{MessageId, SessionId, Timestamp};
+use adjutant_core::{MessageId, SessionId, SessionName, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -27,10 +27,11 @@ use crate::{DriverReport, DriverStart, DriverTask, Order, Place};
 
 /// Drives one session to its end, or until the daemon lets go of it.
 pub(super) async fn drive(task: DriverTask) {
-    let DriverTask { session, name: _, place, start, orders, reports } = task;
+    let DriverTask { session, name, place, start, orders, reports } = task;
     let stamp = Stamp::of_session(&place.host_id, &session);
     let mut driver = Driver {
         session,
+        name,
         place,
         stamp,
         orders,
@@ -81,6 +82,7 @@ enum Broken {
 
 struct Driver {
     session: SessionId,
+    name: SessionName,
     place: Place,
     stamp: Stamp,
     orders: mpsc::Receiver<Order>,

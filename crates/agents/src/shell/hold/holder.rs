@@ -274,8 +274,11 @@ impl Holder {
 
     fn care_for_journal(&mut self) {
         if !self.journal.is_behind() {
+            if self.timers.is_armed(Timer::JournalRetry) {
+                self.timers.disarm(Timer::JournalRetry);
+                self.give_waiting();
+            }
             self.retry.reset();
-            self.timers.disarm(Timer::JournalRetry);
         } else if !self.timers.is_armed(Timer::JournalRetry) {
             self.timers.arm(Timer::JournalRetry, self.retry.next_ms());
         }

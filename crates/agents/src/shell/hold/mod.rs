@@ -14,13 +14,12 @@ mod turn;
 mod viewers;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 
 use tokio::sync::mpsc;
 
 use self::holder::Holder;
 use crate::process::own_incarnation;
-use crate::runner::{Endpoint, FromPeer, JOURNAL_VERSION, Journal, Record, RunnerPlan, read_plan};
+use crate::runner::{Endpoint, FromPeer, JOURNAL_VERSION, Journal, Record, RunnerPlan, answer_listening, read_plan};
 
 /// Inputs from the socket that may wait for the loop.
 const INPUTS_WAITING_MAX: usize = 16;
@@ -52,17 +51,8 @@ async fn live(plan: RunnerPlan, mut journal: Journal) -> io::Result<()> {
             return Err(error);
         }
     };
-    say_listening()?;
+    answer_listening()?;
     let ended = Holder::begin(plan, journal, inputs).await;
     drop(endpoint);
     ended
-}
-
-/// Tells the daemon that started this process, and lets go of the way by which the plan came.
-fn say_listening() -> io::Result<()> {
-    // A daemon that went away in between finds the journal.
-    let _ = rustix::io::write(io::stdin().as_fd(), b"+");
-    let nothing = OwnedFd::from(std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?);
-    rustix::stdio::dup2_stdin(&nothing)?;
-    Ok(())
 }

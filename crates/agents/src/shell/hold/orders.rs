@@ -19,6 +19,8 @@ struct Waiting {
     message: u64,
     attempt: u32,
     script: OwnedFd,
+    /// The journal has been told that it is given, and may not have been able to write it yet.
+    noted: bool,
 }
 
 /// The messages that came, of which none is run twice.
@@ -81,8 +83,8 @@ impl Holder {
             }
             FromPeer::Gone { peer } if self.control.is(peer) => {
                 self.control.current = None;
-                // What the old connection handed over and bash has not taken counts as not taken.
-                self.delivery.waiting = None;
+                // What the old connection handed over and nobody has noted counts as not taken.
+                let _ = self.delivery.waiting.take_if(|waiting| !waiting.noted);
                 if let Some(caller) = self.control.next.take() {
                     self.take_up(caller);
                 }
@@ -106,7 +108,7 @@ impl Holder {
         match (line, text) {
             (OrderLine::Deliver { message, attempt, committed, .. }, Some(script)) => {
                 self.answers.forget(committed);
-                self.on_deliver(Waiting { message, attempt, script });
+                self.on_deliver(Waiting { message, attempt, script, noted: false });
             }
             (OrderLine::Respond { native, .. }, Some(text)) => self.on_respond(native, &read_text(text)),
             (OrderLine::Interrupt {}, _) => self.on_interrupt(),
@@ -148,14 +150,22 @@ impl Holder {
         }
     }
 
-    /// Gives bash the message that waits, if bash waits too. That it is given is written down first: without that record it never was.
+    /// Gives bash the message that waits, if bash waits too. That it is given is written down first: without that
+    /// record it never was.
     pub(super) fn give_waiting(&mut self) {
         if self.doing != Doing::Waiting || self.turn.is_some() {
             return;
         }
-        let Some(Waiting { message, attempt, script }) = self.delivery.waiting.take() else { return };
-        self.delivery.given.insert(message);
-        self.journal.append(&Record::Given { message, attempt });
+        if let Some(Waiting { message, attempt, noted: noted @ false, .. }) = &mut self.delivery.waiting {
+            *noted = true;
+            self.delivery.given.insert(*message);
+            self.journal.append(&Record::Given { message: *message, attempt: *attempt });
+        }
+        if self.journal.is_behind() {
+            // It is given as soon as the disk has taken the record.
+            return;
+        }
+        let Some(Waiting { message, attempt, script, .. }) = self.delivery.waiting.take() else { return };
         // A pipe that cannot be written belongs to a shell that has ended, and that is told elsewhere.
         let _ = self.bash.run(message, &script);
         let text = TurnText::new(self.plan.columns, self.plan.rows);

@@ -92,9 +92,29 @@ impl Parser {
                 }
                 self.control(byte);
             }
-            byte => self.beyond_ascii(byte),
+            byte if !self.partial.is_empty() => self.beyond_ascii(byte),
+            _ => return self.run_beyond_ascii(piece),
         }
         1
+    }
+
+    /// A run of characters beyond ASCII; where it is broken, one byte after the other.
+    fn run_beyond_ascii(&mut self, piece: &[u8]) -> usize {
+        let run = piece.iter().position(|byte| *byte < 0x80).unwrap_or(piece.len());
+        let valid = match std::str::from_utf8(&piece[..run]) {
+            Ok(_) => run,
+            Err(error) => error.valid_up_to(),
+        };
+        for (at, character) in std::str::from_utf8(&piece[..valid]).unwrap_or_default().char_indices() {
+            self.character(character);
+            if self.state != State::Ground {
+                return at + character.len_utf8();
+            }
+        }
+        if valid == 0 {
+            self.beyond_ascii(piece[0]);
+        }
+        valid.max(1)
     }
 
     fn print_plain(&mut self, text: &[u8]) {

@@ -17,61 +17,43 @@ pub(super) const TAB_COLUMNS: usize = 8;
 /// Marks over characters that one row holds; a program that prints more of them loses them.
 const MARKS_MAX: usize = 1024;
 
-/// What stands in the columns of a row: most rows are plain text, and cost a byte per column.
-#[derive(Clone, Debug)]
-enum Cells {
-    Plain(Vec<u8>),
-    Any(Vec<u32>),
-}
-
-/// One row of the screen.
-#[derive(Clone, Debug)]
+/// One row of the screen. Most rows are plain text, and cost a byte per column.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Row {
-    cells: Cells,
+    /// The columns, as long as they hold nothing but printable ASCII.
+    plain: Vec<u8>,
+    /// The columns otherwise.
+    cells: Vec<u32>,
+    is_plain_no_more: bool,
     /// Marks that stand over the character of a column.
     marks: Vec<(usize, char)>,
     /// The text goes on in the next row without a line break.
     pub(super) wrapped: bool,
 }
 
-impl Default for Row {
-    fn default() -> Self {
-        Self { cells: Cells::Plain(Vec::new()), marks: Vec::new(), wrapped: false }
-    }
-}
-
 impl Row {
     /// Makes it empty and keeps its memory.
     pub(super) fn clear(&mut self) {
-        match &mut self.cells {
-            Cells::Plain(bytes) => bytes.clear(),
-            Cells::Any(_) => self.cells = Cells::Plain(Vec::new()),
-        }
+        self.plain.clear();
+        self.cells.clear();
+        self.is_plain_no_more = false;
         self.marks.clear();
         self.wrapped = false;
     }
 
     /// Whether nothing stands in it.
     pub(super) fn is_empty(&self) -> bool {
-        match &self.cells {
-            Cells::Plain(bytes) => bytes.is_empty(),
-            Cells::Any(cells) => cells.iter().all(|cell| *cell == EMPTY),
-        }
+        self.plain.is_empty() && self.cells.iter().all(|cell| *cell == EMPTY)
     }
 
     /// Writes printable ASCII from a column on.
     pub(super) fn put_ascii(&mut self, column: usize, text: &[u8]) {
-        if let Cells::Plain(bytes) = &mut self.cells {
-            if column == bytes.len() {
-                return bytes.extend_from_slice(text);
+        if !self.is_plain_no_more && column <= self.plain.len() {
+            if column + text.len() <= self.plain.len() {
+                return self.plain[column..column + text.len()].copy_from_slice(text);
             }
-            if column + text.len() <= bytes.len() {
-                return bytes[column..column + text.len()].copy_from_slice(text);
-            }
-            if column < bytes.len() {
-                bytes.truncate(column);
-                return bytes.extend_from_slice(text);
-            }
+            self.plain.truncate(column);
+            return self.plain.extend_from_slice(text);
         }
         for (at, byte) in text.iter().enumerate() {
             self.put(column + at, u32::from(*byte));
@@ -150,9 +132,10 @@ impl Row {
 
     /// Adds the row's text.
     pub(super) fn write_to(&self, text: &mut String) {
-        match &self.cells {
-            Cells::Plain(bytes) => text.push_str(std::str::from_utf8(bytes).unwrap_or_default()),
-            Cells::Any(cells) => self.write_any(cells, text),
+        if self.is_plain_no_more {
+            self.write_any(&self.cells, text);
+        } else {
+            text.push_str(std::str::from_utf8(&self.plain).unwrap_or_default());
         }
     }
 
@@ -170,28 +153,23 @@ impl Row {
                 WIDE_TAIL => {}
                 cell => text.push(char::from_u32(cell).filter(|_| cell != EMPTY).unwrap_or(' ')),
             }
-            text.extend(self.marks.iter().filter(|(at, _)| *at == column).map(|(_, mark)| *mark));
+            if !self.marks.is_empty() {
+                text.extend(self.marks.iter().filter(|(at, _)| *at == column).map(|(_, mark)| *mark));
+            }
             column += 1;
         }
     }
 
     fn length(&self) -> usize {
-        match &self.cells {
-            Cells::Plain(bytes) => bytes.len(),
-            Cells::Any(cells) => cells.len(),
-        }
+        self.plain.len().max(self.cells.len())
     }
 
     fn truncate(&mut self, length: usize) {
-        if let Cells::Any(cells) = &self.cells
-            && cells.get(length) == Some(&WIDE_TAIL)
-        {
+        if self.cells.get(length) == Some(&WIDE_TAIL) {
             self.put(length, EMPTY);
         }
-        match &mut self.cells {
-            Cells::Plain(bytes) => bytes.truncate(length),
-            Cells::Any(cells) => cells.truncate(length),
-        }
+        self.plain.truncate(length);
+        self.cells.truncate(length);
         self.marks.retain(|(at, _)| *at < length);
     }
 
@@ -209,7 +187,10 @@ impl Row {
 
     fn put_raw(&mut self, column: usize, cell: u32) {
         let cells = self.any();
-        if column >= cells.len() {
+        if column == cells.len() {
+            return cells.push(cell);
+        }
+        if column > cells.len() {
             cells.resize(column + 1, EMPTY);
         } else if cells.get(column + 1) == Some(&WIDE_TAIL) && cell == WIDE_TAIL {
             cells[column + 1] = EMPTY;
@@ -219,13 +200,12 @@ impl Row {
     }
 
     fn any(&mut self) -> &mut Vec<u32> {
-        if let Cells::Plain(bytes) = &self.cells {
-            self.cells = Cells::Any(bytes.iter().map(|byte| u32::from(*byte)).collect());
+        if !self.is_plain_no_more {
+            self.cells.extend(self.plain.iter().map(|byte| u32::from(*byte)));
+            self.plain.clear();
+            self.is_plain_no_more = true;
         }
-        match &mut self.cells {
-            Cells::Any(cells) => cells,
-            Cells::Plain(_) => unreachable!("a plain row was just made another"),
-        }
+        &mut self.cells
     }
 
     fn shift_marks(&mut self, from: usize, shifted: impl Fn(usize) -> usize) {

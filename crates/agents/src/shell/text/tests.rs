@@ -253,25 +253,3 @@ proptest! {
         prop_assert_eq!(clean(&stream), lines.join("\n"));
     }
 }
-
-#[test]
-fn zz_speed() {
-    for (name, unit) in [
-        ("ascii lines", "a line of output that is not too short, nor too long for one row\r\n".to_owned()),
-        ("yes", "y\r\n".to_owned()),
-        ("long line", "x".repeat(4096)),
-        ("colour", "\x1b[32mok\x1b[0m some \x1b[1mtext\x1b[0m here\r\n".to_owned()),
-        ("cjk", "漢字かな交じり文の行がここにある\r\n".to_owned()),
-        ("progress", "\r 10% [====>      ] 12/40 file.txt".to_owned()),
-        ("binary", String::new()),
-        ("tsv", "a\tb\tc\td\r\n".to_owned()),
-    ] {
-        let mut chunk: Vec<u8> = unit.repeat(4096 / unit.len().max(1) + 1).into_bytes();
-        if name == "binary" { chunk = (0..4096u32).map(|i| (i.wrapping_mul(2654435761) >> 13) as u8).collect(); }
-        let mut text = TurnText::new(200, 50);
-        let begun = std::time::Instant::now();
-        let mut total = 0;
-        while begun.elapsed().as_millis() < 400 { for _ in 0..100 { text.push(&chunk); total += chunk.len(); } }
-        eprintln!("{name}: {:.0} MB/s", total as f64 / 1e6 / begun.elapsed().as_secs_f64());
-    }
-}
