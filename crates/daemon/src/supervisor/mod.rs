@@ -16,6 +16,7 @@ use adjutant_core::{AgentName, Answer, Call, CallId, Host, HostConfig, Input, Re
 use adjutant_store::{Batch, Tended, Writer};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::feed::Feed;
 use crate::launch::{Launches, Places};
@@ -107,6 +108,7 @@ pub(crate) struct Supervisor {
     parts: Parts,
     host: Host,
     clock: Clock,
+    alarm: Option<Alarm>,
     orders: HashMap<SessionId, mpsc::Sender<Order>>,
     replies: BTreeMap<CallId, oneshot::Sender<Result<Answer, Refusal>>>,
     next_call: u64,
@@ -146,6 +148,7 @@ impl Supervisor {
             parts,
             host,
             clock: Clock::new(),
+            alarm: None,
             orders: HashMap::new(),
             replies: BTreeMap::new(),
             next_call: 0,
@@ -167,6 +170,9 @@ impl Supervisor {
 
     /// Runs until it is told to stop. Blocks its thread at each commit.
     pub(crate) async fn run(mut self) {
+        self.alarm = Alarm::new()
+            .inspect_err(|error| tracing::error!(%error, "the kernel gives no alarm; what is due may be late after a sleep"))
+            .ok();
         self.take_in(vec![Input::Recovered]);
         loop {
             let mut intake = Intake::default();
@@ -200,7 +206,7 @@ impl Supervisor {
             biased;
             Some(report) = self.reports.recv() => intake.inputs.push(to_input(report)),
             Some(message) = self.messages.recv() => self.accept(message, intake),
-            () = timer(pause), if pause.is_some() => intake.inputs.push(Input::TimeCame),
+            () = ring(&self.alarm, pause) => intake.inputs.push(Input::TimeCame),
         }
     }
 
@@ -346,14 +352,16 @@ fn to_input(report: DriverReport) -> Input {
     }
 }
 
-async fn timer(pause: Option<Duration>) {
-    match pause {
-        Some(pause) => due_in(pause).await,
-        None => std::future::pending().await,
+/// Waits until the core says that something is due, or the wall clock was set.
+async fn ring(alarm: &Option<Alarm>, pause: Option<Duration>) {
+    match (alarm, pause) {
+        (Some(alarm), pause) => alarm.ring(pause).await,
+        (None, Some(pause)) => due_in(pause).await,
+        (None, None) => std::future::pending().await,
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one timer of the supervisor: it fires when the core says something is due")]
+#[expect(clippy::disallowed_methods, reason = "in the place of an alarm that the kernel would not give")]
 async fn due_in(pause: Duration) {
     tokio::time::sleep(pause).await;
 }
