@@ -1,19 +1,18 @@
 //! The person's own terminal while it shows a session's: raw, and as it was before when that is over.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::termios::{OptionalActions, Termios, Winsize, tcgetattr, tcgetwinsize, tcsetattr, ttyname};
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
 
 use crate::error::CommandError;
 
 /// A terminal in raw mode; dropping it gives the person's modes back.
 pub(crate) struct Screen {
     before: Termios,
-    keys: AsyncFd<File>,
+    /// Any device that can be waited for; tokio calls it a pipe.
+    keys: pipe::Receiver,
     /// The end of what was shown, for sequences that come in pieces.
     tail: Vec<u8>,
     alternate: bool,
@@ -49,9 +48,7 @@ impl Screen {
         // A description of its own, since making the shell's one non-blocking would outlive this process.
         let name = ttyname(io::stdin(), Vec::new()).map_err(io::Error::from)?;
         let name = std::ffi::OsString::from_vec(name.into_bytes());
-        let nonblocking = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-        let flags = i32::try_from(nonblocking.bits()).unwrap_or_default();
-        let keys = AsyncFd::new(OpenOptions::new().read(true).custom_flags(flags).open(name)?)?;
+        let keys = pipe::OpenOptions::new().unchecked(true).open_receiver(name)?;
         let before = tcgetattr(io::stdin()).map_err(io::Error::from)?;
         let mut raw = before.clone();
         raw.make_raw();
@@ -71,13 +68,14 @@ impl Screen {
     pub(crate) async fn typed(&self) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; READ_BYTES];
         loop {
-            let mut ready = self.keys.readable().await?;
-            match ready.try_io(|keys| keys.get_ref().read(&mut bytes)) {
-                Ok(read) => {
-                    bytes.truncate(read?);
+            self.keys.readable().await?;
+            match self.keys.try_read(&mut bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+                Ok(count) => {
+                    bytes.truncate(count);
                     return Ok(bytes);
                 }
-                Err(_would_block) => {}
             }
         }
     }

@@ -16,6 +16,8 @@ pub(crate) struct Places {
     pub(crate) run_dir: PathBuf,
     pub(crate) adj: PathBuf,
     pub(crate) host_id: String,
+    /// The variables by which an `adj` inside a session finds the daemon that holds it.
+    pub(crate) home_variables: BTreeMap<String, String>,
 }
 
 impl Places {
@@ -53,14 +55,13 @@ impl Launches {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
     }
 
-    /// Makes the plan of a session that is on record. `parent` is its parent's record, or its own where it has none.
-    pub(crate) fn take(&self, id: SessionId, session: &Session, parent: Option<&Session>) -> Option<LaunchPlan> {
-        let launch = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)?;
-        let mut identity = BTreeMap::from([
-            ("ADJ_SESSION".to_owned(), session.name.to_string()),
-            ("ADJ_SESSION_TOKEN".to_owned(), launch.token),
-        ]);
-        if let Some(parent) = parent.filter(|parent| parent.id != id) {
+    /// Makes the plan of a session that is on record.
+    pub(crate) fn take(&self, session: &Session, parent: Option<&Session>, places: &Places) -> Option<LaunchPlan> {
+        let launch = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&session.id)?;
+        let mut identity = places.home_variables.clone();
+        identity.insert("ADJ_SESSION".to_owned(), session.name.to_string());
+        identity.insert("ADJ_SESSION_TOKEN".to_owned(), launch.token);
+        if let Some(parent) = parent {
             identity.insert("ADJ_PARENT".to_owned(), parent.name.to_string());
         }
         Some(LaunchPlan {

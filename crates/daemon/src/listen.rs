@@ -1,7 +1,7 @@
 //! The daemon's socket: 0600 in a 0700 directory, for the owner's processes alone.
 
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::Mode;
@@ -30,10 +30,7 @@ pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
 impl OwnerListener {
     /// Binds the socket. The caller holds the home's lock, so that what lies at the path is a dead daemon's.
     pub(crate) fn bind(path: &Path) -> io::Result<Self> {
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        remove_socket(path)?;
         // The mode has to be right from the first moment; a chmod afterwards would leave a gap.
         let before = umask(Mode::from_raw_mode(0o177));
         let bound = UnixListener::bind(path);
@@ -66,6 +63,16 @@ impl axum::serve::Listener for OwnerListener {
 
 fn is_owner(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == getuid().as_raw())
+}
+
+/// Removes the socket of a dead daemon. Anything else that lies there is somebody's, and stays.
+fn remove_socket(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Running out of descriptors is over as soon as somebody hangs up, and nothing tells when that is.

@@ -75,6 +75,7 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         run_dir: home.run.clone(),
         adj: options.adj.clone(),
         host_id: writer.host_id().to_string(),
+        home_variables: home_variables(home),
     };
     let ending = watch::Sender::new(false);
     let readers = Arc::new(Readers::new(home.state.clone()));
@@ -159,18 +160,28 @@ async fn listen(app: &App, options: &DaemonOptions) -> Result<(), ErrorBody> {
     });
     let mut server = tokio::spawn(server.into_future());
     let mut asked = app.ending.subscribe();
-    tokio::select! {
-        () = http::told_to_end(&mut asked) => {}
-        () = ended_from_outside(app, options.idle_exit) => drop(app.ending.send(true)),
-        _ = &mut server => tracing::error!("the server ended by itself"),
-    }
+    let serves = tokio::select! {
+        () = http::told_to_end(&mut asked) => true,
+        () = ended_from_outside(app, options.idle_exit) => true,
+        _ = &mut server => false,
+    };
+    let _ = app.ending.send(true);
     sweep.abort();
-    let _ = tokio::time::timeout(CONNECTIONS_END_MAX, &mut server).await;
+    if serves {
+        let _ = tokio::time::timeout(CONNECTIONS_END_MAX, &mut server).await;
+    }
     app.supervisor.stop().await;
     let _ = std::fs::remove_file(socket);
     let _ = std::fs::remove_file(&pointer);
     tracing::info!("ended; sessions go on");
     Ok(())
+}
+
+/// What a session gets so that the `adj` in it speaks to this daemon. A home whose path is not UTF-8 cannot be named in an
+/// environment of text; its sessions then speak for themselves alone.
+fn home_variables(home: &adjutant_api::home::Home) -> std::collections::BTreeMap<String, String> {
+    let text = |(name, path): (&str, std::path::PathBuf)| Some((name.to_owned(), path.to_str()?.to_owned()));
+    home.variables().into_iter().filter_map(text).collect()
 }
 
 /// Writes a small file that is the owner's alone, whatever the umask is and whatever lay there before.

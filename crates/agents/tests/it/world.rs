@@ -152,6 +152,13 @@ impl Bell {
 
 impl Drop for World {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            for file in ["output.log", "runner.err", "journal"] {
+                let content = std::fs::read(self.state_dir().join(file)).unwrap_or_default();
+                let tail = &content[content.len().saturating_sub(2000)..];
+                eprintln!("{file}: {}", String::from_utf8_lossy(tail).escape_debug());
+            }
+        }
         for pid in self.processes() {
             let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);

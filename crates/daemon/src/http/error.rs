@@ -80,7 +80,27 @@ impl From<Refusal> for Failure {
             Refusal::NotStored(_) => ErrorCode::StoreUnwritable,
             Refusal::Stopping => ErrorCode::DaemonUnreachable,
         };
-        Self::new(code, refusal.to_string())
+        let failure = Self::new(code, refusal.to_string());
+        match &refusal {
+            Refusal::SessionExited(name) | Refusal::SessionStopping(name) => failure.with_detail("session", name.as_str()),
+            Refusal::QueueFull { session, messages, bytes } => failure
+                .with_detail("session", session.as_str())
+                .with_detail("messages", *messages as u64)
+                .with_detail("bytes", *bytes),
+            Refusal::SessionNotFound(_)
+            | Refusal::NameInUse(_)
+            | Refusal::MessageNotFound(_)
+            | Refusal::MessageStarted(_)
+            | Refusal::TooManySessions(_)
+            | Refusal::TooDeep(_)
+            | Refusal::NotSupported { .. }
+            | Refusal::Forbidden(_)
+            | Refusal::RequestNotFound(_)
+            | Refusal::RequestNotPending(_)
+            | Refusal::SessionLives(_)
+            | Refusal::NotStored(_)
+            | Refusal::Stopping => failure,
+        }
     }
 }
 

@@ -191,6 +191,7 @@ impl Supervisor {
             }
             if let Some(done) = intake.stop {
                 self.let_go().await;
+                self.leave_tidy();
                 let _ = done.send(());
                 return;
             }
@@ -281,6 +282,13 @@ impl Supervisor {
             self.untidy = matches!(self.parts.writer.tend(), Ok(Tended::More));
         }
         self.untidy
+    }
+
+    /// The store of a daemon that has ended in order is one file.
+    fn leave_tidy(&mut self) {
+        if let Err(error) = self.parts.writer.checkpoint() {
+            tracing::warn!(%error, "the store's log could not be moved into the database; the next daemon reads it");
+        }
     }
 
     fn carry_out(&mut self, step: Step) {

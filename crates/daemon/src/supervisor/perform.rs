@@ -57,7 +57,8 @@ impl Supervisor {
     fn launch(&mut self, id: SessionId) {
         testpoint::pass("before_launch");
         let Some(session) = self.host.session(id) else { return };
-        match self.parts.launches.take(id, session, self.host.session(session.parent.unwrap_or(id))) {
+        let parent = session.parent.and_then(|parent| self.host.session(parent));
+        match self.parts.launches.take(session, parent, &self.parts.places) {
             Some(plan) => self.drive(id, DriverStart::Launch(plan)),
             // Its secrets died with an earlier daemon; adopting it finds that nothing was started and says so.
             None => self.adopt(id),

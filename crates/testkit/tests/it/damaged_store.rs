@@ -1,10 +1,13 @@
 //! Stores that cannot be opened: each situation has its own word, none becomes an empty store, and none is touched.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 
-use adjutant_testkit::World;
+use adjutant_testkit::{World, await_fact};
 use serde_json::Value;
+
+use crate::SOON;
 
 /// A home with one ended session and its answer, and no daemon.
 fn home() -> (World, String) {
@@ -20,13 +23,27 @@ fn store(world: &World) -> PathBuf {
     world.state().join("store.db")
 }
 
-/// All files of the store, as they are.
-fn snapshot(world: &World) -> Vec<(PathBuf, Vec<u8>)> {
-    let entries = fs::read_dir(world.state()).expect("a directory").flatten().map(|entry| entry.path());
-    let of_store = entries.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("store.db")));
-    let mut files: Vec<_> = of_store.map(|path| (path.clone(), fs::read(&path).unwrap_or_default())).collect();
+/// All files of the store but the index of its log, which every reader makes anew: names, sizes and what tells one content
+/// from another.
+fn snapshot(world: &World) -> Vec<(String, usize, u64)> {
+    let entries = fs::read_dir(world.state()).expect("a directory").flatten();
+    let named = entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
+    let of_store = named.filter(|(name, _)| name.starts_with("store.db") && !name.ends_with("-shm"));
+    let mut files: Vec<_> = of_store.map(|(name, path)| described(name, &fs::read(path).unwrap_or_default())).collect();
     files.sort();
     files
+}
+
+fn described(name: String, bytes: &[u8]) -> (String, usize, u64) {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    (name, bytes.len(), hasher.finish())
+}
+
+/// Whether a file with this content is kept under whatever name.
+fn is_kept(world: &World, bytes: &[u8]) -> bool {
+    let wanted = described(String::new(), bytes);
+    snapshot(world).iter().any(|found| (found.1, found.2) == (wanted.1, wanted.2))
 }
 
 /// Every call is refused with this code, `doctor` explains it, and the files stay as they are.
@@ -44,47 +61,79 @@ fn assert_refused(world: &World, code: &str, exit: i32) {
     let explains = |check: &&&Value| check["detail"].as_str().is_some_and(|detail| detail.contains("store.db"));
     assert!(failed.iter().any(|check| explains(&check)), "doctor says what is the case: {doctor:#?}");
     assert_eq!(snapshot(world), before, "nothing was touched");
-    assert!(world.processes().is_empty(), "no daemon is left half started: {:?}", world.processes());
+    await_fact("no daemon is left half started", SOON, || world.processes().is_empty());
 }
 
-/// What a repair has brought back.
-fn assert_repaired(world: &World, session: &str) {
+const PAGE_BYTES: usize = 4096;
+
+/// Overwrites the last page that holds `text`.
+fn damage_page_with(bytes: &mut [u8], text: &str) {
+    let found = bytes.windows(text.len()).rposition(|window| window == text.as_bytes()).expect("a page holds it");
+    let page = found / PAGE_BYTES * PAGE_BYTES;
+    bytes[page..page + PAGE_BYTES].fill(0xA5);
+}
+
+/// The projections are damaged and the log is whole: everything comes back.
+#[test]
+fn a_repair_brings_back_all_that_the_log_has() {
+    let (world, session) = home();
+    let mut bytes = fs::read(store(&world)).expect("a store");
+    // Only the row of a session says how its queue is held.
+    damage_page_with(&mut bytes, "\"hold\":\"off\"");
+    fs::write(store(&world), &bytes).expect("it can be written");
+    assert_refused(&world, "store_corrupt", 1);
     let repaired = world.adj(["doctor", "--repair"]).expect_code(0);
-    let answer = world.adj(["last-message", session]).expect_code(0);
+    let answer = world.adj(["last-message", &session]).expect_code(0);
     assert_eq!(answer.stdout, "kept\n", "{repaired:#?}");
+    assert!(is_kept(&world, &bytes), "the damaged file is kept: {:?}", snapshot(&world));
     let new = world.shell();
-    assert_ne!(new, session);
     let _ = world.adj(["ask", &new, "true"]).expect_code(0);
     world.assert_sound();
 }
 
 #[test]
-fn a_store_cut_in_half_is_told_and_repaired_as_far_as_it_goes() {
-    let (world, _) = home();
+fn a_store_cut_in_half_is_told_and_its_readable_half_comes_back() {
+    let (world, session) = home();
     let bytes = fs::read(store(&world)).expect("a store");
-    fs::write(store(&world), &bytes[..bytes.len() / 2]).expect("it can be written");
+    let half = &bytes[..bytes.len() / 2];
+    fs::write(store(&world), half).expect("it can be written");
     assert_refused(&world, "store_corrupt", 1);
-    // The half may hold the log or not; what counts is that the damaged file is kept, and that the home serves again.
-    let repaired = world.adj(["doctor", "--repair"]);
-    if repaired.code == 0 {
-        let _ = world.adj(["list", "-a"]).expect_code(0);
-        world.assert_sound();
-    }
-    let kept = snapshot(&world).into_iter().any(|(_, found)| found == bytes[..bytes.len() / 2]);
-    assert!(kept, "the damaged file is kept: {repaired:#?}");
+    let repaired = world.adj(["doctor", "--repair"]).expect_code(0);
+    assert!(is_kept(&world, half), "the damaged file is kept: {repaired:#?}");
+    let listed = world.adj(["list", "-a"]).expect_code(0);
+    assert!(listed.stdout.contains(&session), "{listed:#?}{repaired:#?}");
+    let new = world.shell();
+    assert_ne!(new, session, "an id is not given twice");
+    let _ = world.adj(["ask", &new, "true"]).expect_code(0);
+    world.assert_sound();
+}
+
+/// Nothing can be read and there is no copy: that is said, and nothing is made up.
+#[test]
+fn a_repair_of_what_cannot_be_read_changes_nothing() {
+    let (world, _) = home();
+    let mut bytes = fs::read(store(&world)).expect("a store");
+    bytes[..100].fill(0);
+    fs::write(store(&world), &bytes).expect("it can be written");
+    assert_refused(&world, "store_corrupt", 1);
+    let repair = world.adj(["--json", "doctor", "--repair"]);
+    assert_ne!(repair.code, 0, "{repair:#?}");
+    assert!(fs::read(store(&world)).is_ok_and(|found| found == bytes), "nothing was touched");
+    assert_refused(&world, "store_corrupt", 1);
 }
 
 #[test]
-fn a_damaged_page_costs_nothing_that_the_log_still_has() {
+fn a_sound_store_is_not_repaired() {
     let (world, session) = home();
-    let mut bytes = fs::read(store(&world)).expect("a store");
-    // The last page belongs to no beginning of the log; what stands in it is told twice, or found in the log.
-    let page = bytes.len() - 4096;
-    bytes[page..].fill(0xA5);
-    fs::write(store(&world), &bytes).expect("it can be written");
-    let repaired = world.adj(["doctor", "--repair"]);
-    assert!([0, 1].contains(&repaired.code), "{repaired:#?}");
-    let _ = session;
+    let before = snapshot(&world);
+    let repair = world.adj(["doctor", "--repair"]);
+    assert!(repair.code != 0 && repair.stderr.contains("sound"), "{repair:#?}");
+    assert_eq!(snapshot(&world), before);
+    let answer = world.adj(["last-message", &session]).expect_code(0);
+    assert_eq!(answer.stdout, "kept\n", "{answer:#?}");
+    // While a daemon serves, nobody else touches its store.
+    let repair = world.adj(["doctor", "--repair"]);
+    assert!(repair.code != 0 && repair.stderr.contains("another daemon"), "{repair:#?}");
 }
 
 #[test]
@@ -112,7 +161,7 @@ fn a_store_of_a_newer_version_is_left_alone() {
     assert_refused(&world, "store_newer", 1);
     let repair = world.adj(["doctor", "--repair"]);
     assert_ne!(repair.code, 0, "a newer store is not damaged: {repair:#?}");
-    assert_eq!(fs::read(store(&world)).ok(), Some(bytes), "nothing was touched");
+    assert!(fs::read(store(&world)).is_ok_and(|found| found == bytes), "nothing was touched");
     fs::write(store(&world), whole).expect("it can be written");
     let answer = world.adj(["last-message", &session]).expect_code(0);
     assert_eq!(answer.stdout, "kept\n", "{answer:#?}");
@@ -140,17 +189,4 @@ fn a_store_that_is_gone_is_not_begun_anew() {
     fs::rename(&aside, store(&world)).expect("it can be moved back");
     let answer = world.adj(["last-message", &session]).expect_code(0);
     assert_eq!(answer.stdout, "kept\n", "{answer:#?}");
-}
-
-/// The last good state comes back from the copy that the daemon makes, or from what can be read of the damaged file.
-#[test]
-fn a_repair_brings_back_the_last_good_state() {
-    let (world, session) = home();
-    let mut bytes = fs::read(store(&world)).expect("a store");
-    // It does not begin like a database any more, and all else is there.
-    bytes[..16].fill(0);
-    fs::write(store(&world), &bytes).expect("it can be written");
-    assert_refused(&world, "store_corrupt", 1);
-    assert_repaired(&world, &session);
-    assert!(snapshot(&world).iter().any(|(_, found)| *found == bytes), "the damaged file is kept");
 }

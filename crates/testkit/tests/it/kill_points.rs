@@ -3,15 +3,16 @@
 
 use crate::scenario::Scenario;
 
-/// Seeds for each point; all of them together are 200 and a few.
+/// Seeds for each point unless `ADJ_SEEDS` says how many; all of them together are 200 and a few.
 const SEEDS: u64 = 23;
 
 /// Runs all seeds of a point, or the one that `ADJ_SEED` names. `passes_max` is how often a scenario surely passes it.
 fn all_seeds(point: &str, passes_max: usize) {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let position = POINTS.iter().position(|known| *known == point).unwrap_or(0);
-    let first = 1_000 * position as u64;
-    let wanted = std::env::var("ADJ_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seeds = wanted.map_or(first..first + SEEDS, |seed| seed..seed + 1);
+    let first = 1_000_000 * position as u64;
+    let wanted = number("ADJ_SEED");
+    let seeds = wanted.map_or(first..first + number("ADJ_SEEDS").unwrap_or(SEEDS), |seed| seed..seed + 1);
     let count = seeds.end - seeds.start;
     let killed = seeds.filter(|seed| Scenario::begin(point, passes_max, *seed).run(point == "before_end")).count() as u64;
     assert!(wanted.is_some() || killed * 4 >= count * 3, "only {killed} of {count} seeds killed the daemon at {point}");

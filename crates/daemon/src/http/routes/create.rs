@@ -181,10 +181,11 @@ async fn await_ready(
     ready_ms_max: u64,
 ) -> Result<(), Failure> {
     let present = move |host: &adjutant_core::Host| {
-        let phase = host.session(id).map(|session| session.phase.clone());
-        (phase, adjutant_core::Seq::new(host.counters().next_seq - 1))
+        let session = host.session(id);
+        let was_ready = session.is_some_and(adjutant_core::session::Session::was_ready);
+        (session.map(|session| session.phase.clone()), was_ready, adjutant_core::Seq::new(host.counters().next_seq - 1))
     };
-    let (phase, seq) = call.app.look(present).await?;
+    let (phase, was_ready, seq) = call.app.look(present).await?;
     match phase {
         Some(Phase::Live) => return Ok(()),
         Some(Phase::Exited { end, .. }) => return ended(&end),
@@ -196,14 +197,16 @@ async fn await_ready(
         Some(Phase::Starting | Phase::Unseen { .. }) => follower.starts_at(seq),
     }
     let limit = std::time::Duration::from_millis(ready_ms_max.saturating_add(DRIVER_MARGIN_MS));
-    let waited = tokio::time::timeout(limit, first_word(follower)).await;
+    let waited = tokio::time::timeout(limit, first_word(follower, was_ready)).await;
     waited.unwrap_or_else(|_| Err(Failure::new(ErrorCode::Timeout, format!("the agent was not ready within {ready_ms_max} ms"))))
 }
 
-async fn first_word(follower: &mut Follower) -> Result<(), Failure> {
+/// `was_ready` says that it got ready under an earlier daemon, so that being seen again is all that is missing.
+async fn first_word(follower: &mut Follower, was_ready: bool) -> Result<(), Failure> {
     loop {
         match known(&*follower.next().await?) {
             Some(Event::SessionReady) => return Ok(()),
+            Some(Event::SessionSeen) if was_ready => return Ok(()),
             Some(Event::SessionExited { end }) => return ended(end),
             Some(Event::SessionPurged) => return Err(Failure::new(ErrorCode::AgentStartFailed, "the session was ended while it started")),
             _other => {}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use adjutant_api::ErrorCode;
 use adjutant_api::stream::{WaitEnd, WaitRecord, WaitResult};
 use adjutant_api::types::turn::{OutcomeWord, TurnResult, WaitQuery};
-use adjutant_core::session::Phase;
+use adjutant_core::session::{Phase, Session};
 use adjutant_core::wait::{Fallen, Verdict, WaitOptions, Waiting};
 use adjutant_core::{Host, MessageId, Seq, SessionId, TurnNumber};
 use adjutant_store::Entry;
@@ -88,11 +88,12 @@ async fn fresh(call: &Incoming, query: &WaitQuery, sessions: Vec<SessionId>) -> 
         include_delayed: query.include_delayed,
     };
     let mut follower = Follower::live(&call.app, sessions.clone());
-    let ids = sessions.clone();
+    let (ids, running) = (sessions.clone(), query.running);
     let look = move |host: &Host| {
         let begun = ids.iter().filter_map(|id| host.session(*id)).map(|session| {
             let name = session.name.to_string();
-            (session.id, name, Waiting::begin(session, options))
+            let begun = Waiting::begin(session, options);
+            (session.id, name, if running { only_running(session, begun) } else { begun })
         });
         (begun.collect::<Vec<_>>(), Seq::new(host.counters().next_seq - 1))
     };
@@ -120,6 +121,15 @@ async fn fresh(call: &Incoming, query: &WaitQuery, sessions: Vec<SessionId>) -> 
         }
     }
     Ok(state)
+}
+
+/// Narrows a wait to the turn that runs, or the last one where none does.
+fn only_running(session: &Session, (mut waiting, verdict): (Waiting, Option<Verdict>)) -> (Waiting, Option<Verdict>) {
+    waiting.messages.clear();
+    waiting.readiness = false;
+    let last = session.last_turn.as_ref().map_or(Verdict::NeverWorked, |turn| Verdict::Turn(turn.number));
+    let verdict = verdict.or_else(|| waiting.turn.is_none().then_some(last));
+    (waiting, verdict)
 }
 
 fn needed(query: &WaitQuery, sessions: usize) -> usize {
