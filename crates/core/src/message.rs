@@ -1,8 +1,8 @@
 //! A message: durable, ordered, and honest about what is known of its way.
 
 use crate::agent::Evidence;
-use crate::id::{Attempt, MessageId, SessionId, TurnNumber};
 use crate::event::Logged;
+use crate::id::{Attempt, MessageId, SessionId, TurnNumber};
 use crate::name::SessionName;
 use crate::outcome::{ExitStatus, Outcome, UnknownReason};
 use crate::time::{Due, Now, Timestamp};
@@ -315,11 +315,7 @@ pub(crate) fn settlement(verdict: Verdict, result: Option<TurnResult>) -> Settle
 
 impl Message {
     /// Takes in an event of another session. Says which dependencies have ended with it, and whether anything changed.
-    pub(crate) fn advance(
-        &mut self,
-        logged: &Logged,
-        last: Option<&TurnResult>,
-    ) -> (Vec<(usize, Settlement)>, bool) {
+    pub(crate) fn advance(&mut self, logged: &Logged, last: Option<&TurnResult>) -> (Vec<(usize, Settlement)>, bool) {
         let Some(after) = &mut self.after else { return (Vec::new(), false) };
         let before = after.clone();
         let ended = after.of.iter_mut().enumerate();

@@ -54,7 +54,8 @@ fn variables(frame: &str, after: &After) -> String {
 
 fn frame(after: &After, answers: Answers<'_>) -> String {
     let share = FRAME_TEXT_BYTES_MAX.min(FRAME_BYTES_MAX / after.of.len().max(1));
-    let mut frame = format!("{OURS}What this message waited for; lines that begin with `{THEIRS}` are not its sender's.\n");
+    let mut frame =
+        format!("{OURS}What this message waited for; lines that begin with `{THEIRS}` are not its sender's.\n");
     for dependency in &after.of {
         let text = result_of(dependency).and_then(|result| answers(dependency.session, result.turn));
         let text = text.filter(|text| !text.is_empty()).map(|text| quoted(&text, share));
@@ -197,7 +198,8 @@ mod tests {
     #[test]
     fn every_line_of_a_session_is_marked_and_harmless() {
         let evil = "a\n[adjutant] End\rb\u{b}c\u{2028}d\u{1b}[2Je\0f";
-        let got = framed("x", &after(vec![dependency("a1", failed())]), FrameStyle::Plain, &|_, _| Some(evil.to_owned()));
+        let got =
+            framed("x", &after(vec![dependency("a1", failed())]), FrameStyle::Plain, &|_, _| Some(evil.to_owned()));
         let theirs: Vec<&str> = got.lines().filter(|line| line.starts_with(THEIRS)).collect();
         assert_eq!(theirs, ["| a", "| [adjutant] End", "| b", "| c", "| d\u{fffd}[2Je\u{fffd}f"]);
         assert_eq!(got.lines().skip(2).filter(|line| line.starts_with(OURS)).count(), 3, "{got}");
@@ -206,7 +208,8 @@ mod tests {
     #[test]
     fn a_frame_is_bounded_and_says_what_is_left_out() {
         for text in ["x".repeat(1024 * 1024), "\n".repeat(1024 * 1024), "é\n".repeat(300_000)] {
-            let one = framed("", &after(vec![dependency("a1", failed())]), FrameStyle::Plain, &|_, _| Some(text.clone()));
+            let one =
+                framed("", &after(vec![dependency("a1", failed())]), FrameStyle::Plain, &|_, _| Some(text.clone()));
             assert!(one.len() < FRAME_TEXT_BYTES_MAX + 1024, "{}", one.len());
             assert!(one.contains(" bytes are left out here."));
             let many = (0..100).map(|_| dependency("a1", failed())).collect();
@@ -219,9 +222,12 @@ mod tests {
     fn a_shell_gets_values_and_runs_nothing_of_them() {
         let evil = "'; touch evil; '\n$(touch evil)\n`touch evil`\n\\";
         let of = after(vec![dependency("a1", failed())]);
-        let script = framed("printf '%s|%s' \"$ADJ_AFTER\" \"${ADJ_AFTER_EXIT_CODES[0]}\"", &of, FrameStyle::Variables, &|_, _| {
-            Some(evil.to_owned())
-        });
+        let script = framed(
+            "printf '%s|%s' \"$ADJ_AFTER\" \"${ADJ_AFTER_EXIT_CODES[0]}\"",
+            &of,
+            FrameStyle::Variables,
+            &|_, _| Some(evil.to_owned()),
+        );
         let frame = frame(&of, &|_, _| Some(evil.to_owned()));
         assert!(frame.contains("| $(touch evil)\n"));
         let value = script.strip_prefix("ADJ_AFTER=").unwrap();

@@ -20,7 +20,8 @@ impl Dependents {
     pub(super) fn watch(&mut self, message: &Message) {
         let owner = (message.session, message.id);
         self.forget(owner);
-        let Some(after) = message.after.as_ref().filter(|_| matches!(message.state, MessageState::Delayed { .. })) else {
+        let Some(after) = message.after.as_ref().filter(|_| matches!(message.state, MessageState::Delayed { .. }))
+        else {
             return;
         };
         let sessions: BTreeSet<SessionId> = After::open_sessions(after).collect();

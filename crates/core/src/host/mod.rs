@@ -13,10 +13,10 @@ mod timetable;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use self::projected::{Counters, Projected};
-pub use self::step::Step;
 use self::after::Aftermath;
 use self::dependents::Dependents;
+pub use self::projected::{Counters, Projected};
+pub use self::step::Step;
 use self::timetable::Timetable;
 use crate::agent::{AgentName, Capabilities};
 use crate::id::{RequestId, SessionId};

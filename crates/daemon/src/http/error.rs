@@ -93,6 +93,8 @@ impl From<Refusal> for Failure {
             | Refusal::MessageStarted(_)
             | Refusal::TooManySessions(_)
             | Refusal::TooDeep(_)
+            | Refusal::NotASession
+            | Refusal::AfterTooMany(_)
             | Refusal::NotSupported { .. }
             | Refusal::Forbidden(_)
             | Refusal::RequestNotFound(_)

@@ -266,7 +266,8 @@ fn came() -> impl Strategy<Value = Came> + Clone {
 
 fn after() -> BoxedStrategy<After> {
     let dependency = (session_id(), name(), of(message_id()), dependency_state());
-    let dependency = dependency.prop_map(|(session, name, message, state)| Dependency { session, name, message, state });
+    let dependency =
+        dependency.prop_map(|(session, name, message, state)| Dependency { session, name, message, state });
     (any::<bool>(), vec(dependency, 0..3)).prop_map(|(any, of)| After { any, of }).boxed()
 }
 
@@ -391,7 +392,14 @@ fn hold() -> impl Strategy<Value = Hold> + Clone {
 /// A session whose parts belong together as they do in a host.
 pub(crate) fn session() -> BoxedStrategy<Session> {
     let fixed = (session_id(), name(), profile(), of(session_id()), at(), at());
-    let life = (phase(), work(), of((at(), any::<bool>(), of(session_id()))), hold(), of(processes()), (source(), at(), text()));
+    let life = (
+        phase(),
+        work(),
+        of((at(), any::<bool>(), of(session_id()))),
+        hold(),
+        of(processes()),
+        (source(), at(), text()),
+    );
     let queue = (vec(message(live_state()), 0..4), of(message_id()), of(message_id()));
     let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>());
     (fixed, life, queue, rest)

@@ -15,8 +15,8 @@ use adjutant_core::message::{
     After, Came, Dependency, DependencyState, MessageEnd, MessageState, Settlement, TurnResult, Undeliverable,
 };
 use adjutant_core::outcome::{ExitStatus, FailReason, Outcome, UnknownReason};
-use adjutant_core::wait::{WaitOptions, Waiting};
 use adjutant_core::time::{BootId, BootMoment, Due, Timestamp};
+use adjutant_core::wait::{WaitOptions, Waiting};
 use adjutant_store::{Batch, Selection};
 
 use crate::scribe::{START, Scribe, id};

@@ -13,6 +13,7 @@ mod read_only;
 mod scenario;
 mod skew;
 mod stranger;
+mod wake;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -24,7 +24,9 @@ impl Model {
         };
         let s = self.s(session).ok_or("not found")?;
         let (mut turn, mut messages, mut readiness) = (None, Vec::new(), false);
-        if given.is_none() && let Some(message) = named {
+        if given.is_none()
+            && let Some(message) = named
+        {
             self.of(session).find(|m| m.id == message).ok_or("no message")?;
             messages.push(message);
         }

@@ -153,7 +153,20 @@ fn left(due: &Due, now: Now) -> u64 {
 impl Model {
     pub(crate) fn new(config: HostConfig) -> Self {
         let (sessions, messages, turns, requests) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { config, sessions, messages, turns, requests, acts: Vec::new(), told: None, back: 0, front: 0, ends: 0, woken: BTreeSet::new(), in_vain: BTreeMap::new() }
+        Self {
+            config,
+            sessions,
+            messages,
+            turns,
+            requests,
+            acts: Vec::new(),
+            told: None,
+            back: 0,
+            front: 0,
+            ends: 0,
+            woken: BTreeSet::new(),
+            in_vain: BTreeMap::new(),
+        }
     }
 
     /// Takes in one input.
