@@ -265,9 +265,10 @@ impl Host {
         let ends: Vec<_> = session.messages.values().map(|m| (m.id, end_of(&m.state, killed, proof))).collect();
         for (message, end) in ends {
             let stamp = Stamp::at(seen.observed_at);
-            match end {
-                MessageEnd::Cancelled => self.cancel(seen.session, message, by, stamp, step),
-                end => self.log(seen.session, stamp, Event::MessageEnded { message, end }, step),
+            if end == MessageEnd::Cancelled {
+                self.cancel(seen.session, message, by, stamp, step);
+            } else {
+                self.log(seen.session, stamp, Event::MessageEnded { message, end }, step);
             }
         }
     }

@@ -38,7 +38,7 @@ type Look = Box<dyn FnOnce(&Host) + Send>;
 /// What a caller may say to the supervisor.
 pub(crate) enum Message {
     /// Change something.
-    Call { caller: Caller, call: Call, reply: oneshot::Sender<Result<Answer, Refusal>> },
+    Call { caller: Caller, call: Box<Call>, reply: oneshot::Sender<Result<Answer, Refusal>> },
     /// Look at something.
     Look(Look),
     /// A session's driver has ended without saying that its session has.
@@ -62,7 +62,7 @@ impl Handle {
     /// Has something changed; the answer comes when it is durable.
     pub(crate) async fn call(&self, caller: Caller, call: Call) -> Result<Answer, Refusal> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.messages.send(Message::Call { caller, call, reply }).await;
+        let sent = self.messages.send(Message::Call { caller, call: Box::new(call), reply }).await;
         sent.map_err(|_| Refusal::Stopping)?;
         answer.await.map_err(|_| Refusal::Stopping)?
     }
@@ -231,7 +231,7 @@ impl Supervisor {
                 self.next_call += 1;
                 let id = CallId(self.next_call);
                 self.replies.insert(id, reply);
-                intake.inputs.push(Input::Call { id, caller, call });
+                intake.inputs.push(Input::Call { id, caller, call: *call });
             }
             Message::Look(look) => intake.looks.push(look),
             Message::DriverGone { session } => self.driver_gone(session, intake),

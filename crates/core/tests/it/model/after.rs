@@ -7,12 +7,15 @@ use adjutant_core::call::{NewAfter, NewDependency};
 use adjutant_core::message::{MessageEnd, Settlement, Undeliverable};
 use adjutant_core::outcome::Outcome;
 use adjutant_core::session::Hold;
-use adjutant_core::{MessageId, Now, SessionId};
+use adjutant_core::{MessageId, Now, SessionId, limits};
 
 use super::{At, Model, ModelDependency, ModelMessage, due_by};
 
 impl Model {
     pub(super) fn begin_after(&self, new: Option<&NewAfter>) -> Result<Vec<ModelDependency>, &'static str> {
+        if new.is_some_and(|after| after.of.len() > limits::AFTER_MAX) {
+            return Err("too many to wait for");
+        }
         new.into_iter().flat_map(|after| &after.of).map(|wanted| self.begin_dependency(wanted)).collect()
     }
 
@@ -172,7 +175,9 @@ impl Model {
                 let doubt = "nobody can know whether it was taken";
                 format!("may or may not have run, and is not sent again by itself: {doubt}")
             }
-            other => panic!("nobody is told of {other:?}"),
+            At::Over(MessageEnd::Settled { .. }) | At::Later(_) | At::Line(_) | At::Out(_) | At::In(_) => {
+                panic!("nobody is told of {m:?}")
+            }
         };
         format!("Adjutant: your message {id} to {} {what}.", self.name_of(m.session))
     }
