@@ -236,7 +236,7 @@ fn notice_text(message: MessageId, session: &SessionName, end: &MessageEnd) -> S
         MessageEnd::Settled { .. } | MessageEnd::Cancelled | MessageEnd::Expired => String::new(),
     };
     let mut text = format!("Adjutant: your message {message} to {session} {what}{reason}.");
-    text.truncate(limits::NOTICE_BYTES_MAX);
+    text.truncate(text.floor_char_boundary(limits::NOTICE_BYTES_MAX));
     text
 }
 
