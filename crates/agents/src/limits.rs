@@ -32,6 +32,9 @@ pub(crate) const END_MARK_MS_MAX: u64 = 2_000;
 /// Time between the steps of an interrupt, in milliseconds: SIGINT, SIGTERM, SIGKILL, and last the shell itself.
 pub(crate) const INTERRUPT_STEP_MS: u64 = 2_000;
 
+/// Age of a turn at which it is interrupted, in milliseconds; a younger one is first let begin.
+pub(crate) const INTERRUPT_SETTLE_MS: u64 = 30;
+
 /// Time between the two looks that an interrupt takes at first, in milliseconds: between two commands of a loop SIGINT
 /// may hit neither, and hits the next.
 pub(crate) const INTERRUPT_LOOK_MS: u64 = 100;

@@ -262,7 +262,8 @@ methods! {
     /// Sessions.
     SESSIONS = Method::read("list", "/v1/sessions", document::<Vec<Session>>(),
         "Sessions, most recently used first.").query::<SessionsQuery>()
-        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::AmbiguousId, ErrorCode::ProjectNotFound]);
+        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::AmbiguousId, ErrorCode::ProjectNotFound,
+            ErrorCode::NotSupported]);
     /// Creates a session.
     CREATE = Method::change("create", "/v1/sessions", document::<Session>(),
         "Create a session; answers when its agent is ready, or earlier with `no_wait`.")

@@ -12,7 +12,7 @@ use adjutant_api::home::Home;
 use adjutant_daemon::DaemonOptions;
 
 use crate::commands::Outcome;
-use crate::config::Config;
+use crate::config::{Config, MayKill};
 use crate::error::CommandError;
 
 /// How the daemon is run.
@@ -34,6 +34,7 @@ pub(crate) fn run_daemon(call: DaemonCall) -> Outcome {
         keep_days: config.keep_days,
         queue_max: config.queue_max,
         message_max_bytes: usize::try_from(config.message_max_bytes).unwrap_or(usize::MAX),
+        sessions_may_kill_any: config.sessions_may_kill == MayKill::Any,
     });
     Ok(number(ended))
 }
@@ -62,11 +63,16 @@ pub(crate) fn find_agents(environment: &BTreeMap<String, String>) -> Vec<(String
     };
     let agents = adjutant_agents::registry().into_iter();
     agents
-        .map(|(name, agent)| (name.to_string(), agent.find(environment).map(words).map_err(|e| format!("{e:?}"))))
+        .map(|(name, agent)| (name.to_string(), agent.find(environment).map(words).map_err(|e| e.to_string())))
         .collect()
 }
 
 /// Fills a store for benches.
 pub(crate) fn fill(home: &Home, sessions: usize, events: usize) -> Result<(), CommandError> {
     adjutant_daemon::fill(home, sessions, events).map_err(|error| CommandError::new(ErrorCode::Internal, error))
+}
+
+/// Brings a damaged store back, while no daemon runs; says what came back and what did not.
+pub(crate) fn repair(home: &Home) -> Result<String, CommandError> {
+    adjutant_daemon::repair(home).map_err(CommandError::from)
 }

@@ -63,14 +63,44 @@ pub(crate) fn explain_requests(ui: &Ui, session: &str, requests: &[Request]) {
     ui.hint(&format!("adj respond {session}"));
 }
 
-/// A request in words: "r3: permission for Bash, `cargo publish`".
+/// A request in words: "r3: permission for Bash, `cargo publish`". A summary that has such marks of its own is a sentence.
 pub(crate) fn request_words(request: &Request) -> String {
     let tool = request.tool.as_ref().map_or_else(String::new, |tool| format!(" for {tool}"));
     let summary = crate::table::first_line(&request.summary);
-    format!("{}: {}{tool}, `{summary}`", request.id, request.kind)
+    let summary = if summary.contains('`') { summary } else { format!("`{summary}`") };
+    format!("{}: {}{tool}, {summary}", request.id, request.kind)
 }
 
 /// What became of a message whose answer did not come.
 pub(crate) fn explain_stays(ui: &Ui, session: &str, message: &str) {
     ui.note(&format!("{message} stays; its answer will be at: adj wait {session} --for {message} --print"));
+}
+
+#[cfg(test)]
+mod tests {
+    use adjutant_api::WireTime;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn words(kind: &str, tool: &str, summary: &str) -> String {
+        request_words(&Request {
+            id: "r3".to_owned(),
+            session: "fizz-top".to_owned(),
+            kind: kind.into(),
+            tool: Some(tool.to_owned()),
+            summary: summary.to_owned(),
+            input: Value::Null,
+            options: Vec::new(),
+            multiple: false,
+            opened_at: WireTime::from_millis(0),
+        })
+    }
+
+    #[test]
+    fn a_summary_is_marked_once() {
+        assert_eq!(words("permission", "Bash", "cargo publish"), "r3: permission for Bash, `cargo publish`");
+        let asked = "`read` (pid 4) reads from the terminal: Name:";
+        assert_eq!(words("input", "read", asked), format!("r3: input for read, {asked}"));
+    }
 }

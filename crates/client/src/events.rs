@@ -33,7 +33,7 @@ impl Client {
         limit: Option<Duration>,
         mut each: impl FnMut(Event) -> Flow,
     ) -> Result<bool, ClientError> {
-        let mut stream = Resumable::new(&methods::EVENTS, limit.map(|limit| Instant::now() + limit));
+        let mut stream = Resumable::new(&methods::EVENTS, limit.map(|limit| Instant::now() + limit), Duration::ZERO);
         let mut cursor: Option<u64> = None;
         loop {
             let asked = |call: Call, _| call.query(&continued(query, cursor));

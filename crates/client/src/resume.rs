@@ -1,5 +1,7 @@
 //! Finding a daemon again for a stream that broke.
 
+use std::time::Duration;
+
 use adjutant_api::methods::Method;
 use tokio::time::{Instant, timeout_at};
 
@@ -21,15 +23,18 @@ pub(crate) struct Resumable {
     /// When a caller that may start no daemon gives up looking for one.
     gives_up: Option<Instant>,
     until: Option<Instant>,
+    /// What the daemon is given beyond that to say so itself.
+    extra: Duration,
     /// How often it went wrong since it was last open.
     failures: u32,
 }
 
 impl Resumable {
-    /// A stream of a method, until a point in time.
-    pub(crate) fn new(method: &'static Method, until: Option<Instant>) -> Self {
+    /// A stream of a method, until a point in time; the daemon knows that point too and has so much longer to say that it
+    /// has come.
+    pub(crate) fn new(method: &'static Method, until: Option<Instant>, extra: Duration) -> Self {
         let backoff = until.map_or_else(Backoff::endless, Backoff::until);
-        Self { method, lines: None, backoff, opened: false, stopping: false, gives_up: None, until, failures: 0 }
+        Self { method, lines: None, backoff, opened: false, stopping: false, gives_up: None, until, extra, failures: 0 }
     }
 
     /// The daemon has said that it is about to end.
@@ -49,7 +54,7 @@ impl Resumable {
         client: &mut Client,
         call: impl Fn(Call, Option<u64>) -> Call,
     ) -> Result<Option<T>, ClientError> {
-        let until = self.until.map(|until| until + limits::WAIT_EXTRA);
+        let until = self.until.map(|until| until + self.extra);
         loop {
             let read = match &mut self.lines {
                 Some(lines) => lines.next(until).await,

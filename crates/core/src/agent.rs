@@ -192,34 +192,40 @@ pub enum SessionEnd {
 }
 
 /// Why a session did not start.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartFailure {
     /// The agent's program is not on the caller's PATH.
+    #[error("{detail}")]
     AgentNotFound {
         /// Which program, and how to install it.
         detail: String,
     },
     /// It was started and did not get ready.
+    #[error("{detail}")]
     AgentStartFailed {
         /// The last lines it said.
         detail: String,
     },
     /// It is not logged in.
+    #[error("{detail}")]
     AuthRequired {
         /// What it said.
         detail: String,
     },
     /// It does not trust the directory.
+    #[error("{detail}")]
     TrustRequired {
         /// What it said.
         detail: String,
     },
     /// It was not ready within its time.
+    #[error("{detail}")]
     NotReady {
         /// What was waited for, and how long.
         detail: String,
     },
     /// The daemon ended between planning it and starting it, and nothing was started.
+    #[error("the daemon ended before the agent was started, and nothing was started")]
     Withdrawn,
 }
 

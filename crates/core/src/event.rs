@@ -300,6 +300,8 @@ impl Event {
     /// On what source a status that follows from this event rests.
     pub fn source(&self) -> Source {
         match self {
+            // Nobody was left to say how a session was lost; the kernel says that its processes are gone.
+            Self::SessionExited { end: SessionEnd::Lost { .. } } => Source::Process,
             Self::SessionStarted { .. } | Self::SessionExited { .. } | Self::TurnInterruptPassed { .. } => {
                 Source::Runner
             }

@@ -43,6 +43,8 @@ pub struct DaemonOptions {
     pub queue_max: usize,
     /// Largest message, in bytes.
     pub message_max_bytes: usize,
+    /// A session may end any other, not its descendants alone.
+    pub sessions_may_kill_any: bool,
 }
 
 /// Runs the daemon until it is told to end. Sessions outlive it.

@@ -100,6 +100,7 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         agents,
         home: home.clone(),
         message_bytes_max: options.message_max_bytes,
+        may_kill_any: options.sessions_may_kill_any,
         started: Instant::now(),
         ending,
     });

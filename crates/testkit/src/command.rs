@@ -196,7 +196,8 @@ impl Running {
         if !ends {
             self.signal(Signal::KILL);
         }
-        let code = self.child.wait().map_or(-1, |status| status.code().unwrap_or_else(|| -status.signal().unwrap_or(0)));
+        let code =
+            self.child.wait().map_or(-1, |status| status.code().unwrap_or_else(|| -status.signal().unwrap_or(0)));
         let took = self.began.elapsed();
         let ((out_closed, stdout), (err_closed, stderr)) = (self.out.whole(), self.err.whole());
         let ended = Ended { shown: self.shown, code, stdout, stderr, took };
@@ -240,7 +241,8 @@ impl Ended {
     pub fn error(&self) -> serde_json::Value {
         let lines: Vec<&str> = self.stderr.lines().collect();
         assert_eq!(lines.len(), 1, "one line of error: {self:#?}");
-        let document: serde_json::Value = serde_json::from_str(lines[0]).unwrap_or_else(|error| panic!("{error}: {self:#?}"));
+        let document: serde_json::Value =
+            serde_json::from_str(lines[0]).unwrap_or_else(|error| panic!("{error}: {self:#?}"));
         document["error"].clone()
     }
 
@@ -260,6 +262,11 @@ impl Ended {
 
     /// Exit code, standard output and standard error as one text, for snapshots.
     pub fn snapshot(&self) -> String {
-        format!("= {}\n{}{}", self.code, self.stdout, self.stderr.lines().map(|l| format!("2| {l}\n")).collect::<String>())
+        format!(
+            "= {}\n{}{}",
+            self.code,
+            self.stdout,
+            self.stderr.lines().map(|l| format!("2| {l}\n")).collect::<String>()
+        )
     }
 }

@@ -37,7 +37,8 @@ impl World {
     /// # Panics
     /// Where `ADJ_TEST_BIN` does not name it, or no directory can be made.
     pub fn new() -> Self {
-        let adj = std::env::var_os("ADJ_TEST_BIN").expect("ADJ_TEST_BIN names the adj under test; run `cargo xtask test`");
+        let adj =
+            std::env::var_os("ADJ_TEST_BIN").expect("ADJ_TEST_BIN names the adj under test; run `cargo xtask test`");
         // A short root: a Unix socket's path has room for 107 bytes.
         let root = tempfile::Builder::new().prefix("adj").tempdir_in("/tmp").expect("a directory under /tmp");
         for name in ["home", "tmp", "work"] {
@@ -55,9 +56,8 @@ impl World {
         std::fs::create_dir(world.state()).expect("a directory in the world");
         world.namespace = Some(Namespace::new(world.command("unshare")));
         let state = world.state();
-        let _ = world
-            .inside(&format!("mount -t tmpfs -o size={bytes},mode=0700 none {}", state.display()))
-            .expect_code(0);
+        let _ =
+            world.inside(&format!("mount -t tmpfs -o size={bytes},mode=0700 none {}", state.display())).expect_code(0);
         world
     }
 

@@ -8,10 +8,10 @@ mod stat;
 mod survey;
 
 pub use handle::ProcessHandle;
-pub use stat::{ProcStat, parse_proc_stat};
 pub(crate) use stat::takes_signal_by_default;
-pub use survey::{Stamp, end_leftovers};
+pub use stat::{ProcStat, parse_proc_stat};
 pub(crate) use survey::{Left, left_below, members_of_group};
+pub use survey::{Stamp, end_leftovers};
 
 use std::io;
 use std::sync::OnceLock;

@@ -189,10 +189,12 @@ pub(crate) fn members_of_group(group: i64, sid: u32) -> io::Result<Vec<ProcessHa
 pub async fn end_leftovers(stamp: &Stamp, shell: Option<&Incarnation>) -> io::Result<usize> {
     let sid = shell.filter(|shell| session_is_of(shell)).map(|shell| shell.pid);
     let mut ended = BTreeSet::new();
+    let mut found_nothing = false;
     loop {
         let look = stamp.clone();
         let left = tokio::task::spawn_blocking(move || left_by(&look, sid)).await.map_err(io::Error::other)??;
-        if left.is_nothing() {
+        // What was just being started may slip through one look, but not through the next.
+        if std::mem::replace(&mut found_nothing, left.is_nothing()) && left.is_nothing() {
             return Ok(ended.len());
         }
         for handle in &left.ours {

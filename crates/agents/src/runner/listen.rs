@@ -132,7 +132,11 @@ async fn attend(number: u64, stream: UnixStream, inputs: mpsc::Sender<FromPeer>)
     }
 }
 
-async fn take_frames(viewer: u64, mut from: BufReader<OwnedReadHalf>, inputs: &mpsc::Sender<FromPeer>) -> io::Result<()> {
+async fn take_frames(
+    viewer: u64,
+    mut from: BufReader<OwnedReadHalf>,
+    inputs: &mpsc::Sender<FromPeer>,
+) -> io::Result<()> {
     let mut decoder = FrameDecoder::default();
     loop {
         let ahead = from.fill_buf().await?;

@@ -3,19 +3,28 @@
 use adjutant_core::outcome::ExitStatus;
 use rustix::process::{WaitOptions, WaitStatus, wait};
 
-/// Reaps every child that has ended, and tells how the agent's process did, if it is among them. The runner adopts all
-/// orphans of its session, so nobody else can reap them.
-pub(crate) fn reap(agent_pid: u32) -> Option<ExitStatus> {
-    let mut agent = None;
+/// What became of the runner's children since the last look.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reaped {
+    /// How the agent's process ended, if it did.
+    pub(crate) agent: Option<ExitStatus>,
+    /// No child is left, and so nothing at all that the agent started: every orphan would have become one.
+    pub(crate) none_left: bool,
+}
+
+/// Reaps every child that has ended. The runner adopts all orphans of its session, so nobody else can reap them.
+pub(crate) fn reap(agent_pid: u32) -> Reaped {
+    let mut reaped = Reaped::default();
     loop {
         match wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) => {
                 if u32::try_from(pid.as_raw_nonzero().get()).is_ok_and(|pid| pid == agent_pid) {
-                    agent = exit_of(status);
+                    reaped.agent = exit_of(status);
                 }
             }
             Err(rustix::io::Errno::INTR) => {}
-            Ok(None) | Err(_) => return agent,
+            Ok(None) => return reaped,
+            Err(_) => return Reaped { none_left: true, ..reaped },
         }
     }
 }

@@ -69,6 +69,28 @@ pub(crate) enum Record {
     Unknown,
 }
 
+impl Record {
+    /// The message whose handing-over this settles, one way or the other.
+    pub(crate) fn hands_over(&self) -> Option<u64> {
+        if let Self::Given { message, .. } | Self::Taken { message, .. } | Self::NotTaken { message, .. } = self {
+            Some(*message)
+        } else {
+            None
+        }
+    }
+
+    /// The message of which this reports something.
+    pub(crate) fn tells_of(&self) -> Option<u64> {
+        if let Self::Taken { message, .. } | Self::NotTaken { message, .. } = self {
+            Some(*message)
+        } else if let Self::TurnStarted { message } | Self::TurnEnded(TurnEndRecord { message, .. }) = self {
+            *message
+        } else {
+            None
+        }
+    }
+}
+
 /// The end of a turn.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TurnEndRecord {
@@ -177,9 +199,8 @@ mod tests {
 
     #[test]
     fn records_of_the_first_version_load() {
-        let end = read(
-            r#"{"at":5,"type":"turn_ended","message":42,"exit":{"code":7},"answer":{"bytes":2,"text":"hi"}}"#,
-        );
+        let end =
+            read(r#"{"at":5,"type":"turn_ended","message":42,"exit":{"code":7},"answer":{"bytes":2,"text":"hi"}}"#);
         let answer = AnswerRecord { bytes: 2, text: Some("hi".into()), ..AnswerRecord::default() };
         let exit = Some(ExitRecord::Code(7));
         let expected = TurnEndRecord { message: Some(42), exit, answer, ..TurnEndRecord::default() };

@@ -13,7 +13,9 @@ pub(super) fn bash(environment: &BTreeMap<String, String>) -> Result<Program, St
     let path = environment.get("PATH").map_or("", String::as_str);
     let found = find_on(path, "bash").map(|path| Program { path, version: None });
     found.ok_or_else(|| StartFailure::AgentNotFound {
-        detail: format!("bash 4.4 or newer is not on the caller's PATH (`{path}`); install it with the system's package manager"),
+        detail: format!(
+            "bash 4.4 or newer is not on the caller's PATH (`{path}`); install it with the system's package manager"
+        ),
     })
 }
 

@@ -54,7 +54,8 @@ async fn h411_from_the_beginning_everything_is_told_again() {
     let mut again = world.adopt(0, &session, Vec::new());
     let told = again.until(seen).await;
     let names: Vec<String> = told.iter().map(|report| name_of(&report.report)).collect();
-    let expected = ["Started", "Ready", "Taken", "TurnStarted", "TurnEnded", "Taken", "TurnStarted", "TurnEnded", "Seen"];
+    let expected =
+        ["Started", "Ready", "Taken", "TurnStarted", "TurnEnded", "Taken", "TurnStarted", "TurnEnded", "Seen"];
     assert_eq!(names, expected);
     assert_eq!(told[7].answer.as_deref(), Some(long.text.as_str()));
     assert_eq!(again.cursor, session.cursor);

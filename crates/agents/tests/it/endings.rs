@@ -48,7 +48,8 @@ async fn what_the_shell_leaves_behind_ends_with_it() {
     world.assert_empty();
 }
 
-const STUBBORN: &str = "setsid sleep 1000 & (trap '' HUP TERM INT; sleep 1000) & trap '' INT TERM HUP; echo > bell; sleep 1000";
+const STUBBORN: &str =
+    "setsid sleep 1000 & (trap '' HUP TERM INT; sleep 1000) & trap '' INT TERM HUP; echo > bell; sleep 1000";
 
 /// Starts a turn that nothing but SIGKILL ends, with processes all over the place.
 async fn stubborn(world: &World) -> Session {

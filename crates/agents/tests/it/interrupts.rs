@@ -116,7 +116,7 @@ async fn an_interrupt_at_any_moment_loses_no_message() {
     let world = World::new();
     let mut session = world.launch().await;
     for round in 0..200 {
-        let message = session.deliver(&format!("echo {round} >> ran; true")).await;
+        let message = session.deliver(&format!("echo {round} >> ran; until (( ++n % 500 == 0 )); do :; done")).await;
         session.order(Order::Interrupt).await;
         session.until(|report| matches!(report, AgentReport::TurnEnded { .. })).await;
         assert_eq!(message.get(), round + 1);

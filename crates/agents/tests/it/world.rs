@@ -32,7 +32,8 @@ impl World {
         // A socket's path has room for little, so the root is short.
         let dir = tempfile::Builder::new().prefix("adj").tempdir_in("/tmp").unwrap();
         let seed = dir.path().to_string_lossy().bytes().chain(*b"0123456789abcdef").take(16).collect::<Vec<_>>();
-        let environment = ["PATH", "HOME", "LANG"].map(|name| (name.to_owned(), std::env::var(name).unwrap_or_default()));
+        let environment =
+            ["PATH", "HOME", "LANG"].map(|name| (name.to_owned(), std::env::var(name).unwrap_or_default()));
         Self {
             id: SessionId::from_bytes(seed.try_into().unwrap()),
             host_id: format!("host-{}", dir.path().file_name().unwrap().to_string_lossy()),
@@ -218,7 +219,10 @@ impl Session {
                 return seen;
             }
             assert!(
-                !matches!(seen.last().map(|last| &last.report), Some(AgentReport::Exited { .. } | AgentReport::StartFailed { .. })),
+                !matches!(
+                    seen.last().map(|last| &last.report),
+                    Some(AgentReport::Exited { .. } | AgentReport::StartFailed { .. })
+                ),
                 "the session ended: {seen:#?}"
             );
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use adjutant_api::protocol::VERSION;
 use adjutant_api::types::daemon::{Check, CheckDaemon, CheckStatus};
-use adjutant_api::{ErrorBody, ExitCode};
+use adjutant_api::{ErrorBody, ErrorCode, ExitCode};
 
 use crate::commands::Outcome;
 use crate::context::Context;
@@ -21,9 +21,17 @@ pub(crate) struct DoctorArgs {
     /// Fold the log anew and compare the result with what is kept of it
     #[arg(long)]
     rebuild: bool,
+
+    /// Bring a damaged or missing store back to its last good state; the damaged file is kept
+    #[arg(long, conflicts_with = "rebuild")]
+    repair: bool,
 }
 
 pub(crate) async fn run_doctor(context: &mut Context, args: &DoctorArgs) -> Outcome {
+    if args.repair {
+        let told = house::repair(&Context::home()?)?;
+        context.ui.note(&told);
+    }
     let mut checks = vec![check_home(), check_config(context)];
     checks.extend(check_old_names());
     checks.extend(check_agents());
@@ -42,7 +50,11 @@ fn failed(name: &str, error: &CommandError) -> Check {
         CommandError::Told(body) => body.clone(),
         CommandError::ClosedPipe | CommandError::Interrupted => ErrorBody::new("internal".into(), "interrupted"),
     };
-    Check { hint: body.hint, ..check(name, CheckStatus::Failed, body.message) }
+    let mendable = matches!(body.code, ErrorCode::StoreCorrupt | ErrorCode::StoreMissing);
+    let hint = if mendable { Some("adj doctor --repair".to_owned()) } else { body.hint };
+    // Whoever reads this has called doctor already.
+    let hint = hint.filter(|hint| hint != "adj doctor");
+    Check { hint, ..check(name, CheckStatus::Failed, body.message) }
 }
 
 fn check_home() -> Check {

@@ -107,6 +107,9 @@ pub(crate) async fn run_send(context: &mut Context, args: &SendArgs) -> Outcome 
     let (ui, client) = context.parts()?;
     let sent = client.send(args.id.as_str(), &message).await?;
     note_dropped(ui, text.dropped);
+    if args.options.steer && sent.message.kind != MessageKind::Steer {
+        ui.note(&format!("{} is no part of a running turn; it is the next turn of {}", sent.message.id, args.id));
+    }
     print_sent(ui, &sent)?;
     Ok(0)
 }

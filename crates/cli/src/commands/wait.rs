@@ -170,7 +170,7 @@ fn code_of(found: &WaitResult) -> u8 {
 }
 
 /// Among several, a command's own code counts as failed.
-fn code_among_several(result: &TurnResult) -> ExitCode {
+pub(crate) fn code_among_several(result: &TurnResult) -> ExitCode {
     if result.exit_code.is_some_and(|code| code != 0) && result.outcome == OutcomeWord::Completed {
         return ExitCode::Refused;
     }

@@ -1,10 +1,12 @@
 //! `adj watch`.
 
 use std::io::IsTerminal;
+use std::time::{Duration, Instant};
 
 use adjutant_api::ExitCode;
 use adjutant_api::exit_code::number_of;
 use adjutant_api::types::event::{Event, EventsQuery};
+use adjutant_api::types::message::MessagesQuery;
 use adjutant_api::types::session::StatusWord;
 use adjutant_api::types::turn::{OutcomeWord, TurnResult, WaitQuery};
 use adjutant_client::{Client, Flow};
@@ -95,50 +97,166 @@ async fn show(ui: &mut Ui, client: &mut Client, args: &WatchArgs) -> Outcome {
     Ok(0)
 }
 
-async fn follow(ui: &mut Ui, client: &mut Client, args: &WatchArgs) -> Outcome {
-    let mut failed = None;
-    let mut open: Vec<String> = args.id.iter().map(ToString::to_string).collect();
-    let several = open.len() > 1;
-    let mut codes = Vec::new();
-    let met = |event: &Event| args.until.and_then(|until| code_of_event(until, event));
-    let each = |event: Event| {
-        if let Err(error) = print(ui, &event).and_then(|()| ui.flush()) {
-            failed = Some(error);
-            return Flow::Stop;
-        }
-        if let (Some(code), Some(session)) = (met(&event), &event.session) {
-            codes.push(code);
-            open.retain(|id| id != session);
-            if open.is_empty() || !several {
-                return Flow::Stop;
-            }
-        }
-        Flow::GoOn
-    };
-    let limit = args.timeout.and_then(Limit::duration);
-    let in_time = client.follow(&events_query(args), limit, each).await?;
-    match (failed, codes.as_slice()) {
-        (Some(error), _) => Err(error),
-        (None, _) if !in_time => Ok(ExitCode::Timeout.number()),
-        (None, [one]) => Ok(*one),
-        (None, all) => Ok(ExitCode::of_several(all.iter().map(|code| code_among_several(*code))).number()),
+/// What a watch waits for, and how far it has come.
+struct Goal {
+    until: Option<Until>,
+    /// The sessions that have not come to it, by their names.
+    open: Vec<String>,
+    several: bool,
+    met: Vec<Met>,
+}
+
+/// What came of one session: its code, and what that counts as among several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Met {
+    number: u8,
+    among: ExitCode,
+}
+
+impl Met {
+    fn plain(code: ExitCode) -> Self {
+        Self { number: code.number(), among: code }
+    }
+
+    fn of_result(found: &TurnResult) -> Self {
+        Self { number: number_of(found), among: wait::code_among_several(found) }
+    }
+
+    /// A command's own code, which among several counts as failed.
+    fn of_command(own: Option<u8>, without: ExitCode) -> Self {
+        let among = if own.unwrap_or(without.number()) == 0 { ExitCode::Completed } else { ExitCode::Refused };
+        Self { number: own.unwrap_or(without.number()), among }
     }
 }
 
-fn code_among_several(code: u8) -> ExitCode {
-    ExitCode::from_number(code).unwrap_or(ExitCode::Refused)
+/// The exit code of a watch.
+fn code_of(met: &[Met]) -> u8 {
+    match met {
+        [one] => one.number,
+        all => ExitCode::of_several(all.iter().map(|one| one.among)).number(),
+    }
 }
 
-/// The exit code, if this event is what the watch waits for.
-fn code_of_event(until: Until, event: &Event) -> Option<u8> {
-    let exit_code = event.data["exit_code"].as_u64().and_then(|code| u8::try_from(code).ok());
+impl Goal {
+    /// Looks for what is there already. What comes after the look is behind the cursor that the query gets.
+    async fn set(client: &mut Client, args: &WatchArgs, query: &mut EventsQuery) -> Result<Self, CommandError> {
+        let mut goal = Self { until: args.until, open: Vec::new(), several: args.id.len() > 1, met: Vec::new() };
+        let Some(until) = args.until else { return Ok(goal) };
+        if query.since.is_none() && query.tail.is_none() {
+            let newest = EventsQuery { tail: Some(1), ..query.clone() };
+            query.since = client.events(&newest).await?.last().map(|event| event.seq);
+        }
+        for id in &args.id {
+            match met_now(client, id.as_str(), until).await? {
+                (_, Some(met)) => goal.met.push(met),
+                (name, None) => goal.open.push(name),
+            }
+        }
+        Ok(goal)
+    }
+
+    fn is_met(&self) -> bool {
+        !self.met.is_empty() && (self.open.is_empty() || !self.several)
+    }
+
+    fn of_event(&self, event: &Event) -> Option<(String, Met)> {
+        let session = event.session.clone()?;
+        let concerns = self.open.is_empty() || self.open.contains(&session);
+        let met = self.until.and_then(|until| met_by_event(until, event)).filter(|_| concerns)?;
+        Some((session, met))
+    }
+
+    fn reach(&mut self, session: &str, met: Met) {
+        self.met.push(met);
+        self.open.retain(|open| open != session);
+    }
+}
+
+/// The session's name, and what came of it if what is waited for is there already.
+async fn met_now(client: &mut Client, id: &str, until: Until) -> Result<(String, Option<Met>), CommandError> {
+    let session = client.session(id).await?;
+    let met = match until {
+        Until::Exit => (session.status == StatusWord::Exited).then_some(Met::plain(ExitCode::Completed)),
+        Until::Input => match session.status {
+            StatusWord::WaitingForInput => Some(Met::plain(ExitCode::WaitingForInput)),
+            StatusWord::Exited => Some(Met::plain(ExitCode::NotFound)),
+            _other => None,
+        },
+        Until::Terminal | Until::Next | Until::Idle => {
+            let found = until_turn(client, id, until, Some(0)).await?;
+            (found.outcome != OutcomeWord::Timeout).then(|| Met::of_result(&found))
+        }
+    };
+    Ok((session.id, met))
+}
+
+async fn follow(ui: &mut Ui, client: &mut Client, args: &WatchArgs) -> Outcome {
+    let deadline = Deadline::after(args.timeout);
+    let mut query = events_query(args);
+    let mut goal = Goal::set(client, args, &mut query).await?;
+    if goal.is_met() {
+        if args.since.is_some() || args.tail.is_some() {
+            client.events(&query).await?.iter().try_for_each(|event| print(ui, event))?;
+        }
+        return Ok(code_of(&goal.met));
+    }
+    loop {
+        let (mut failed, mut reached, mut last) = (None, None, query.since);
+        let each = |event: Event| {
+            last = Some(event.seq);
+            failed = print(ui, &event).and_then(|()| ui.flush()).err();
+            reached = goal.of_event(&event);
+            if failed.is_some() || reached.is_some() { Flow::Stop } else { Flow::GoOn }
+        };
+        let in_time = client.follow(&query, deadline.left(), each).await?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        query = EventsQuery { since: last, tail: None, ..query };
+        match reached {
+            Some((session, _)) if goal.until == Some(Until::Idle) && has_work(client, &session).await? => {}
+            Some((session, met)) => goal.reach(&session, met),
+            None if in_time => return Ok(code_of(&goal.met)),
+            None => return Ok(ExitCode::Timeout.number()),
+        }
+        if goal.is_met() {
+            return Ok(code_of(&goal.met));
+        }
+    }
+}
+
+/// What came of the session, if this event is what the watch waits for.
+fn met_by_event(until: Until, event: &Event) -> Option<Met> {
+    let own = event.data["exit_code"].as_u64().and_then(|code| u8::try_from(code).ok());
     match (until, event.r#type.as_str()) {
-        (_, "session.exited") => Some(if until == Until::Exit { 0 } else { ExitCode::NotFound.number() }),
-        (Until::Terminal | Until::Next | Until::Idle, "turn.completed") => Some(exit_code.unwrap_or(0)),
-        (Until::Terminal | Until::Next | Until::Idle, "turn.failed") => Some(exit_code.unwrap_or(1)),
-        (Until::Terminal | Until::Next | Until::Idle, "turn.interrupted") => Some(ExitCode::Interrupted.number()),
-        (Until::Input, "request.opened") => Some(ExitCode::WaitingForInput.number()),
+        (Until::Exit, "session.exited") => Some(Met::plain(ExitCode::Completed)),
+        (_, "session.exited") => Some(Met::plain(ExitCode::NotFound)),
+        (Until::Input, "request.opened") => Some(Met::plain(ExitCode::WaitingForInput)),
+        (Until::Input | Until::Exit, _) => None,
+        (_, "turn.completed") => Some(Met::of_command(own, ExitCode::Completed)),
+        (_, "turn.failed") => Some(Met::of_command(own, ExitCode::Refused)),
+        (_, "turn.interrupted") => Some(Met::plain(ExitCode::Interrupted)),
+        (_, "turn.exited") => Some(Met::plain(ExitCode::NotFound)),
+        (_, "turn.unknown") => Some(Met::plain(ExitCode::Unknown)),
         _ => None,
+    }
+}
+
+/// When a watch gives up.
+#[derive(Clone, Copy)]
+struct Deadline(Option<Instant>);
+
+impl Deadline {
+    fn after(limit: Option<Limit>) -> Self {
+        Self(limit.and_then(Limit::duration).map(|limit| Instant::now() + limit))
+    }
+
+    fn left(self) -> Option<Duration> {
+        self.0.map(|until| until.saturating_duration_since(Instant::now()))
+    }
+
+    fn left_ms(self) -> Option<u64> {
+        self.left().map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -172,82 +290,155 @@ fn shortened(text: &str) -> String {
 
 /// Waits without showing events; a summary for each session.
 async fn until(ui: &mut Ui, client: &mut Client, args: &WatchArgs) -> Outcome {
-    let mut codes = Vec::new();
+    let deadline = Deadline::after(args.timeout);
+    let mut met = Vec::new();
     for id in &args.id {
-        let found = until_one(client, id.as_str(), args).await?;
+        let (found, one) = until_one(client, id.as_str(), args.until.unwrap_or_default(), deadline).await?;
         if ui.json {
             ui.document(&found)?;
         } else if found.outcome == OutcomeWord::Timeout {
             wait::note_timeout(ui, &found.session, args.timeout.unwrap_or(Limit::None));
         } else {
-            ui.line(&summary(&found))?;
+            ui.line(&summary(&found, one.number))?;
         }
         ui.flush()?;
-        result::explain(ui, &found);
-        codes.push(number_of(&found));
+        if args.until != Some(Until::Exit) {
+            result::explain(ui, &found);
+        }
+        met.push(one);
     }
-    match codes.as_slice() {
-        [one] => Ok(*one),
-        all => Ok(ExitCode::of_several(all.iter().map(|code| code_among_several(*code))).number()),
-    }
+    Ok(code_of(&met))
 }
 
-async fn until_one(client: &mut Client, id: &str, args: &WatchArgs) -> Result<TurnResult, CommandError> {
-    let limit = args.timeout.and_then(Limit::millis);
-    let query = WaitQuery { session: vec![id.to_owned()], timeout_ms: limit, ..WaitQuery::default() };
-    match args.until.unwrap_or_default() {
-        Until::Terminal => wait::one(client, &WaitQuery { running: true, through_input: true, ..query }).await,
-        Until::Next => wait::one(client, &WaitQuery { next_turn: true, through_input: true, ..query }).await,
-        Until::Idle => until_idle(client, &WaitQuery { through_input: true, ..query }).await,
-        Until::Input => {
-            until_event(client, id, args, "request.opened", |status| *status == StatusWord::WaitingForInput).await
-        }
-        Until::Exit => until_event(client, id, args, "session.exited", |status| *status == StatusWord::Exited).await,
+async fn until_one(
+    client: &mut Client,
+    id: &str,
+    until: Until,
+    deadline: Deadline,
+) -> Result<(TurnResult, Met), CommandError> {
+    let found = match until {
+        Until::Terminal | Until::Next | Until::Idle => until_turn(client, id, until, deadline.left_ms()).await?,
+        Until::Input | Until::Exit => until_event(client, id, until, deadline).await?,
+    };
+    let met = match (until, &found.outcome) {
+        // That is what was waited for.
+        (Until::Exit, OutcomeWord::Exited) => Met::plain(ExitCode::Completed),
+        _other => Met::of_result(&found),
+    };
+    Ok((found, met))
+}
+
+async fn until_turn(
+    client: &mut Client,
+    id: &str,
+    until: Until,
+    timeout_ms: Option<u64>,
+) -> Result<TurnResult, CommandError> {
+    let query = WaitQuery { session: vec![id.to_owned()], timeout_ms, through_input: true, ..WaitQuery::default() };
+    match until {
+        Until::Next => wait::one(client, &WaitQuery { next_turn: true, ..query }).await,
+        Until::Idle => until_idle(client, query).await,
+        Until::Terminal | Until::Input | Until::Exit => wait::one(client, &WaitQuery { running: true, ..query }).await,
     }
 }
 
 /// What was accepted while one waited is waited for as well.
-async fn until_idle(client: &mut Client, query: &WaitQuery) -> Result<TurnResult, CommandError> {
+async fn until_idle(client: &mut Client, query: WaitQuery) -> Result<TurnResult, CommandError> {
+    let deadline = Deadline::after(query.timeout_ms.map(Limit::Millis));
     loop {
-        let found = wait::one(client, query).await?;
-        let session = client.session(&found.session).await?;
-        let has_work = session.turn.is_some() || (session.queued > 0 && !session.held);
-        if !has_work || found.outcome == OutcomeWord::Timeout || session.status == StatusWord::Exited {
+        let left = WaitQuery { timeout_ms: deadline.left_ms(), ..query.clone() };
+        let found = wait::one(client, &left).await?;
+        if found.outcome == OutcomeWord::Timeout || !has_work(client, &found.session).await? {
             return Ok(found);
         }
     }
+}
+
+/// Whether a session works, or will without being told more: what is held or not due yet waits for something else.
+async fn has_work(client: &mut Client, id: &str) -> Result<bool, CommandError> {
+    let session = client.session(id).await?;
+    if session.status == StatusWord::Exited {
+        return Ok(false);
+    }
+    let waiting = client.messages(id, &MessagesQuery::default()).await?;
+    Ok(session.turn.is_some() || waiting.iter().any(|message| !message.held && !message.delayed))
 }
 
 /// Waits for an event that says that a state has come, or finds that it is there already.
 async fn until_event(
     client: &mut Client,
     id: &str,
-    args: &WatchArgs,
-    event_type: &str,
-    is_there: impl Fn(&StatusWord) -> bool,
+    until: Until,
+    deadline: Deadline,
 ) -> Result<TurnResult, CommandError> {
-    let types = vec![event_type.to_owned(), "session.exited".to_owned()];
     let newest = EventsQuery { session: vec![id.to_owned()], tail: Some(1), ..EventsQuery::default() };
     let since = client.events(&newest).await?.last().map(|event| event.seq);
-    let session = client.session(id).await?;
     let mut in_time = true;
-    if !is_there(&session.status) && session.status != StatusWord::Exited {
+    if met_now(client, id, until).await?.1.is_none() {
+        let types = ["request.opened", "session.exited"].map(str::to_owned).to_vec();
         let query = EventsQuery { session: vec![id.to_owned()], since, types, ..EventsQuery::default() };
-        in_time = client.follow(&query, args.timeout.and_then(Limit::duration), |_| Flow::Stop).await?;
+        let each = |event: Event| if met_by_event(until, &event).is_some() { Flow::Stop } else { Flow::GoOn };
+        in_time = client.follow(&query, deadline.left(), each).await?;
     }
     let session = client.session(id).await?;
     let outcome = match (in_time, &session.status) {
         (false, _) => OutcomeWord::Timeout,
-        (true, StatusWord::Exited) if event_type == "session.exited" => OutcomeWord::Completed,
         (true, StatusWord::Exited) => OutcomeWord::Exited,
         (true, _) => OutcomeWord::WaitingForInput,
     };
-    Ok(TurnResult { outcome, pending: session.pending, ..TurnResult::idle(session.id) })
+    let error = session.exit.and_then(|exit| exit.detail);
+    Ok(TurnResult { outcome, pending: session.pending, error, ..TurnResult::idle(session.id) })
 }
 
 /// `fizz-top turn 7 completed in 42.3s (exit 0)`.
-fn summary(found: &TurnResult) -> String {
+fn summary(found: &TurnResult, code: u8) -> String {
     let turn = found.turn.map_or_else(String::new, |turn| format!(" turn {turn}"));
     let took = found.duration_ms.map_or_else(String::new, |ms| format!(" in {}.{}s", ms / 1_000, ms % 1_000 / 100));
-    format!("{}{turn} {}{took} (exit {})", found.session, found.outcome, number_of(found))
+    format!("{}{turn} {}{took} (exit {code})", found.session, found.outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn met(until: Until, r#type: &str, exit_code: Option<u8>) -> Option<(u8, u8)> {
+        let event = Event {
+            seq: 1,
+            session: Some("fizz-top".to_owned()),
+            at: adjutant_api::WireTime::from_millis(0),
+            r#type: r#type.to_owned(),
+            turn: Some(1),
+            data: json!({"exit_code": exit_code}),
+        };
+        met_by_event(until, &event).map(|met| (met.number, met.among.number()))
+    }
+
+    #[test]
+    fn every_end_of_a_turn_ends_a_watch_for_it() {
+        for until in [Until::Terminal, Until::Next, Until::Idle] {
+            assert_eq!(met(until, "turn.completed", Some(0)), Some((0, 0)));
+            assert_eq!(met(until, "turn.failed", None), Some((1, 1)));
+            assert_eq!(met(until, "turn.failed", Some(3)), Some((3, 1)), "a command's own code is no request");
+            assert_eq!(met(until, "turn.interrupted", Some(130)), Some((130, 130)));
+            assert_eq!(met(until, "turn.exited", Some(137)), Some((4, 4)));
+            assert_eq!(met(until, "turn.unknown", None), Some((5, 5)));
+            assert_eq!(met(until, "session.exited", Some(0)), Some((4, 4)));
+            assert_eq!(met(until, "request.opened", None), None);
+        }
+        assert_eq!(met(Until::Exit, "session.exited", Some(7)), Some((0, 0)));
+        assert_eq!(met(Until::Exit, "turn.completed", Some(0)), None);
+        assert_eq!(met(Until::Input, "request.opened", None), Some((3, 3)));
+        assert_eq!(met(Until::Input, "session.exited", None), Some((4, 4)));
+        assert_eq!(met(Until::Input, "turn.failed", Some(1)), None);
+    }
+
+    #[test]
+    fn several_sessions_count_a_commands_code_as_failed() {
+        let three = Met { number: 3, among: ExitCode::Refused };
+        assert_eq!(code_of(&[three]), 3);
+        assert_eq!(code_of(&[three, Met::plain(ExitCode::Completed)]), 1);
+        assert_eq!(code_of(&[three, Met::plain(ExitCode::WaitingForInput)]), 3);
+    }
 }

@@ -182,9 +182,6 @@ impl Host {
 
     /// What was asked for and cannot be had is refused, never left out.
     fn check_abilities(&self, agent: &AgentName, new: &NewMessage, now: Now) -> Result<(), Refusal> {
-        if new.kind == MessageKind::Steer && !self.can(agent, |c| c.steer) {
-            return Err(not_supported(agent, "take text into a running turn"));
-        }
         if new.interrupt && !self.can(agent, |c| c.interrupt) {
             return Err(not_supported(agent, INTERRUPT));
         }
@@ -209,11 +206,13 @@ impl Host {
     ) -> MessageId {
         let id = MessageId::new(self.counters.next_message);
         let state = first_state(&new, after.as_ref(), now);
+        let steers = self.sessions.get(&session).is_some_and(|s| self.can(&s.profile.agent, |c| c.steer));
         let mut message = Message {
             id,
             session,
             from,
-            kind: new.kind,
+            // What cannot go into a running turn becomes the next one, and the sender is told.
+            kind: if new.kind == MessageKind::Steer && !steers { MessageKind::Next } else { new.kind },
             bytes: new.text.len() as u64,
             key: new.key,
             reply_to: new.reply_to,

@@ -58,7 +58,7 @@ impl Host {
             AgentReport::InterruptPassed { detail } => self.on_interrupt_passed(seen, detail, step),
             AgentReport::Unseen { why } => self.on_unseen(seen, why, step),
             AgentReport::Seen { level } => self.on_seen(seen, level.working, step),
-            AgentReport::Exited { end } => self.end_session(seen, end, step),
+            AgentReport::Exited { end } => self.on_exited(seen, end, step),
         }
         self.deliver_next(seen.session, now, step);
     }
@@ -243,6 +243,23 @@ impl Host {
         if let Some(stopping) = self.sessions.get(&id).and_then(|s| s.stopping.as_ref()) {
             let grace_ms = if stopping.force { 0 } else { limits::KILL_GRACE_MS };
             step.acts.push(Act::End { session: id, grace_ms });
+        }
+    }
+
+    /// An agent that ends before it was ready has failed to start, unless somebody wanted its end.
+    fn on_exited(&mut self, seen: &Seen, end: SessionEnd, step: &mut Step) {
+        let Some(session) = self.sessions.get(&seen.session) else { return };
+        let came_to_life = session.was_ready() || session.turns_begun > 0 || session.stopping.is_some();
+        let detail = match &end {
+            SessionEnd::Ended { exit } => {
+                format!("the agent ended with exit code {} before it was ready", exit.shell_code())
+            }
+            SessionEnd::Lost { detail } => format!("the agent ended before it was ready: {detail}"),
+            SessionEnd::Killed | SessionEnd::StartFailed { .. } => return self.end_session(seen, end, step),
+        };
+        match came_to_life {
+            true => self.end_session(seen, end, step),
+            false => self.on_start_failed(seen, StartFailure::AgentStartFailed { detail }, step),
         }
     }
 

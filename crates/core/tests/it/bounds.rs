@@ -65,8 +65,8 @@ fn a_first_message_that_cannot_be_accepted_creates_nothing() {
     let mut stage = Stage::new();
     let too_long = NewSession { message: Some(message(&"x".repeat(61))), ..stage.new_session("sure") };
     assert!(matches!(stage.create(too_long), Err(Refusal::QueueFull { .. })));
-    let steer = NewMessage { kind: adjutant_core::message::MessageKind::Steer, ..message("steer") };
-    let unable = NewSession { message: Some(steer), ..stage.new_session("plain") };
+    let interrupting = NewMessage { interrupt: true, ..message("now") };
+    let unable = NewSession { message: Some(interrupting), ..stage.new_session("deaf") };
     assert!(matches!(stage.create(unable), Err(Refusal::NotSupported { .. })));
     assert_eq!(stage.host.sessions().count(), 0);
 }

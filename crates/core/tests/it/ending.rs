@@ -4,7 +4,7 @@ use adjutant_core::agent::{AgentReport, SessionEnd, StartFailure};
 use adjutant_core::call::{NewMessage, NewSession};
 use adjutant_core::id::Attempt;
 use adjutant_core::limits;
-use adjutant_core::message::{MessageEnd, MessageState, Undeliverable};
+use adjutant_core::message::{MessageEnd, MessageKind, MessageState, Undeliverable};
 use adjutant_core::outcome::{ExitStatus, Outcome, UnknownReason};
 use adjutant_core::session::{Hold, Phase, Status};
 use adjutant_core::{Act, Answer, Call, Caller, Refusal, SessionId, TurnNumber};
@@ -144,19 +144,31 @@ fn send_with_interrupt_stops_what_is_in_delivery_too() {
 fn what_an_agent_cannot_do_is_refused_and_changes_nothing() {
     let mut stage = Stage::new();
     let (deaf, plain) = (stage.live("deaf"), stage.live("plain"));
-    let steer = NewMessage { kind: adjutant_core::message::MessageKind::Steer, ..message("steer") };
     let interrupting = || NewMessage { interrupt: true, ..message("now") };
     let later = NewMessage { due: Some(stage.after(10)), ..interrupting() };
     let calls = [
         Call::Interrupt { session: deaf, clear_queue: true },
         Call::Send { session: deaf, message: interrupting(), wake_me: false },
-        Call::Send { session: plain, message: steer, wake_me: false },
         Call::Send { session: plain, message: later, wake_me: false },
     ];
     for call in calls {
         let refused = stage.call(call.clone());
         assert!(matches!(refused, Err(Refusal::NotSupported { .. })), "{call:?}: {refused:?}");
         assert!(stage.last.events.is_empty());
+    }
+}
+
+#[test]
+fn g13_what_an_agent_cannot_take_into_its_turn_becomes_the_next_one() {
+    let mut stage = Stage::new();
+    let (able, unable) = (stage.live("sure"), stage.live("plain"));
+    let kinds = [(able, MessageKind::Steer), (unable, MessageKind::Next)];
+    for (x, kind) in kinds {
+        let first = stage.send(x, "first");
+        stage.taken(x, first);
+        let m = stage.send_new(x, NewMessage { kind: MessageKind::Steer, ..message("steer") });
+        assert_eq!(stage.session(x).messages[&m].kind, kind);
+        assert!(stage.session(x).ready.contains(&m), "it waits for its turn");
     }
 }
 

@@ -1,9 +1,9 @@
 //! Rows C of the command line that live in the core, and what drivers say too late, twice or out of order.
 
-use adjutant_core::agent::{AgentReport, Level, RequestEnd, SessionEnd, StartFailure, TurnEnd, TurnOrigin};
+use adjutant_core::agent::{AgentReport, Level, RequestEnd, SessionEnd, Source, StartFailure, TurnEnd, TurnOrigin};
 use adjutant_core::id::Attempt;
 use adjutant_core::message::{MessageEnd, MessageState, Undeliverable};
-use adjutant_core::outcome::{FailReason, Outcome, UnknownReason};
+use adjutant_core::outcome::{ExitStatus, FailReason, Outcome, UnknownReason};
 use adjutant_core::session::{Phase, Status};
 use adjutant_core::{Act, Call, Input, Refusal, TurnNumber};
 
@@ -278,6 +278,35 @@ fn b3_a_start_that_failed_is_kept_if_nobody_waited_for_it() {
     stage.report_at(x, None, AgentReport::StartFailed { why: why.clone() });
     assert!(matches!(&stage.session(x).phase, Phase::Exited { end, .. } if *end == SessionEnd::StartFailed { why }));
     assert_eq!(stage.end(m), MessageEnd::Undeliverable { why: Undeliverable::SessionExited });
+}
+
+#[test]
+fn b3_an_agent_that_ends_before_it_was_ready_has_failed_to_start() {
+    let lost = SessionEnd::Lost { detail: "no such process".to_owned() };
+    for end in [SessionEnd::Ended { exit: ExitStatus::Code(9) }, lost] {
+        let mut stage = Stage::new();
+        let (kept, mut new) = (stage.starting("sure"), stage.new_session("sure"));
+        new.profile.keep_failed = false;
+        let forgotten = new.id;
+        stage.create(new).expect("created");
+        for x in [kept, forgotten] {
+            stage.report_at(x, None, AgentReport::Exited { end: end.clone() });
+        }
+        let why = StartFailure::AgentStartFailed { detail: String::new() };
+        let Phase::Exited { end: SessionEnd::StartFailed { why: told }, .. } = &stage.session(kept).phase else { panic!() };
+        assert_eq!(std::mem::discriminant(told), std::mem::discriminant(&why));
+        assert!(stage.host.session(forgotten).is_none());
+    }
+}
+
+#[test]
+fn who_saw_an_end_is_who_is_said_to_have_seen_it() {
+    let mut stage = Stage::new();
+    let (ended, lost) = (stage.live("sure"), stage.live("sure"));
+    stage.exits(ended, 0);
+    stage.report_at(lost, None, AgentReport::Exited { end: SessionEnd::Lost { detail: "no such process".to_owned() } });
+    assert_eq!(stage.session(ended).basis.source, Source::Runner);
+    assert_eq!(stage.session(lost).basis.source, Source::Process, "no runner was left to say so");
 }
 
 #[test]

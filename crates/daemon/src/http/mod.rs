@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) agents: Arc<BTreeMap<AgentName, Arc<dyn Agent>>>,
     pub(crate) home: Home,
     pub(crate) message_bytes_max: usize,
+    /// A session may end any other, not its descendants alone.
+    pub(crate) may_kill_any: bool,
     pub(crate) started: Instant,
     /// Says `true` once the daemon is to end; streams end then, and so does the server.
     pub(crate) ending: watch::Sender<bool>,

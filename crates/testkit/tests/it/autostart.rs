@@ -55,7 +55,8 @@ fn what_a_dead_daemon_left_is_no_obstacle() {
     // The pid of a program that lives and is none of ours.
     std::fs::write(world.state().join("daemon.lock"), "1\n").expect("a lock file that nobody holds");
     std::fs::write(run.join("start.lock"), "").expect("a lock file that nobody holds");
-    std::fs::write(world.state().join("socket"), run.join("gone.sock").as_os_str().as_encoded_bytes()).expect("a pointer");
+    std::fs::write(world.state().join("socket"), run.join("gone.sock").as_os_str().as_encoded_bytes())
+        .expect("a pointer");
     let session = world.shell();
     let sent = world.adj(["ask", &session, "echo here"]).expect_code(0);
     assert_eq!(sent.stdout, "here\n", "{sent:#?}");

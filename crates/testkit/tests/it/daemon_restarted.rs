@@ -104,7 +104,8 @@ fn twenty_restarts_in_a_row_lose_and_double_nothing() {
     let mut ids = Vec::new();
     for restart in 0..RESTARTS {
         for (i, session) in sessions.iter().enumerate() {
-            let script = format!("echo {restart} >> ran-{i}; echo x > begun; read -r _ < gate-{i}; (exit {})", restart % 3);
+            let script =
+                format!("echo {restart} >> ran-{i}; echo x > begun; read -r _ < gate-{i}; (exit {})", restart % 3);
             ids.push((session, world.send(session, &script), restart % 3));
         }
         if restart > 0 {

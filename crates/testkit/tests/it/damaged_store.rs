@@ -57,9 +57,12 @@ fn assert_refused(world: &World, code: &str, exit: i32) {
     }
     let doctor = world.adj(["--json", "doctor"]).expect_code(1);
     let told = doctor.json();
-    let failed: Vec<&Value> = told.as_array().into_iter().flatten().filter(|check| check["status"] == "failed").collect();
+    let failed: Vec<&Value> =
+        told.as_array().into_iter().flatten().filter(|check| check["status"] == "failed").collect();
     let explains = |check: &&&Value| check["detail"].as_str().is_some_and(|detail| detail.contains("store.db"));
-    assert!(failed.iter().any(|check| explains(&check)), "doctor says what is the case: {doctor:#?}");
+    let found = failed.iter().find(explains).unwrap_or_else(|| panic!("doctor says what is the case: {doctor:#?}"));
+    let mendable = ["store_corrupt", "store_missing"].contains(&code);
+    assert_eq!(found["hint"] == "adj doctor --repair", mendable, "it says what to do next: {doctor:#?}");
     assert_eq!(snapshot(world), before, "nothing was touched");
     await_fact("no daemon is left half started", SOON, || world.processes().is_empty());
 }

@@ -1,6 +1,6 @@
 //! A state directory on a disk that fills up: the calls made meanwhile are refused clearly, and nothing else is lost.
 
-use adjutant_testkit::{Ended, World};
+use adjutant_testkit::{Ended, World, await_fact};
 use serde_json::Value;
 
 use crate::SOON;
@@ -30,7 +30,10 @@ fn assert_told(ended: &Ended) {
     assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{ended:#?}");
     let error = ended.error();
     assert_eq!(error["code"], "store_unwritable", "{ended:#?}");
-    assert!(error["message"].as_str().is_some_and(|text| text.contains("full") || text.contains("No space")), "{ended:#?}");
+    assert!(
+        error["message"].as_str().is_some_and(|text| text.contains("full") || text.contains("No space")),
+        "{ended:#?}"
+    );
     assert!(error["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{ended:#?}");
 }
 
@@ -57,7 +60,10 @@ fn a_full_disk_costs_the_calls_made_while_it_is_full() {
     assert_told(&created);
     let in_words = world.adj_with_input(["send", &session, "-f", "-"], &large_script()).expect_code(1);
     let lines: Vec<&str> = in_words.stderr.lines().collect();
-    assert!(matches!(lines[..], [one, two] if one.starts_with("adj: ") && two.starts_with("hint: adj ")), "{in_words:#?}");
+    assert!(
+        matches!(lines[..], [one, two] if one.starts_with("adj: ") && two.starts_with("hint: adj ")),
+        "{in_words:#?}"
+    );
 
     // What runs goes on, and what can be seen is told as it is.
     gate.release(1);
@@ -97,8 +103,14 @@ fn a_daemon_that_dies_on_a_full_disk_is_followed_by_one_that_knows_all() {
     let refused = world.adj_with_input(["--json", "send", &session, "-f", "-"], &large_script());
     assert!([1, 255].contains(&refused.code), "{refused:#?}");
     let error = refused.error();
-    assert!(["store_unwritable", "state_dir_unusable"].contains(&error["code"].as_str().unwrap_or_default()), "{refused:#?}");
-    assert!(error["message"].as_str().is_some_and(|text| text.contains("full") || text.contains("No space")), "{refused:#?}");
+    assert!(
+        ["store_unwritable", "state_dir_unusable"].contains(&error["code"].as_str().unwrap_or_default()),
+        "{refused:#?}"
+    );
+    assert!(
+        error["message"].as_str().is_some_and(|text| text.contains("full") || text.contains("No space")),
+        "{refused:#?}"
+    );
     gate.release(1);
     assert_eq!(bell.line(SOON), "ended");
 
@@ -111,6 +123,50 @@ fn a_daemon_that_dies_on_a_full_disk_is_followed_by_one_that_knows_all() {
     world.assert_sound();
 }
 
+/// Small calls may still find room or not; whatever each was told is what became of it.
+#[test]
+fn what_a_call_on_a_full_disk_was_told_is_true() {
+    let world = World::with_small_disk(DISK_BYTES);
+    let session = world.shell();
+    let processes = world.session_processes();
+    fill(&world);
+    let mut accepted = Vec::new();
+    for i in 0..10 {
+        let sent = world.adj(["--json", "send", &session, &format!("echo {i} >> ran")]);
+        if sent.code == 0 {
+            accepted.push(i.to_string());
+        } else {
+            assert_told(&sent);
+        }
+    }
+    let mut created = vec![session.clone()];
+    for _ in 0..3 {
+        let create = world.adj(["--json", "create", "--cli", "shell", "-t", "20"]);
+        if create.code == 0 {
+            created.push(create.json()["id"].as_str().unwrap_or_default().to_owned());
+        } else {
+            assert_eq!(create.code, 1, "{create:#?}");
+            assert!(create.error()["message"].as_str().is_some_and(|text| !text.is_empty()), "{create:#?}");
+        }
+    }
+    empty(&world);
+    let _ = world.adj(["ask", &session, "echo last >> ran"]).expect_code(0);
+    accepted.push("last".to_owned());
+    assert_eq!(world.lines_of("ran"), accepted, "what was accepted ran once, and nothing else did");
+    created.sort();
+    await_fact("the sessions are those whose create succeeded", SOON, || {
+        let listed = list(&world);
+        let mut ids: Vec<String> =
+            listed.as_array().into_iter().flatten().filter_map(|s| Some(s["id"].as_str()?.to_owned())).collect();
+        ids.sort();
+        ids == created
+    });
+    await_fact("a create that failed leaves no process", SOON, || {
+        world.session_processes().difference(&processes).count() == 2 * (created.len() - 1)
+    });
+    world.assert_sound();
+}
+
 /// A home that is made on a disk without room is told so, and is made once there is some.
 #[test]
 fn a_first_start_on_a_full_disk_leaves_nothing_half_made() {
@@ -118,7 +174,10 @@ fn a_first_start_on_a_full_disk_leaves_nothing_half_made() {
     fill(&world);
     let refused = world.adj(["--json", "create", "--cli", "shell"]);
     assert!([1, 255].contains(&refused.code), "{refused:#?}");
-    assert!(refused.error()["message"].as_str().is_some_and(|text| text.contains("full") || text.contains("No space")), "{refused:#?}");
+    assert!(
+        refused.error()["message"].as_str().is_some_and(|text| text.contains("full") || text.contains("No space")),
+        "{refused:#?}"
+    );
     empty(&world);
     let session = world.shell();
     let _ = world.adj(["ask", &session, "true"]).expect_code(0);

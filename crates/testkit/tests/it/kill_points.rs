@@ -14,7 +14,8 @@ fn all_seeds(point: &str, passes_max: usize) {
     let wanted = number("ADJ_SEED");
     let seeds = wanted.map_or(first..first + number("ADJ_SEEDS").unwrap_or(SEEDS), |seed| seed..seed + 1);
     let count = seeds.end - seeds.start;
-    let killed = seeds.filter(|seed| Scenario::begin(point, passes_max, *seed).run(point == "before_end")).count() as u64;
+    let killed =
+        seeds.filter(|seed| Scenario::begin(point, passes_max, *seed).run(point == "before_end")).count() as u64;
     assert!(wanted.is_some() || killed * 4 >= count * 3, "only {killed} of {count} seeds killed the daemon at {point}");
 }
 

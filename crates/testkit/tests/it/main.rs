@@ -8,6 +8,7 @@ mod damaged_store;
 mod fan_out;
 mod full_disk;
 mod kill_points;
+mod killed_sessions;
 mod places;
 mod read_only;
 mod scenario;

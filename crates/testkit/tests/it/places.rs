@@ -25,7 +25,8 @@ fn without_a_home_there_is_no_place_for_state() {
     let none = adj_without(&world, &["HOME", "ADJ_HOME"], &[]).expect_error(255, "home_missing");
     assert_hint(&none, "ADJ_HOME");
     let gone = world.root().join("gone");
-    let missing = adj_without(&world, &["ADJ_HOME"], &[("HOME", &gone.to_string_lossy())]).expect_error(255, "home_missing");
+    let missing =
+        adj_without(&world, &["ADJ_HOME"], &[("HOME", &gone.to_string_lossy())]).expect_error(255, "home_missing");
     assert!(missing.stderr.contains(&*gone.to_string_lossy()), "{missing:#?}");
     assert_hint(&missing, "ADJ_HOME");
     assert!(!gone.try_exists().unwrap_or(true), "nobody's home is made by a tool");

@@ -13,13 +13,16 @@ fn a_read_only_state_directory_is_told_and_then_served_again() {
     let session = world.shell();
     let gate = world.bell("gate");
     let mut bell = world.bell("bell");
-    let message = world.send(&session, "echo begun > bell; read -r _ < gate; echo ended > bell; echo through; (exit 3)");
+    let message =
+        world.send(&session, "echo begun > bell; read -r _ < gate; echo ended > bell; echo through; (exit 3)");
     assert_eq!(bell.line(SOON), "begun");
     world.kill_daemon();
 
     // What opens the directory from now on finds it read-only.
     let _ = world.inside(&format!("mount --bind {state} {state} && mount -o remount,bind,ro {state}")).expect_code(0);
-    for words in [vec!["--json", "list"], vec!["--json", "send", &session, "true"], vec!["--json", "create", "--cli", "shell"]] {
+    for words in
+        [vec!["--json", "list"], vec!["--json", "send", &session, "true"], vec!["--json", "create", "--cli", "shell"]]
+    {
         let refused = world.adj(words).expect_error(255, "state_dir_unusable");
         let text = refused.error()["message"].as_str().unwrap_or_default().to_owned();
         assert!(text.contains(&state) && text.contains("Read-only file system"), "{refused:#?}");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use adjutant_testkit::{Bell, Dice, Ended, Process, Running, World, await_fact};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::SOON;
@@ -27,7 +28,8 @@ struct Sent {
 impl Sent {
     /// The script: it leaves its tag whenever it runs, and ends with its own code.
     fn script(tag: &str, session: usize, gated: bool, exit: i32) -> String {
-        let gate = if gated { format!("echo {tag} > begun-{session}; read -r _ < gate-{session}; ") } else { String::new() };
+        let gate =
+            if gated { format!("echo {tag} > begun-{session}; read -r _ < gate-{session}; ") } else { String::new() };
         format!("echo {tag} >> ran-{session}; {gate}(exit {exit})")
     }
 }
@@ -73,6 +75,7 @@ struct History {
 }
 
 impl Drop for History {
+    #[expect(clippy::print_stderr, reason = "the test's own output, shown when it fails")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("{}\nreplay with: {}", self.told, self.replay);
@@ -92,7 +95,8 @@ impl Scenario {
     pub(crate) fn begin(point: &str, passes_max: usize, seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let passes = 1 + dice.below(passes_max);
-        let replay = format!("ADJ_SEED={seed} cargo test -p adjutant-testkit --test it kill_points::{point} -- --exact");
+        let replay =
+            format!("ADJ_SEED={seed} cargo test -p adjutant-testkit --test it kill_points::{point} -- --exact");
         let history = History { replay, told: format!("seed {seed}: {point}:{passes}\n") };
         let world = World::new();
         let daemon = world.start_daemon(&[("ADJ_TESTPOINT_KILL", &format!("{point}:{passes}"))]);
@@ -110,7 +114,11 @@ impl Scenario {
         }
         self.settle();
         let died = self.daemon.has_ended();
-        self.history.told.push_str(if died { "the daemon was killed\n" } else { "the point was not passed that often\n" });
+        self.history.told.push_str(if died {
+            "the daemon was killed\n"
+        } else {
+            "the point was not passed that often\n"
+        });
         self.assert_lives();
         self.world.assert_sound();
         died
@@ -124,8 +132,18 @@ impl Scenario {
             50..60 => self.send_to_all(),
             60..75 => self.wait_beside(session),
             75..85 => self.look_at(session),
-            85..93 => self.release(session),
-            _ => self.interrupt(session),
+            85..91 => self.release(session),
+            91..96 => self.interrupt(session),
+            _ => self.kill_daemon(),
+        }
+    }
+
+    /// Kills whatever daemon serves now, between two calls.
+    fn kill_daemon(&mut self) {
+        if let Some(daemon) = self.world.daemon_pid().and_then(Process::open) {
+            daemon.signal(Signal::KILL);
+            assert!(daemon.ends_within(SOON));
+            self.history.told.push_str("kill -9 of the daemon\n");
         }
     }
 
@@ -145,7 +163,8 @@ impl Scenario {
         let count = 1 + self.dice.below(4);
         let with_message: Vec<bool> = (0..count).map(|_| self.dice.chance(30)).collect();
         let firsts: Vec<Option<Sent>> = with_message.iter().map(|with| with.then(|| self.new_message())).collect();
-        let commands: Vec<Vec<String>> = firsts.iter().enumerate().map(|(i, first)| create_words(i, first.as_ref())).collect();
+        let commands: Vec<Vec<String>> =
+            firsts.iter().enumerate().map(|(i, first)| create_words(i, first.as_ref())).collect();
         let started: Vec<Running> = commands.iter().map(|words| self.world.start(words)).collect();
         let ended: Vec<Ended> = started.into_iter().map(Running::end).collect();
         for (i, (first, ended)) in firsts.into_iter().zip(ended).enumerate() {

@@ -28,7 +28,10 @@ enum Then {
 }
 
 /// Listens where the world's daemon would, and answers every call with `answer`.
-fn serve(world: &World, answer: impl Fn(usize, &Heard, &mut UnixStream) -> Then + Send + Sync + 'static) -> Receiver<Heard> {
+fn serve(
+    world: &World,
+    answer: impl Fn(usize, &Heard, &mut UnixStream) -> Then + Send + Sync + 'static,
+) -> Receiver<Heard> {
     std::fs::create_dir_all(world.state().join("run")).expect("a directory");
     let listener = UnixListener::bind(world.socket()).expect("a socket");
     let (tell, heard) = sync_channel(CALLS_MAX);
@@ -69,8 +72,12 @@ fn hear(reader: &mut BufReader<UnixStream>) -> Option<Heard> {
             line => lines.push(line.to_owned()),
         }
     }
-    let headers: BTreeMap<String, String> =
-        lines.iter().skip(1).filter_map(|line| line.split_once(": ")).map(|(n, v)| (n.to_lowercase(), v.to_owned())).collect();
+    let headers: BTreeMap<String, String> = lines
+        .iter()
+        .skip(1)
+        .filter_map(|line| line.split_once(": "))
+        .map(|(n, v)| (n.to_lowercase(), v.to_owned()))
+        .collect();
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
@@ -80,8 +87,9 @@ fn hear(reader: &mut BufReader<UnixStream>) -> Option<Heard> {
 fn say(stream: &mut UnixStream, protocol: u32, status: &str, body: &str) -> Then {
     let length = body.len();
     let version = if protocol == 1 { env!("CARGO_PKG_VERSION") } else { "9.8.7" };
-    let head =
-        format!("HTTP/1.1 {status}\r\nadj-protocol: {protocol}\r\nadj-version: {version}\r\ncontent-type: application/json");
+    let head = format!(
+        "HTTP/1.1 {status}\r\nadj-protocol: {protocol}\r\nadj-version: {version}\r\ncontent-type: application/json"
+    );
     let _ = write!(stream, "{head}\r\ncontent-length: {length}\r\n\r\n{body}");
     Then::Stay
 }
@@ -109,7 +117,10 @@ fn a_daemon_of_another_protocol_is_told_with_what_to_do() {
     }
     let calls: Vec<Heard> = heard.try_iter().filter(changes_something).collect();
     let creates = calls.iter().filter(|call| call.line.contains("/v1/sessions ")).count();
-    assert!(calls.len() == creates, "a call that cannot be repeated is not made before the protocol is known: {calls:#?}");
+    assert!(
+        calls.len() == creates,
+        "a call that cannot be repeated is not made before the protocol is known: {calls:#?}"
+    );
 }
 
 /// The hint must help: stopping is understood by daemons of every protocol.
@@ -183,7 +194,12 @@ fn a_wait_goes_on_after_its_stream_broke() {
     );
     let heard = serve(&world, move |_, heard, stream| {
         if !heard.line.contains("/v1/wait") {
-            return say(stream, 1, "200 OK", &json!({"ok": true, "version": env!("CARGO_PKG_VERSION"), "protocol": 1}).to_string());
+            return say(
+                stream,
+                1,
+                "200 OK",
+                &json!({"ok": true, "version": env!("CARGO_PKG_VERSION"), "protocol": 1}).to_string(),
+            );
         }
         let _ = stream.write_all(stream_head.as_bytes());
         let record = match heard.headers.get("last-event-id") {
@@ -196,7 +212,8 @@ fn a_wait_goes_on_after_its_stream_broke() {
     let ended = world.adj(["--no-autostart", "wait", "--print", "fizz-top"]).expect_code(7);
     assert_eq!(ended.stdout, "the answer\n", "{ended:#?}");
     let waits: Vec<Heard> = heard.try_iter().filter(|call| call.line.contains("/v1/wait")).collect();
-    let cursors: Vec<Option<&str>> = waits.iter().map(|call| call.headers.get("last-event-id").map(String::as_str)).collect();
+    let cursors: Vec<Option<&str>> =
+        waits.iter().map(|call| call.headers.get("last-event-id").map(String::as_str)).collect();
     assert_eq!(cursors, [None, Some("here")], "{waits:#?}");
 }
 
@@ -212,7 +229,12 @@ fn a_send_in_doubt_is_not_repeated() {
     let world = World::new();
     let heard = serve(&world, |_, heard, stream| {
         if heard.line.starts_with("GET") {
-            return say(stream, 1, "200 OK", &json!({"ok": true, "version": env!("CARGO_PKG_VERSION"), "protocol": 1}).to_string());
+            return say(
+                stream,
+                1,
+                "200 OK",
+                &json!({"ok": true, "version": env!("CARGO_PKG_VERSION"), "protocol": 1}).to_string(),
+            );
         }
         Then::HangUp
     });

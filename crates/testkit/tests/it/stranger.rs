@@ -28,7 +28,8 @@ fn a_connection_of_another_user_is_refused() {
     let world = World::new();
     let session = world.shell();
     let daemon = world.daemon();
-    let open = |path: &Path| std::fs::set_permissions(path, PermissionsExt::from_mode(0o777)).expect("its mode can be set");
+    let open =
+        |path: &Path| std::fs::set_permissions(path, PermissionsExt::from_mode(0o777)).expect("its mode can be set");
     [world.root(), &world.state(), &world.state().join("run"), &world.socket()].into_iter().for_each(open);
     // The binary itself may lie where only root can reach it.
     let adj = world.root().join("adj");

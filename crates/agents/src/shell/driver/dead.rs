@@ -3,10 +3,10 @@
 use std::io;
 use std::time::Duration;
 
+use adjutant_core::MessageId;
 use adjutant_core::agent::{AgentReport, SessionEnd, StartFailure, TurnEnd};
 use adjutant_core::id::Attempt;
 use adjutant_core::outcome::{Outcome, UnknownReason};
-use adjutant_core::MessageId;
 use tokio::time::timeout;
 
 use super::{Driven, Driver};
@@ -28,17 +28,13 @@ struct LastWords {
 
 impl LastWords {
     fn take(&mut self, record: &Record) {
-        match record {
-            Record::Started { .. } => self.started = true,
-            Record::Given { message, attempt } => {
-                self.given.push((MessageId::new(*message), Attempt::new(*attempt)));
-            }
-            Record::Taken { message, .. } | Record::NotTaken { message, .. } => {
-                self.given.retain(|(given, _)| given.get() != *message);
-            }
-            Record::TurnStarted { .. } => self.working = true,
-            Record::TurnEnded(_) => self.working = false,
-            _ => {}
+        self.started |= matches!(record, Record::Started { .. });
+        self.working =
+            matches!(record, Record::TurnStarted { .. }) || (self.working && !matches!(record, Record::TurnEnded(_)));
+        if let Record::Given { message, attempt } = record {
+            self.given.push((MessageId::new(*message), Attempt::new(*attempt)));
+        } else if let Some(message) = record.hands_over() {
+            self.given.retain(|(given, _)| given.get() != message);
         }
     }
 }

@@ -17,7 +17,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use self::records::report_of;
-use crate::limits::{HELLO_MS_MAX, RECONNECT_MS_MAX, RECONNECT_MS_MIN, RUNNER_END_MS_MAX, RUNNER_EXIT_MS, RUNNER_GONE_MS_MAX};
+use crate::limits::{
+    HELLO_MS_MAX, RECONNECT_MS_MAX, RECONNECT_MS_MIN, RUNNER_END_MS_MAX, RUNNER_EXIT_MS, RUNNER_GONE_MS_MAX,
+};
 use crate::process::{ProcessHandle, Stamp};
 use crate::runner::{Found, Heard, JournalReader, Link, Notice, OrderLine, Record, wall_ms};
 use crate::timer::{Backoff, Timers, pause};
@@ -264,13 +266,12 @@ impl Driver {
     /// Reports a record; says whether it is the last.
     async fn on_record(&mut self, found: &Found) -> Driven<bool> {
         self.offset = found.next;
-        match &found.entry.record {
-            Record::Taken { message, .. } | Record::Given { message, .. } | Record::NotTaken { message, .. } => {
-                self.forget_handed(*message);
-            }
-            Record::Started { agent, .. } => self.agent = agent.incarnation(),
-            Record::Ready => self.timers.disarm(Timer::Ready),
-            _ => {}
+        if let Some(message) = found.entry.record.hands_over() {
+            self.forget_handed(message);
+        } else if let Record::Started { agent, .. } = &found.entry.record {
+            self.agent = agent.incarnation();
+        } else if found.entry.record == Record::Ready {
+            self.timers.disarm(Timer::Ready);
         }
         let Some((report, answer)) = report_of(&found.entry, &self.place.state_dir) else { return Ok(false) };
         if matches!(&found.entry.record, Record::TurnEnded(end) if end.message.is_some()) {
@@ -359,13 +360,7 @@ impl Driver {
         self.forget_handed(message);
         let Ok(journal) = JournalReader::open(&self.place.state_dir, 0) else { return Ok(()) };
         for found in journal.map_while(Result::ok).filter(|found| found.next <= self.offset) {
-            let about = match &found.entry.record {
-                Record::Taken { message, .. } | Record::NotTaken { message, .. } => Some(*message),
-                Record::TurnStarted { message } => *message,
-                Record::TurnEnded(end) => end.message,
-                _ => None,
-            };
-            if about == Some(message)
+            if found.entry.record.tells_of() == Some(message)
                 && let Some((report, answer)) = report_of(&found.entry, &self.place.state_dir)
             {
                 let observed_at = found.entry.observed_at();

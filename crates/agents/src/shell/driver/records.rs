@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use adjutant_core::MessageId;
 use adjutant_core::agent::{
-    AgentReport, AnswerSize, Evidence, NewRequest, RequestEnd, RequestKind, SessionEnd, StartFailure, TurnEnd, TurnOrigin,
+    AgentReport, AnswerSize, Evidence, NewRequest, RequestEnd, RequestKind, SessionEnd, StartFailure, TurnEnd,
+    TurnOrigin,
 };
 use adjutant_core::id::Attempt;
 use adjutant_core::outcome::{ExitStatus, Outcome, UnknownReason};

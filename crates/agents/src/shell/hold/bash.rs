@@ -133,9 +133,7 @@ impl Bash {
 
     /// Waits for output.
     pub(super) async fn output(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.terminal
-            .async_io(Interest::READABLE, |file| Ok(rustix::io::read(file, &mut *buffer)?))
-            .await
+        self.terminal.async_io(Interest::READABLE, |file| Ok(rustix::io::read(file, &mut *buffer)?)).await
     }
 
     /// Output that is there now; `WouldBlock` when there is none, and then all that was printed before this has come.
@@ -145,9 +143,7 @@ impl Bash {
 
     /// Types into the terminal as much as it takes now.
     pub(super) async fn type_some(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.terminal
-            .async_io(Interest::WRITABLE, |file| Ok(rustix::io::write(file, bytes)?))
-            .await
+        self.terminal.async_io(Interest::WRITABLE, |file| Ok(rustix::io::write(file, bytes)?)).await
     }
 
     /// The process group in the terminal's foreground.
@@ -179,7 +175,6 @@ impl Bash {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is where a runner starts its shell")]
 fn command(plan: &RunnerPlan, rc: &str) -> pty_process::blocking::Command {
     pty_process::blocking::Command::new(&plan.program)
         .args(["--noprofile", "--rcfile", rc, "-i"])

@@ -76,8 +76,12 @@ mod tests {
     #[test]
     fn lines_come_in_any_pieces() {
         let remark = Remark { output_elsewhere: true };
-        let expected =
-            [Said::Ready, Said::Idle { status: 130 }, Said::Start { message: 42 }, Said::End { message: 42, status: 7, remark }];
+        let expected = [
+            Said::Ready,
+            Said::Idle { status: 130 },
+            Said::Start { message: 42 },
+            Said::End { message: 42, status: 7, remark },
+        ];
         let raw = b"ready\nidle 130\nstart 42\nnonsense\nend 42\nend 42 7 o\n";
         for size in 1..raw.len() {
             let mut lines = Lines::default();

@@ -7,7 +7,9 @@ use rustix::process::{Signal, kill_process_group};
 
 use super::holder::{Doing, Holder, Timer};
 use super::turn::Ended;
-use crate::limits::{DRAIN_PIECES_MAX, FORCED_LOOKS_MAX, HANGUP_MS, LEFTOVER_GRACE_MS, LEFTOVER_LOOK_MS};
+use crate::limits::{
+    DRAIN_PIECES_MAX, FORCED_LOOKS_MAX, HANGUP_MS, LEFTOVER_GRACE_MS, LEFTOVER_LOOK_MS, UNCLEAR_LOOK_MS,
+};
 use crate::process::{Left, Stamp, left_below};
 use crate::runner::Record;
 
@@ -20,6 +22,10 @@ pub(super) struct Ending {
     looks: u32,
     /// Processes that the shell left behind when it ended.
     left_behind: usize,
+    /// The runner has no child any more, and nothing can have come to it.
+    pub(super) childless: bool,
+    /// A look has found nothing; what was just being started may have slipped through it.
+    found_nothing: bool,
     /// The last record has been written.
     done: bool,
 }
@@ -105,6 +111,9 @@ impl Holder {
         }
         self.settle_if_ended();
         self.refuse_waiting();
+        if self.ending.childless {
+            return self.on_leftovers();
+        }
         let left = self.left();
         self.ending.left_behind = left.ours.len();
         if !self.ending.ordered && !left.is_nothing() {
@@ -135,8 +144,12 @@ impl Holder {
         if self.ending.done || (exit.is_none() && !self.ending.forced) {
             return ControlFlow::Continue(());
         }
+        if exit.is_some() && self.ending.childless {
+            return self.finish(exit, self.detail());
+        }
         let left = self.left();
-        if left.is_nothing() && exit.is_some() {
+        let nothing = left.is_nothing() && exit.is_some();
+        if std::mem::replace(&mut self.ending.found_nothing, nothing) && nothing {
             return self.finish(exit, self.detail());
         }
         if self.ending.forced {
@@ -150,7 +163,9 @@ impl Holder {
                 let _ = handle.send(Signal::KILL);
             }
         }
-        if self.ending.forced || left.unclear > 0 {
+        if nothing || left.unclear > 0 {
+            self.timers.arm(Timer::Leftovers, UNCLEAR_LOOK_MS);
+        } else if self.ending.forced {
             self.timers.arm(Timer::Leftovers, LEFTOVER_LOOK_MS);
         }
         ControlFlow::Continue(())

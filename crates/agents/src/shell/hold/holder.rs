@@ -126,6 +126,8 @@ pub(super) struct Holder {
     pub(super) typing: Vec<u8>,
     /// Bash was taken away from its prompt, and may have saved what was half typed there.
     pub(super) woken: bool,
+    /// What was saved there is to come back with the prompt that is shown now.
+    pub(super) restoring: bool,
     retry: Backoff,
     has_terminal: bool,
 }
@@ -175,6 +177,7 @@ impl Holder {
             viewers: Viewers::default(),
             typing: Vec::new(),
             woken: false,
+            restoring: false,
             retry: Backoff::new(JOURNAL_RETRY_MS_MIN, JOURNAL_RETRY_MS_MAX),
             has_terminal: true,
         }
@@ -184,7 +187,7 @@ impl Holder {
         let mut buffers = Buffers { output: [0; READ_BYTES], said: [0; 512] };
         let mut over = false;
         // A record that the disk has no room for yet keeps the runner alive: nothing else has it.
-        while !(over && !self.journal.is_behind()) {
+        while !over || self.journal.is_behind() {
             let input = self.next(&mut signals, &mut inputs, &mut buffers).await?;
             over |= self.take(input, &buffers).is_break();
             self.care_for_journal();
@@ -260,9 +263,10 @@ impl Holder {
     }
 
     fn on_child(&mut self) -> ControlFlow<()> {
-        let agent = reap(self.bash.pid());
+        let reaped = reap(self.bash.pid());
         self.has_terminal = true;
-        match agent {
+        self.ending.childless = reaped.none_left;
+        match reaped.agent {
             Some(exit) => self.on_shell_ended(exit),
             None => self.on_leftovers(),
         }

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::bash::WAKE_KEYS;
 use super::holder::{Holder, Timer};
-use crate::limits::{INTERRUPT_LOOK_MS, INTERRUPT_MS_MAX, INTERRUPT_STEP_MS};
 use super::input::waits_for_file;
+use crate::limits::{INTERRUPT_LOOK_MS, INTERRUPT_MS_MAX, INTERRUPT_SETTLE_MS, INTERRUPT_STEP_MS};
 use crate::process::{ProcessHandle, members_of_group, takes_signal_by_default};
 use crate::runner::{Notice, Record};
 
@@ -42,10 +42,26 @@ impl Holder {
     /// The order to interrupt.
     pub(super) fn on_interrupt(&mut self) {
         match &mut self.turn {
-            Some(turn) if turn.ended.is_none() && turn.started => self.interrupt(),
-            // Bash has been given the message and is about to begin with it.
-            Some(turn) if turn.ended.is_none() => turn.interrupt_wanted = true,
+            Some(turn) if turn.ended.is_none() => {
+                turn.interrupt_wanted = true;
+                self.interrupt_when_settled();
+            }
             _ => self.control.notify(Notice::NothingToInterrupt),
+        }
+    }
+
+    /// Interrupts a turn that has begun; one that has only just begun a little later. A shell that is hit while it sets up
+    /// its first command may leave that behind, half started.
+    pub(super) fn interrupt_when_settled(&mut self) {
+        let Some(turn) = self.turn.as_mut().filter(|turn| turn.interrupt_wanted) else { return };
+        let Some(started) = turn.started else { return };
+        let settled = Duration::from_millis(INTERRUPT_SETTLE_MS);
+        match settled.checked_sub(started.elapsed()).map(|rest| u64::try_from(rest.as_millis())) {
+            Some(Ok(rest @ 1..)) => self.timers.arm(Timer::Interrupt, rest),
+            _ => {
+                turn.interrupt_wanted = false;
+                self.interrupt();
+            }
         }
     }
 
@@ -72,7 +88,7 @@ impl Holder {
     /// The turn goes on in spite of what was done so far.
     pub(super) fn on_interrupt_step(&mut self) {
         let Some(turn) = self.turn.as_ref().filter(|turn| turn.ended.is_none()) else { return };
-        let Some(Interrupt { begun, group, step }) = turn.interrupt else { return };
+        let Some(Interrupt { begun, group, step }) = turn.interrupt else { return self.interrupt_when_settled() };
         if begun.elapsed() >= Duration::from_millis(INTERRUPT_MS_MAX) {
             let detail = self.kill_shell();
             return self.journal.append(&Record::InterruptPassed { detail });

@@ -56,8 +56,7 @@ impl Marks {
 
     /// Tells the parts of `bytes` and returns what must wait for more.
     fn take_apart<'a>(&self, mut bytes: &'a [u8], part: &mut impl FnMut(Part<'_>)) -> &'a [u8] {
-        loop {
-            let Some(at) = self.finder.find(bytes) else { break };
+        while let Some(at) = self.finder.find(bytes) {
             let inner = &bytes[at + self.introducer.len()..];
             let window = &inner[..inner.len().min(MARK_BYTES_MAX)];
             let Some(end) = memchr(0x07, window) else {
@@ -114,9 +113,12 @@ mod tests {
     fn parts(raw: &[u8], size: usize) -> (Vec<u8>, Vec<(usize, String)>) {
         let (mut marks, mut bytes, mut found) = (Marks::new("n0"), Vec::new(), Vec::new());
         for piece in raw.chunks(size) {
-            marks.split(piece, |part| match part {
-                Part::Bytes(more) => bytes.extend_from_slice(more),
-                other => found.push((bytes.len(), format!("{other:?}"))),
+            marks.split(piece, |part| {
+                if let Part::Bytes(more) = part {
+                    bytes.extend_from_slice(more);
+                } else {
+                    found.push((bytes.len(), format!("{part:?}")));
+                }
             });
         }
         bytes.extend(marks.flush());

@@ -95,7 +95,7 @@ impl Holder {
     }
 
     fn take_up(&mut self, caller: Caller) {
-        let caught_up = Notice::CaughtUp { working: self.turn.as_ref().is_some_and(|turn| turn.started) };
+        let caught_up = Notice::CaughtUp { working: self.turn.as_ref().is_some_and(|turn| turn.started.is_some()) };
         // Without the journal there is nothing to say; the daemon finds the connection closed and comes again.
         let Ok(reader) = self.journal.reader() else { return };
         let outlet = Outlet::open(caller.socket, reader, caller.from, self.journal.length(), caught_up);

@@ -1,5 +1,7 @@
 //! What comes from bash: the stream of its terminal, and what its loop says.
 
+use tokio::time::Instant;
+
 use super::bash::{READ_BYTES, WAKE_KEYS};
 use super::control::{Remark, Said};
 use super::holder::{Doing, Holder, Timer};
@@ -45,6 +47,7 @@ impl Holder {
             self.journal.append(&Record::TurnStarted { message: None });
         }
         self.care_for_lagging();
+        self.restore_draft();
         self.settle_if_ended();
     }
 
@@ -58,7 +61,7 @@ impl Holder {
                 Said::Start { message } => self.on_start(message),
                 Said::End { message, status, remark } => {
                     self.on_end_of(Some(message), Ended::Told(status, remark));
-                },
+                }
             }
         }
     }
@@ -66,6 +69,10 @@ impl Holder {
     fn on_idle(&mut self, status: i32) {
         if self.doing == Doing::Starting {
             self.journal.append(&Record::Ready);
+        }
+        if self.doing == Doing::AtPrompt {
+            // The marks around what a person ran were printed before the loop said this.
+            self.drain_output(DRAIN_PIECES_MAX);
         }
         self.timers.disarm(Timer::Wake);
         self.doing = Doing::Waiting;
@@ -75,7 +82,7 @@ impl Holder {
                 // A pipe that cannot be written belongs to a shell that has ended, and that is told elsewhere.
                 let _ = self.bash.run(*message, script);
             }
-            Some(Turn { message: Some(message), started: true, ended: None, .. }) => {
+            Some(Turn { message: Some(message), started: Some(_), ended: None, .. }) => {
                 let message = *message;
                 self.on_end_of(Some(message), Ended::Untold);
             }
@@ -89,19 +96,18 @@ impl Holder {
     }
 
     fn on_start(&mut self, message: u64) {
-        let Some(turn) = self.turn.as_mut().filter(|turn| turn.message == Some(message) && !turn.started) else {
+        let Some(turn) = self.turn.as_mut().filter(|turn| turn.message == Some(message) && turn.started.is_none())
+        else {
             return;
         };
-        turn.started = true;
+        turn.started = Some(Instant::now());
         turn.script = None;
-        let (attempt, interrupt) = (turn.attempt, std::mem::take(&mut turn.interrupt_wanted));
+        let attempt = turn.attempt;
         self.journal.append(&Record::Taken { message, attempt });
         self.journal.append(&Record::TurnStarted { message: Some(message) });
         self.watch.begin();
         self.timers.arm(Timer::Quiet, QUIET_MS_MIN);
-        if interrupt {
-            self.interrupt();
-        }
+        self.interrupt_when_settled();
     }
 
     fn on_end_of(&mut self, message: Option<u64>, ended: Ended) {

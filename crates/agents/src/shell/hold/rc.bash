@@ -3,7 +3,8 @@
 # inherits them, and no `exec 5>&-` can close them. @NONCE@ marks where the output of a message begins and ends.
 #
 # Nothing here may depend on what a message can change: options are set aside (`local -`), builtins are called as such,
-# no field splitting, no redirection of the shell itself, and the functions are read-only.
+# no field splitting, no redirection of the shell itself, and the functions are read-only. There is no `x=(...)` either:
+# an interrupt that hits one makes bash 5.2 believe that its input has ended.
 unset HISTFILE PROMPT_COMMAND PS0
 shopt -s execfail
 # Files that whoever started the daemon had open are nobody's here.
@@ -19,6 +20,7 @@ __adj_next() {
   local -
   set +aevxufkCT
   local status=$1 line word path remark=
+  local -a lines
   if [[ -n $__adj_id ]]; then
     # A message that an interrupt hit before its first command has begun and ended here.
     [[ -n $__adj_began ]] || { __adj_say "start $__adj_id"; __adj_mark "s;$__adj_id"; status=130; }
@@ -36,10 +38,9 @@ __adj_next() {
   builtin jobs >/dev/null 2>&1
   while builtin :; do
     __adj_say "idle $status"
-    local -a lines=()
     builtin mapfile -t -n 1 lines <@IN@
     # Without a runner there is no terminal and nobody to talk to.
-    [[ ${#lines[@]} -gt 0 ]] || builtin exit 129
+    [[ -n ${lines[0]-} ]] || builtin exit 129
     line=${lines[0]}
     word=${line%% *} line=${line#* } path=${line#* }
     case $word in

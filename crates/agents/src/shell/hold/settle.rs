@@ -39,7 +39,7 @@ impl Answers {
 
     /// Writes down the end of a turn.
     pub(super) fn settle(&mut self, journal: &mut Journal, turn: Turn, unlogged_bytes: u64) {
-        if let (false, Some(message)) = (turn.started, turn.message) {
+        if let (None, Some(message)) = (turn.started, turn.message) {
             // The loop says `start` before a message's first command, and did not.
             let (attempt, detail) = (turn.attempt, "the shell ended before the message began".to_owned());
             return journal.append(&Record::NotTaken { message, attempt, detail });

@@ -4,6 +4,8 @@ use std::os::fd::OwnedFd;
 
 use adjutant_core::outcome::ExitStatus;
 
+use tokio::time::Instant;
+
 use super::control::Remark;
 use super::interrupt::Interrupt;
 use crate::shell::text::{CleanText, TurnText};
@@ -38,11 +40,12 @@ pub(super) struct Turn {
     pub(super) attempt: u32,
     /// The message's text until bash has read it.
     pub(super) script: Option<OwnedFd>,
-    pub(super) started: bool,
+    /// When bash said that it begins.
+    pub(super) started: Option<Instant>,
     pub(super) stream: Stream,
     pub(super) text: TurnText,
     pub(super) ended: Option<Ended>,
-    /// An interrupt was ordered before it began.
+    /// An interrupt was ordered and has not been sent yet.
     pub(super) interrupt_wanted: bool,
     /// What was done to stop it.
     pub(super) interrupt: Option<Interrupt>,
@@ -58,7 +61,7 @@ impl Turn {
 
     /// The turn of a person, whose command begins now.
     pub(super) fn of_person(text: TurnText) -> Self {
-        Self { started: true, ..Self::new(None, Stream::Within, text) }
+        Self { started: Some(Instant::now()), ..Self::new(None, Stream::Within, text) }
     }
 
     fn new(message: Option<u64>, stream: Stream, text: TurnText) -> Self {
@@ -66,7 +69,7 @@ impl Turn {
             message,
             attempt: 0,
             script: None,
-            started: false,
+            started: None,
             stream,
             text,
             ended: None,

@@ -128,7 +128,8 @@ impl Holder {
             let start = size.saturating_sub(REPLAY_BYTES_MAX as u64);
             // Without a log the screen is empty at first; what comes is shown all the same.
             let _ = file.seek(SeekFrom::Start(start)).and_then(|_| file.read_to_end(&mut recent));
-            let whole = if start == 0 { 0 } else { recent.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1) };
+            let whole =
+                if start == 0 { 0 } else { recent.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1) };
             recent.drain(..whole);
         }
         let mut text = TurnText::new(self.plan.columns, self.plan.rows);
@@ -176,9 +177,7 @@ impl Holder {
             Doing::Waiting if self.turn.is_none() && !self.delivery.is_waiting() && self.viewers.is_attended() => {
                 // A pipe that cannot be written belongs to a shell that has ended, and that is told elsewhere.
                 let _ = self.bash.show_prompt();
-                if std::mem::take(&mut self.woken) {
-                    self.typing.extend_from_slice(RESTORE_KEYS);
-                }
+                self.restoring = std::mem::take(&mut self.woken);
                 self.doing = Doing::AtPrompt;
             }
             Doing::AtPrompt if self.turn.is_none() && (self.delivery.is_waiting() || !self.viewers.is_attended()) => {
@@ -194,6 +193,13 @@ impl Holder {
             self.typing.extend_from_slice(WAKE_KEYS);
             self.woken = true;
             self.timers.arm(Timer::Wake, WAKE_MS);
+        }
+    }
+
+    /// Types the keys that bring a draft back, as soon as the prompt shows.
+    pub(super) fn restore_draft(&mut self) {
+        if self.doing == Doing::AtPrompt && std::mem::take(&mut self.restoring) {
+            self.typing.extend_from_slice(RESTORE_KEYS);
         }
     }
 

@@ -67,7 +67,8 @@ impl Answer {
         if text.ends_with(b"\n") {
             text.pop();
         }
-        let text = String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        let text =
+            String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         Kept { text, cut_bytes }
     }
 }

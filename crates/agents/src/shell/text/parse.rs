@@ -1,7 +1,7 @@
 //! Takes a terminal's stream apart: characters, controls and sequences, in whatever pieces they come.
 
-use super::sequence::{Parameters, control, escape, sequence};
 use super::screen::Screen;
+use super::sequence::{Parameters, control, escape, sequence};
 
 /// Longest string of a control sequence, in bytes; a longer one has lost its end, and what was read of it is text.
 const STRING_BYTES_MAX: usize = 65_536;
@@ -58,10 +58,7 @@ impl Parser {
     /// Takes a piece of the stream.
     pub(super) fn push(&mut self, mut piece: &[u8]) {
         while let Some((first, rest)) = piece.split_first() {
-            let used = match self.state {
-                State::Ground => self.ground(piece),
-                _ => usize::from(self.byte(*first)),
-            };
+            let used = if self.state == State::Ground { self.ground(piece) } else { usize::from(self.byte(*first)) };
             piece = if used == 1 { rest } else { &piece[used..] };
         }
     }

@@ -183,15 +183,15 @@ impl Screen {
 
     pub(super) fn back_tab(&mut self, count: usize) {
         let stop = self.column.div_ceil(TAB_COLUMNS).saturating_sub(count);
-        self.to_column(stop * TAB_COLUMNS);
+        self.move_to_column(stop * TAB_COLUMNS);
     }
 
     pub(super) fn carriage_return(&mut self) {
-        self.to_column(0);
+        self.move_to_column(0);
     }
 
     pub(super) fn backspace(&mut self) {
-        self.to_column(self.column.saturating_sub(1));
+        self.move_to_column(self.column.saturating_sub(1));
     }
 
     pub(super) fn line_feed(&mut self) {
@@ -232,7 +232,7 @@ impl Screen {
 
     pub(super) fn insert_lines(&mut self, count: usize) {
         if (self.margins.0..=self.margins.1).contains(&self.row) {
-            self.to_column(0);
+            self.move_to_column(0);
             self.shift_down(self.row, self.margins.1, count);
         }
     }
@@ -240,7 +240,7 @@ impl Screen {
     pub(super) fn delete_lines(&mut self, count: usize) {
         let bottom = self.margins.1;
         if (self.margins.0..=bottom).contains(&self.row) {
-            self.to_column(0);
+            self.move_to_column(0);
             for _ in 0..count.min(bottom - self.row + 1) {
                 self.rows.remove(self.row);
                 self.rows.insert(bottom, Row::default());
@@ -255,32 +255,32 @@ impl Screen {
         }
     }
 
-    pub(super) fn to_column(&mut self, column: usize) {
+    pub(super) fn move_to_column(&mut self, column: usize) {
         self.column = column.min(self.columns - 1);
         self.full = false;
     }
 
-    pub(super) fn to_row(&mut self, row: usize) {
+    pub(super) fn move_to_row(&mut self, row: usize) {
         self.row = row.min(self.rows.len() - 1);
         self.full = false;
     }
 
     pub(super) fn right(&mut self, count: usize) {
-        self.to_column(self.column + count);
+        self.move_to_column(self.column + count);
     }
 
     pub(super) fn left(&mut self, count: usize) {
-        self.to_column(self.column.saturating_sub(count));
+        self.move_to_column(self.column.saturating_sub(count));
     }
 
     pub(super) fn up(&mut self, count: usize) {
         let top = if self.row >= self.margins.0 { self.margins.0 } else { 0 };
-        self.to_row(self.row.saturating_sub(count).max(top));
+        self.move_to_row(self.row.saturating_sub(count).max(top));
     }
 
     pub(super) fn down(&mut self, count: usize) {
         let bottom = if self.row <= self.margins.1 { self.margins.1 } else { self.rows.len() - 1 };
-        self.to_row((self.row + count).min(bottom));
+        self.move_to_row((self.row + count).min(bottom));
     }
 
     pub(super) fn erase_in_line(&mut self, part: Part) {
@@ -319,8 +319,8 @@ impl Screen {
         let last = self.rows.len() - 1;
         let bottom = bottom.min(last);
         self.margins = if top < bottom { (top, bottom) } else { (0, last) };
-        self.to_row(0);
-        self.to_column(0);
+        self.move_to_row(0);
+        self.move_to_column(0);
     }
 
     pub(super) fn save_cursor(&mut self) {
@@ -329,15 +329,15 @@ impl Screen {
 
     pub(super) fn restore_cursor(&mut self) {
         let (row, column) = self.saved;
-        self.to_row(row);
-        self.to_column(column);
+        self.move_to_row(row);
+        self.move_to_column(column);
     }
 
     pub(super) fn reset(&mut self) {
         self.erase_in_display(Part::All);
         self.margins = (0, self.rows.len() - 1);
         (self.alternate, self.wraps, self.inserts, self.saved) = (false, true, false, (0, 0));
-        self.to_row(0);
-        self.to_column(0);
+        self.move_to_row(0);
+        self.move_to_column(0);
     }
 }

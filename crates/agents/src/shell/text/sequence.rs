@@ -135,14 +135,14 @@ fn moving(screen: &mut Screen, parameters: &Parameters, last: u8) {
             screen.up(count);
             screen.carriage_return();
         }
-        b'G' | b'`' => screen.to_column(parameters.place(0)),
+        b'G' | b'`' => screen.move_to_column(parameters.place(0)),
         b'H' | b'f' => {
-            screen.to_row(parameters.place(0));
-            screen.to_column(parameters.place(1));
+            screen.move_to_row(parameters.place(0));
+            screen.move_to_column(parameters.place(1));
         }
         b'I' => (0..count.min(64)).for_each(|_| screen.tab()),
         b'Z' => screen.back_tab(count),
-        b'd' => screen.to_row(parameters.place(0)),
+        b'd' => screen.move_to_row(parameters.place(0)),
         b's' => screen.save_cursor(),
         b'u' => screen.restore_cursor(),
         _ => {}

@@ -59,8 +59,14 @@ fn progress_is_resolved_to_its_last_state() {
     check(&[
         ("10%\r20%\r100%\r\n", "100%"),
         ("[=>   ] 20%\r[====>] done\r\n", "[====>] done"),
-        ("Receiving objects:  10% (1/10)\rReceiving objects: 100% (10/10), done.\r\n", "Receiving objects: 100% (10/10), done."),
-        ("   Compiling a v1\r\n    Building [=>  ] 1/2: a\r\x1b[K   Compiling b v1\r\n\r\x1b[K    Finished\r\n", "   Compiling a v1\n   Compiling b v1\n    Finished"),
+        (
+            "Receiving objects:  10% (1/10)\rReceiving objects: 100% (10/10), done.\r\n",
+            "Receiving objects: 100% (10/10), done.",
+        ),
+        (
+            "   Compiling a v1\r\n    Building [=>  ] 1/2: a\r\x1b[K   Compiling b v1\r\n\r\x1b[K    Finished\r\n",
+            "   Compiling a v1\n   Compiling b v1\n    Finished",
+        ),
         ("long line\rshort\x1b[K\r\n", "short"),
         ("abc\x08\x08X\r\n", "aXc"),
         ("working |\x08/\x08-\x08 \x08\r\n", "working  "),
@@ -189,11 +195,21 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         "[ -~]{0,40}".prop_map(String::into_bytes),
         "\\PC{0,20}".prop_map(String::into_bytes),
-        prop::sample::select(vec!["\r\n", "\n", "\r", "\t", "\x08", "\x1bM", "\x1b7", "\x1b8", "\x1bc", "\x1b(0", "\x1b(B"])
-            .prop_map(|control| control.as_bytes().to_vec()),
+        prop::sample::select(vec![
+            "\r\n", "\n", "\r", "\t", "\x08", "\x1bM", "\x1b7", "\x1b8", "\x1bc", "\x1b(0", "\x1b(B"
+        ])
+        .prop_map(|control| control.as_bytes().to_vec()),
         sequence,
-        prop::sample::select(vec!["\x1b[?1049h", "\x1b[?1049l", "\x1b[?7l", "\x1b[?7h", "\x1b]0;x\x07", "\x1bPq", "\x1b\\"])
-            .prop_map(|sequence| sequence.as_bytes().to_vec()),
+        prop::sample::select(vec![
+            "\x1b[?1049h",
+            "\x1b[?1049l",
+            "\x1b[?7l",
+            "\x1b[?7h",
+            "\x1b]0;x\x07",
+            "\x1bPq",
+            "\x1b\\"
+        ])
+        .prop_map(|sequence| sequence.as_bytes().to_vec()),
         prop::collection::vec(any::<u8>(), 0..20),
     ];
     prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
@@ -235,5 +251,27 @@ proptest! {
     fn lines_without_controls_are_unchanged(lines in prop::collection::vec("[ -~äß漢🎉]{0,300}", 1..40)) {
         let stream: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
         prop_assert_eq!(clean(&stream), lines.join("\n"));
+    }
+}
+
+#[test]
+fn zz_speed() {
+    for (name, unit) in [
+        ("ascii lines", "a line of output that is not too short, nor too long for one row\r\n".to_owned()),
+        ("yes", "y\r\n".to_owned()),
+        ("long line", "x".repeat(4096)),
+        ("colour", "\x1b[32mok\x1b[0m some \x1b[1mtext\x1b[0m here\r\n".to_owned()),
+        ("cjk", "漢字かな交じり文の行がここにある\r\n".to_owned()),
+        ("progress", "\r 10% [====>      ] 12/40 file.txt".to_owned()),
+        ("binary", String::new()),
+        ("tsv", "a\tb\tc\td\r\n".to_owned()),
+    ] {
+        let mut chunk: Vec<u8> = unit.repeat(4096 / unit.len().max(1) + 1).into_bytes();
+        if name == "binary" { chunk = (0..4096u32).map(|i| (i.wrapping_mul(2654435761) >> 13) as u8).collect(); }
+        let mut text = TurnText::new(200, 50);
+        let begun = std::time::Instant::now();
+        let mut total = 0;
+        while begun.elapsed().as_millis() < 400 { for _ in 0..100 { text.push(&chunk); total += chunk.len(); } }
+        eprintln!("{name}: {:.0} MB/s", total as f64 / 1e6 / begun.elapsed().as_secs_f64());
     }
 }

@@ -3,7 +3,6 @@
 use adjutant_core::call::{NewAfter, NewDependency, NewMessage, NewSession};
 use adjutant_core::event::Place;
 use adjutant_core::limits;
-use adjutant_core::message::MessageKind;
 use adjutant_core::session::Hold;
 use adjutant_core::time::Due;
 use adjutant_core::{AgentName, Answer, Call, Caller, MessageId, Now, RequestId, SessionId, TurnNumber};
@@ -51,8 +50,7 @@ impl Model {
     fn able(&self, agent: &AgentName, new: &NewMessage, now: Now) -> Result<(), &'static str> {
         let can = self.can(agent);
         let later = new.after.is_some() || new.due.is_some_and(|due| !due_by(&due, now));
-        let asks_too_much =
-            (new.kind == MessageKind::Steer && !can.steer) || (new.interrupt && (!can.interrupt || later));
+        let asks_too_much = new.interrupt && (!can.interrupt || later);
         if asks_too_much { Err("not supported") } else { Ok(()) }
     }
 

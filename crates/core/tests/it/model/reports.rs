@@ -47,14 +47,7 @@ impl Model {
                 !s.ready
             }
             AgentReport::StartFailed { .. } if s.ready || s.begun > 0 => self.exit(id, false),
-            AgentReport::StartFailed { .. } => {
-                self.exit(id, false);
-                if !s.keep_failed && s.stopping.is_none() {
-                    self.change(id, |s| s.purged = true);
-                    self.acts.push(format!("remove {id}"));
-                }
-                true
-            }
+            AgentReport::StartFailed { .. } => self.fail_to_start(s),
             AgentReport::Taken { message, .. } => self.taken(s, *message),
             AgentReport::NotTaken { message, attempt, detail } => self.not_taken(id, *message, *attempt, detail),
             AgentReport::Unclear { message, attempt, why } => {
@@ -77,8 +70,22 @@ impl Model {
                 true
             }
             AgentReport::Seen { level } => self.see(s, level.working),
+            AgentReport::Exited { end: SessionEnd::Ended { .. } | SessionEnd::Lost { .. } }
+                if !s.ready && s.begun == 0 && s.stopping.is_none() =>
+            {
+                self.fail_to_start(s)
+            }
             AgentReport::Exited { end } => self.exit(id, matches!(end, SessionEnd::Killed)),
         }
+    }
+
+    fn fail_to_start(&mut self, s: &ModelSession) -> bool {
+        self.exit(s.id, false);
+        if !s.keep_failed && s.stopping.is_none() {
+            self.change(s.id, |s| s.purged = true);
+            self.acts.push(format!("remove {}", s.id));
+        }
+        true
     }
 
     fn is_out(&self, session: SessionId, message: MessageId, attempt: Attempt) -> bool {

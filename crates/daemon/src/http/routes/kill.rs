@@ -89,7 +89,8 @@ struct Asked {
 
 async fn ask(call: &Incoming, id: SessionId, name: String, force: bool) -> Asked {
     let follower = Follower::live(&call.app, vec![id]);
-    let end = match call.app.supervisor.call(call.caller, Call::Kill { session: id, force, any_allowed: false }).await {
+    let kill = Call::Kill { session: id, force, any_allowed: call.app.may_kill_any };
+    let end = match call.app.supervisor.call(call.caller, kill).await {
         Ok(Answer::Killing { already: true }) => Ok(None),
         Ok(_) => Ok(Some(follower)),
         Err(refusal) => Err(refusal.into()),

@@ -34,7 +34,7 @@ pub(super) async fn log(call: Incoming) -> Result<Json<Vec<LogEntry>>, Failure> 
 fn conversation(reader: &Reader, session: SessionId, query: &LogQuery) -> Result<Vec<Told>, ReadError> {
     let count = query.n.unwrap_or(TURNS_MAX).min(TURNS_MAX) as usize;
     let selection = match query.since {
-        Some(since) => Selection::Since(TurnNumber::new(since + 1), count),
+        Some(since) => Selection::Since(TurnNumber::new(since), count),
         None => Selection::Last(count),
     };
     let turns = reader.turns_of(session, selection)?;

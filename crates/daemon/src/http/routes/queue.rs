@@ -9,7 +9,7 @@ use adjutant_core::call::{Answer, Call, NewMessage};
 use adjutant_core::event::Place;
 use adjutant_core::message::{MessageEnd, MessageKind, MessageState};
 use adjutant_core::outcome::Outcome;
-use adjutant_core::Host;
+use adjutant_core::{Host, MessageId, Refusal, SessionId};
 use axum::Json;
 
 use super::messages::one;
@@ -36,7 +36,7 @@ pub(super) async fn edit(call: Incoming) -> Result<Json<WireMessage>, Failure> {
     if text.is_none() && due.is_none() && place.is_none() {
         return Err(Failure::new(ErrorCode::Usage, "an edit changes the text, the time or the place"));
     }
-    call.app.supervisor.call(call.caller, Call::Edit { session, message, text, due, place }).await?;
+    change(&call, session, message, Call::Edit { session, message, text, due, place }).await?;
     one(&call, session, message, None).await.map(Json)
 }
 
@@ -53,8 +53,20 @@ fn place(wanted: &EditMessage) -> Result<Option<Place>, Failure> {
 pub(super) async fn remove(call: Incoming) -> Result<Json<WireMessage>, Failure> {
     let session = call.session_to_change().await?;
     let message = resolve::message_id(call.parameter("m"))?;
-    call.app.supervisor.call(call.caller, Call::Remove { session, message }).await?;
+    change(&call, session, message, Call::Remove { session, message }).await?;
     one(&call, session, message, None).await.map(Json)
+}
+
+/// Changes a message that waits. One that has run and left the queue is not one that never was.
+async fn change(call: &Incoming, session: SessionId, message: MessageId, wanted: Call) -> Result<(), Failure> {
+    let told = call.app.supervisor.call(call.caller, wanted).await;
+    if let Err(Refusal::MessageNotFound(id)) = &told
+        && *id == message
+        && call.app.read(move |reader| reader.message(message)).await?.is_some_and(|known| known.session == session)
+    {
+        return Err(Failure::new(ErrorCode::MessageStarted, format!("{id} has ended and can no longer be changed")));
+    }
+    told.map(drop).map_err(Failure::from)
 }
 
 /// `DELETE /v1/sessions/{id}/messages`

@@ -1,7 +1,9 @@
 //! Sessions, read.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
+use adjutant_api::ErrorCode;
 use adjutant_api::types::session::{Caller as WireCaller, Session as WireSession, SessionsQuery};
 use adjutant_core::call::Caller;
 use adjutant_core::session::Session;
@@ -29,13 +31,16 @@ pub(super) async fn list(call: Incoming) -> Result<Json<Vec<WireSession>>, Failu
 fn listed(host: &Host, query: &SessionsQuery, caller: Caller) -> Result<Vec<WireSession>, Failure> {
     let find = |text: &Option<String>| text.as_deref().map(|t| resolve::session(host, t, caller, resolve::Rule::Read)).transpose();
     let (parent, root) = (find(&query.parent)?, find(&query.tree)?);
+    if query.worktree.is_some() {
+        return Err(Failure::new(ErrorCode::NotSupported, "this version does not know the work trees of its sessions"));
+    }
     let wanted = |session: &&Session| {
         (query.all || !session.has_exited())
             && parent.is_none_or(|parent| session.parent == Some(parent))
             && root.is_none_or(|root| session.id == root || host.descends(session.id, root))
             && query.cli.as_deref().is_none_or(|cli| session.profile.agent.as_str() == cli)
             && query.project.as_deref().is_none_or(|project| session.profile.project.as_deref() == Some(project))
-            && query.path.as_deref().is_none_or(|path| session.profile.path == path)
+            && query.path.as_deref().is_none_or(|path| Path::new(&session.profile.path).starts_with(path))
     };
     let mut found: Vec<&Session> = host.sessions().filter(wanted).collect();
     found.sort_by_key(|session| (std::cmp::Reverse(session.last_used_at), session.id));

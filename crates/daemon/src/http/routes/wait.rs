@@ -152,13 +152,19 @@ async fn ended_message(call: &Incoming, session: SessionId, id: MessageId) -> Re
 
 async fn run(app: &App, records: &Records, mut state: State, query: &WaitQuery) -> Result<(), ReaderGone> {
     records.write(&WaitRecord::Waiting { cursor: state.cursor() }, Some(&state.cursor())).await?;
-    let done = tokio::select! {
-        done = state.watch(app, records) => done,
-        () = deadline(query.timeout_ms) => Ok(Some(WaitEnd::Timeout)),
-        () = records.reader_gone() => return Err(ReaderGone),
+    // What is known at once is told even to a caller that only looks.
+    let known = state.settle_known(app, records).await;
+    let done = match known {
+        Err(failure) => Err(failure),
+        Ok(()) => tokio::select! {
+            biased;
+            done = state.watch(app, records) => done,
+            () = deadline(query.timeout_ms) => Ok(Some(WaitEnd::Timeout)),
+            () = records.reader_gone() => return Err(ReaderGone),
+        },
     };
     let last = match done {
-        Ok(Some(ended_by)) => WaitRecord::Result(WaitResult { ended_by, results: state.results }),
+        Ok(Some(ended_by)) => WaitRecord::Result(state.result(ended_by)),
         Ok(None) => WaitRecord::Stopping,
         Err(failure) => WaitRecord::Error { error: *failure.body },
     };
@@ -178,11 +184,24 @@ async fn deadline_in(limit: Duration) {
 }
 
 impl State {
-    /// Follows the sessions to the end of the wait. `None` when the daemon ends first.
-    async fn watch(&mut self, app: &App, records: &Records) -> Result<Option<WaitEnd>, Failure> {
+    /// The whole result; after a timeout also the sessions that are not done.
+    fn result(mut self, ended_by: WaitEnd) -> WaitResult {
+        if ended_by == WaitEnd::Timeout {
+            let names = self.open.keys().filter_map(|id| self.names.get(id));
+            self.results.extend(names.map(|name| to_api::timed_out(name)));
+        }
+        WaitResult { ended_by, results: self.results }
+    }
+
+    async fn settle_known(&mut self, app: &App, records: &Records) -> Result<(), Failure> {
         for (id, verdict) in std::mem::take(&mut self.verdicts) {
             self.settle(app, records, id, verdict).await?;
         }
+        Ok(())
+    }
+
+    /// Follows the sessions to the end of the wait. `None` when the daemon ends first.
+    async fn watch(&mut self, app: &App, records: &Records) -> Result<Option<WaitEnd>, Failure> {
         let mut alive = stream::alive_clock();
         let mut ending = app.ending.subscribe();
         loop {

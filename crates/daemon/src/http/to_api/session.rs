@@ -87,17 +87,14 @@ pub(crate) fn exit_detail(end: &SessionEnd) -> Option<String> {
 
 /// The error that a failed start is to its caller.
 pub(crate) fn start_failure(why: &StartFailure) -> (ErrorCode, String) {
-    let (code, text) = match why {
-        StartFailure::AgentNotFound { detail } => (ErrorCode::AgentNotFound, detail.as_str()),
-        StartFailure::AgentStartFailed { detail } => (ErrorCode::AgentStartFailed, detail.as_str()),
-        StartFailure::AuthRequired { detail } => (ErrorCode::AuthRequired, detail.as_str()),
-        StartFailure::TrustRequired { detail } => (ErrorCode::TrustRequired, detail.as_str()),
-        StartFailure::NotReady { detail } => (ErrorCode::Timeout, detail.as_str()),
-        StartFailure::Withdrawn => {
-            (ErrorCode::AgentStartFailed, "the daemon ended before the agent was started, and nothing was started")
-        }
+    let code = match why {
+        StartFailure::AgentNotFound { .. } => ErrorCode::AgentNotFound,
+        StartFailure::AgentStartFailed { .. } | StartFailure::Withdrawn => ErrorCode::AgentStartFailed,
+        StartFailure::AuthRequired { .. } => ErrorCode::AuthRequired,
+        StartFailure::TrustRequired { .. } => ErrorCode::TrustRequired,
+        StartFailure::NotReady { .. } => ErrorCode::Timeout,
     };
-    (code, text.to_owned())
+    (code, why.to_string())
 }
 
 /// An open request on the wire.

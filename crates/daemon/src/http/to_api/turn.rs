@@ -52,6 +52,11 @@ pub(crate) fn idle(session: &str) -> TurnResult {
     TurnResult::idle(session)
 }
 
+/// The time was over, and the session is not done.
+pub(crate) fn timed_out(session: &str) -> TurnResult {
+    TurnResult { outcome: OutcomeWord::Timeout, ..TurnResult::idle(session) }
+}
+
 /// The session ended without a turn.
 pub(crate) fn exited(session: &str, error: Option<String>) -> TurnResult {
     TurnResult { outcome: OutcomeWord::Exited, error, ..TurnResult::idle(session) }
