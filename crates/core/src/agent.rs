@@ -72,6 +72,33 @@ pub struct Capabilities {
     /// The same message may be handed over again, because the agent's side refuses a second taking of one id. Its driver
     /// names every message that may have been taken before it reports the end of the session.
     pub deduplicates: bool,
+    /// How what Adjutant itself adds to a message reaches it, so that it is read and never obeyed.
+    pub frame: FrameStyle,
+}
+
+/// How an agent is given words that nobody has sent to it as a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameStyle {
+    /// As text behind the message's own.
+    Plain,
+    /// As values of shell variables that are set before the message's own text runs. A comment would not do: a shell can
+    /// be told to run what stands in one, and a quote that the text leaves open would end in it.
+    Variables,
+}
+
+impl FrameStyle {
+    /// A notice in this form, as a message of its own.
+    pub(crate) fn notice(self, text: &str) -> String {
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Variables => format!("ADJ_NOTICE={}", shell_quoted(text)),
+        }
+    }
+}
+
+/// A text as one literal word of a shell, whatever is in it.
+pub fn shell_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// What shows that the agent took exactly this message.

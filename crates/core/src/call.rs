@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::event::Place;
 use crate::id::{MessageId, RequestId, SessionId, TurnNumber};
-use crate::message::MessageKind;
+use crate::message::{MessageKind, Settlement};
 use crate::name::SessionName;
 use crate::session::Profile;
-use crate::time::Due;
+use crate::time::{Due, Timestamp};
 
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +56,48 @@ pub struct NewMessage {
     pub key: Option<String>,
     /// The message it answers.
     pub reply_to: Option<MessageId>,
-    /// When it becomes due.
+    /// When its time comes.
     pub due: Option<Due>,
+    /// What else it waits for.
+    pub after: Option<NewAfter>,
     /// When it expires.
     pub expires: Option<Due>,
     /// Stop the running turn and run this before all others.
     pub interrupt: bool,
+}
+
+/// What a message is to wait for beside time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAfter {
+    /// The first of them is enough.
+    pub any: bool,
+    /// They.
+    pub of: Vec<NewDependency>,
+}
+
+/// One of those.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewDependency {
+    /// All that a session has accepted and will do without being told more.
+    Session(SessionId),
+    /// One message that has not ended.
+    Message {
+        /// Its session.
+        session: SessionId,
+        /// It.
+        message: MessageId,
+    },
+    /// One message that has ended and is in the store alone.
+    Ended {
+        /// Its session.
+        session: SessionId,
+        /// It.
+        message: MessageId,
+        /// How it ended.
+        how: Settlement,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// Something that is wanted.
@@ -75,6 +111,8 @@ pub enum Call {
         session: SessionId,
         /// The message.
         message: NewMessage,
+        /// When it settles, the calling session is woken with what came of it.
+        wake_me: bool,
     },
     /// Stop the running turn and hold the queue.
     Interrupt {
@@ -196,6 +234,12 @@ pub enum Refusal {
     /// The message can no longer be changed.
     #[error("{0} has been started and can no longer be changed")]
     MessageStarted(MessageId),
+    /// Only a session can be woken.
+    #[error("only a session can ask to be woken, and this call comes from none")]
+    NotASession,
+    /// More is to be waited for than is allowed.
+    #[error("a message may wait for at most {0} others")]
+    AfterTooMany(usize),
     /// The queue is full.
     #[error("{session} already holds {messages} queued messages ({bytes} bytes), which is the limit")]
     QueueFull {

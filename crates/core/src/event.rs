@@ -2,7 +2,7 @@
 
 use crate::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin};
 use crate::id::{Attempt, MessageId, RequestId, Seq, SessionId, TurnNumber};
-use crate::message::{Message, MessageEnd};
+use crate::message::{Came, Message, MessageEnd, Settlement};
 use crate::name::SessionName;
 use crate::outcome::UnknownReason;
 use crate::process::Incarnation;
@@ -106,10 +106,23 @@ pub enum Event {
         /// The message, in its first state.
         message: Message,
     },
+    /// Something that a delayed message waits for has ended.
+    MessageAfterSettled {
+        /// Which message waits.
+        message: MessageId,
+        /// The place of what has ended among what it waits for.
+        which: u32,
+        /// The session that it waited for.
+        of: SessionId,
+        /// How it ended.
+        how: Settlement,
+    },
     /// A delayed message has become due.
     MessageDue {
         /// Which.
         message: MessageId,
+        /// How its time came; `None` where it was not its time that came last.
+        came: Option<Came>,
     },
     /// A queued message was changed.
     MessageChanged {
@@ -226,6 +239,7 @@ impl Event {
             Self::QueueHeld { .. } => "queue.held",
             Self::QueueReleased => "queue.released",
             Self::MessageQueued { .. } => "message.queued",
+            Self::MessageAfterSettled { .. } => "message.after_settled",
             Self::MessageDue { .. } => "message.due",
             Self::MessageChanged { .. } => "message.changed",
             Self::MessageHanded { .. } => "message.handed",
@@ -272,6 +286,7 @@ impl Event {
             | Self::QueueHeld { .. }
             | Self::QueueReleased
             | Self::MessageQueued { .. }
+            | Self::MessageAfterSettled { .. }
             | Self::MessageDue { .. }
             | Self::MessageChanged { .. }
             | Self::MessageHanded { .. }
@@ -305,6 +320,7 @@ impl Event {
             | Self::QueueHeld { .. }
             | Self::QueueReleased
             | Self::MessageQueued { .. }
+            | Self::MessageAfterSettled { .. }
             | Self::MessageDue { .. }
             | Self::MessageChanged { .. }
             | Self::MessageHanded { .. }

@@ -46,3 +46,9 @@ pub const KILL_PROOF_MS_MAX: u64 = 10_000;
 
 /// Depth of sessions that create sessions.
 pub const DESCENDANT_DEPTH_MAX: usize = 16;
+
+/// Sessions and messages that one message may wait for.
+pub const AFTER_MAX: usize = 100;
+
+/// Longest notice about a message, in bytes.
+pub const NOTICE_BYTES_MAX: usize = 1_024;

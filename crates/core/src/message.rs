@@ -1,9 +1,13 @@
 //! A message: durable, ordered, and honest about what is known of its way.
 
 use crate::agent::Evidence;
+use crate::event::Logged;
 use crate::id::{Attempt, MessageId, SessionId, TurnNumber};
-use crate::outcome::{Outcome, UnknownReason};
-use crate::time::{Due, Timestamp};
+use crate::name::SessionName;
+use crate::outcome::{ExitStatus, Outcome, UnknownReason};
+use crate::time::{Due, Now, Timestamp};
+use crate::turn::EndedTurn;
+use crate::wait::{Verdict, Waiting};
 
 /// Who sent a message; proven by the connection, never by a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +16,8 @@ pub enum Sender {
     Human,
     /// Another session.
     Session(SessionId),
+    /// The host itself: a notice.
+    Host,
 }
 
 /// What a message is.
@@ -25,6 +31,8 @@ pub enum MessageKind {
     Command,
     /// It was queued by `wake`.
     Wake,
+    /// The host tells a sender that nothing will come of a message. Nobody is told what becomes of a notice.
+    Notice,
 }
 
 /// Where a message is on its way.
@@ -32,8 +40,8 @@ pub enum MessageKind {
 pub enum MessageState {
     /// Not due yet; it blocks none that is.
     Delayed {
-        /// When it becomes due.
-        until: Due,
+        /// When its time comes; `None` where it waits for others alone.
+        until: Option<Due>,
     },
     /// It may run when its turn comes.
     Ready,
@@ -124,10 +132,10 @@ impl MessageState {
         }
     }
 
-    /// When it becomes due, while it is delayed.
+    /// When its time comes, while it is delayed.
     pub fn due(&self) -> Option<&Due> {
         match self {
-            Self::Delayed { until } => Some(until),
+            Self::Delayed { until } => until.as_ref(),
             Self::Ready | Self::Delivering { .. } | Self::Running { .. } | Self::Ended { .. } => None,
         }
     }
@@ -170,6 +178,174 @@ pub struct Message {
     pub queued_at: Timestamp,
     /// How often it was handed over and proven not taken.
     pub returned: u32,
+    /// The others that it waits for, or waited for.
+    pub after: Option<After>,
+    /// How its time came, if it had one.
+    pub came: Option<Came>,
     /// Where it is.
     pub state: MessageState,
+}
+
+/// How the time of a delayed message came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Came {
+    /// How long after its time it became due, in milliseconds.
+    pub late_ms: u64,
+    /// Its time had come before the daemon began: nobody was there to see it.
+    pub overdue: bool,
+}
+
+/// What a message waits for beside time. It is kept when all is there, because the message's frame is made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct After {
+    /// The first of them is enough.
+    pub any: bool,
+    /// They, in the order in which they were named.
+    pub of: Vec<Dependency>,
+}
+
+/// One session's work, or one message, whose end a message waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependency {
+    /// The session.
+    pub session: SessionId,
+    /// Its name, which outlives its record.
+    pub name: SessionName,
+    /// The message; without one it is all that the session had accepted.
+    pub message: Option<MessageId>,
+    /// How far it is.
+    pub state: DependencyState,
+}
+
+/// How far a dependency is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DependencyState {
+    /// It has not ended.
+    Open {
+        /// What of it has not.
+        waiting: Waiting,
+        /// The result of the newest turn of it that has ended.
+        turn: Option<TurnResult>,
+    },
+    /// It has ended.
+    Settled {
+        /// How.
+        how: Settlement,
+        /// When.
+        at: Timestamp,
+    },
+    /// It had not ended when the message no longer waited for it.
+    Unmet,
+}
+
+/// The result of a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnResult {
+    /// Its number.
+    pub turn: TurnNumber,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The exit of its command, where the agent runs commands.
+    pub exit: Option<ExitStatus>,
+}
+
+/// How a dependency ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// A turn's result is its result.
+    Turn(TurnResult),
+    /// A message ended without a turn that can be told.
+    Fallen {
+        /// Which.
+        message: MessageId,
+        /// How.
+        end: MessageEnd,
+    },
+    /// The session had nothing to do, and never had.
+    Idle,
+    /// The session ended, and never had a turn.
+    Exited,
+}
+
+impl After {
+    /// Whether nothing of it holds the message back any more.
+    pub fn is_met(&self) -> bool {
+        let open = |dependency: &Dependency| matches!(dependency.state, DependencyState::Open { .. });
+        let settled = |dependency: &Dependency| matches!(dependency.state, DependencyState::Settled { .. });
+        !self.of.iter().any(open) || (self.any && self.of.iter().any(settled))
+    }
+
+    /// The sessions whose events it still has to be told.
+    pub fn open_sessions(&self) -> impl Iterator<Item = SessionId> {
+        let open = |dependency: &&Dependency| matches!(dependency.state, DependencyState::Open { .. });
+        self.of.iter().filter(open).map(|dependency| dependency.session)
+    }
+}
+
+impl TurnResult {
+    /// That of a turn.
+    pub fn of(turn: &EndedTurn) -> Self {
+        Self { turn: turn.number, outcome: turn.end.outcome.clone(), exit: turn.end.exit }
+    }
+}
+
+impl Dependency {
+    /// Takes in an event of its session. `last` is the session's last turn after it. Says how it ended, when it did.
+    fn advance(&mut self, logged: &Logged, last: Option<&TurnResult>) -> Option<Settlement> {
+        let DependencyState::Open { waiting, turn } = &mut self.state else { return None };
+        let before = waiting.ended;
+        let verdict = waiting.on_event(logged);
+        if waiting.ended != before {
+            // A turn's end, and the ends of its messages, are one step: the last turn is the one that is meant.
+            *turn = last.cloned();
+        }
+        verdict.map(|verdict| settlement(verdict, turn.clone()))
+    }
+}
+
+/// What a verdict amounts to; `result` is the turn's that it names.
+pub(crate) fn settlement(verdict: Verdict, result: Option<TurnResult>) -> Settlement {
+    match (verdict, result) {
+        (Verdict::Turn(_), Some(result)) => Settlement::Turn(result),
+        (Verdict::Fallen(fallen), _) => Settlement::Fallen { message: fallen.message, end: fallen.end },
+        (Verdict::Exited, _) => Settlement::Exited,
+        (Verdict::Turn(_) | Verdict::Input(_) | Verdict::NeverWorked | Verdict::EndedBefore(_), _) => Settlement::Idle,
+    }
+}
+
+impl Message {
+    /// Takes in an event of another session. Says which dependencies have ended with it, and whether anything changed.
+    pub(crate) fn advance(&mut self, logged: &Logged, last: Option<&TurnResult>) -> (Vec<(usize, Settlement)>, bool) {
+        let Some(after) = &mut self.after else { return (Vec::new(), false) };
+        let before = after.clone();
+        let ended = after.of.iter_mut().enumerate();
+        let ended = ended.filter_map(|(which, dependency)| Some((which, dependency.advance(logged, last)?))).collect();
+        let changed = before != *after;
+        (ended, changed)
+    }
+
+    /// Waits for nobody any more: what has not ended stays so in its record.
+    pub(crate) fn stop_waiting(&mut self) {
+        for dependency in self.after.iter_mut().flat_map(|after| &mut after.of) {
+            if matches!(dependency.state, DependencyState::Open { .. }) {
+                dependency.state = DependencyState::Unmet;
+            }
+        }
+    }
+
+    /// Whether all that it waits for beside time is there.
+    pub fn is_met(&self) -> bool {
+        self.after.as_ref().is_none_or(After::is_met)
+    }
+
+    /// Whether it is delayed and nothing holds it back any more.
+    pub fn is_due(&self, now: Now) -> bool {
+        match &self.state {
+            MessageState::Delayed { until } => self.is_met() && until.is_none_or(|until| until.is_due(now)),
+            MessageState::Ready
+            | MessageState::Delivering { .. }
+            | MessageState::Running { .. }
+            | MessageState::Ended { .. } => false,
+        }
+    }
 }

@@ -31,7 +31,7 @@ pub const ROLES: [&str; 5] = ["top", "jg", "mid", "adc", "sup"];
 pub const PLAIN_NAMES: usize = CHAMPIONS.len() * ROLES.len();
 
 /// Words that mean somebody else wherever a session's name may stand.
-pub const RESERVED: [&str; 5] = ["self", "parent", "all", "none", "human"];
+pub const RESERVED: [&str; 6] = ["self", "parent", "all", "none", "human", "adjutant"];
 
 /// A session's name, unique within a host: `[a-z][a-z0-9]*(-[a-z0-9]+)*`, 2 to 40 characters, no reserved word.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

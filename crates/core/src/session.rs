@@ -130,6 +130,8 @@ pub struct Stopping {
     pub at: Timestamp,
     /// Without grace.
     pub force: bool,
+    /// Who asked: `None` is the user.
+    pub by: Option<SessionId>,
 }
 
 /// Everything the host holds of one session in memory. Ended messages and turns live in the store alone.

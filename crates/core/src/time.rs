@@ -87,6 +87,15 @@ impl Due {
         }
     }
 
+    /// How many milliseconds it is past; 0 when it is not due.
+    pub fn millis_over(&self, now: Now) -> u64 {
+        match self {
+            Self::At(at) => now.wall.millis_since(*at),
+            Self::Elapsed { boot, .. } if boot.boot == now.boot.boot => now.boot.millis.saturating_sub(boot.millis),
+            Self::Elapsed { wall, .. } => now.wall.millis_since(*wall),
+        }
+    }
+
     /// Whether the moment has come.
     pub fn is_due(&self, now: Now) -> bool {
         self.millis_left(now) == 0

@@ -133,6 +133,7 @@ impl Waiting {
             | Event::QueueHeld { .. }
             | Event::QueueReleased
             | Event::MessageQueued { .. }
+            | Event::MessageAfterSettled { .. }
             | Event::MessageDue { .. }
             | Event::MessageChanged { .. }
             | Event::MessageHanded { .. }

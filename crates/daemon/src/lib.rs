@@ -1,8 +1,10 @@
 //! The per-user daemon: one supervisor loop, the drivers it commands, and the HTTP API through which all others speak.
 
+mod alarm;
 mod clock;
 mod feed;
 mod fill;
+mod frame;
 mod http;
 mod journal;
 mod launch;

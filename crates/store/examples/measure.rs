@@ -118,6 +118,8 @@ impl Step {
             expires: None,
             queued_at: Timestamp::from_millis(1_795_166_042_118),
             returned: 0,
+            after: None,
+            came: None,
             state: MessageState::Ready,
         };
         let id = message.id;

@@ -16,7 +16,7 @@ pub(crate) use hold::hold;
 use std::collections::BTreeMap;
 
 use adjutant_core::AgentName;
-use adjutant_core::agent::{Capabilities, Mode, StartFailure};
+use adjutant_core::agent::{Capabilities, FrameStyle, Mode, StartFailure};
 
 use crate::{Agent, DriverTask, Driving, Program};
 
@@ -44,6 +44,7 @@ impl Shell {
                 model: false,
                 exit_code: true,
                 deduplicates: true,
+                frame: FrameStyle::Variables,
             },
         }
     }

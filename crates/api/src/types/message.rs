@@ -36,6 +36,18 @@ words! {
         Steer = "steer",
         /// As the next turn, after stopping the running one.
         Interrupt = "interrupt",
+        /// As the next turn: Adjutant itself says that nothing will come of a message.
+        Notice = "notice",
+    }
+
+    /// How far something is that a message waits for.
+    pub enum AwaitedStateWord {
+        /// It has not ended.
+        Open = "open",
+        /// It has ended.
+        Settled = "settled",
+        /// It had not ended when the message no longer waited for it.
+        Unmet = "unmet",
     }
 }
 
@@ -66,8 +78,10 @@ answer! {
         pub text: String,
         /// When it becomes due.
         pub run_at: Option<WireTime>,
-        /// The sessions or messages whose end it waits for.
-        pub after: Vec<String>,
+        /// The sessions and messages whose end it waits for, or waited for.
+        pub after: Vec<Awaited>,
+        /// The first of them is enough.
+        pub any: bool,
         /// When it expires.
         pub expires_at: Option<WireTime>,
         /// Its idempotency key.
@@ -86,6 +100,26 @@ answer! {
         pub receipt: Receipt,
     }
 
+    /// A session's work, or a message, whose end a message waits for.
+    pub struct Awaited {
+        /// The session.
+        pub session: String,
+        /// The message; without one it is all that the session had accepted.
+        pub message: Option<String>,
+        /// How far it is.
+        pub state: AwaitedStateWord,
+        /// How it ended.
+        pub outcome: Option<OutcomeWord>,
+        /// The turn whose result that is.
+        pub turn: Option<u32>,
+        /// The exit code of its command; shell sessions only.
+        pub exit_code: Option<i32>,
+        /// Why it ended without a turn.
+        pub error: Option<String>,
+        /// When it ended.
+        pub settled_at: Option<WireTime>,
+    }
+
     /// The steps of a message, each with its time; one that nobody can prove is `null`.
     pub struct Receipt {
         /// When it was on disk.
@@ -100,6 +134,12 @@ answer! {
         pub settled_at: Option<WireTime>,
         /// The outcome of its turn.
         pub outcome: Option<OutcomeWord>,
+        /// How long after its time a delayed message became due.
+        pub late_ms: Option<u64>,
+        /// It was late because no daemon ran at its time.
+        pub overdue: bool,
+        /// Bytes that were added to its text when it was handed over: the outcomes and final texts that it waited for.
+        pub appended_bytes: Option<u64>,
     }
 
     /// What shows that an agent took a message.

@@ -1,6 +1,6 @@
 //! `adj queue`: what is queued, seen and changed.
 
-use adjutant_api::types::message::{EditMessage, Message, MessagesQuery};
+use adjutant_api::types::message::{Awaited, AwaitedStateWord, EditMessage, Message, MessagesQuery};
 use adjutant_api::{ErrorCode, ExitCode};
 use adjutant_client::Client;
 
@@ -158,10 +158,19 @@ fn row(message: &Message) -> Vec<String> {
     };
     let when = match (&message.run_at, message.after.as_slice()) {
         (Some(at), _) if message.delayed => at.to_string(),
-        (_, [_, ..]) => format!("after {}", message.after.join(",")),
+        (_, after @ [_, ..]) => {
+            let open = after.iter().filter(|awaited| awaited.state == AwaitedStateWord::Open);
+            let names: Vec<&str> = open.map(awaited_name).collect();
+            if names.is_empty() { "-".to_owned() } else { format!("after {}", names.join(",")) }
+        }
         (Some(_) | None, []) => "-".to_owned(),
     };
     vec![message.id.clone(), state.to_owned(), message.from.clone(), when, table::first_line(&message.text)]
+}
+
+/// What is waited for, as it was named.
+pub(crate) fn awaited_name(awaited: &Awaited) -> &str {
+    awaited.message.as_deref().unwrap_or(&awaited.session)
 }
 
 async fn edit(context: &mut Context, args: &EditArgs) -> Outcome {

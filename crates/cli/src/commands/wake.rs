@@ -1,8 +1,9 @@
 //! `adj wake`.
 
-use adjutant_api::types::message::WakeSession;
+use adjutant_api::types::message::{AwaitedStateWord, Message, WakeSession};
 
 use crate::commands::Outcome;
+use crate::commands::queue::awaited_name;
 use crate::commands::send::note_dropped;
 use crate::context::Context;
 use crate::duration::Span;
@@ -29,6 +30,15 @@ pub(crate) struct WakeArgs {
     #[arg(long, value_name = "time")]
     run_at: Option<Moment>,
 
+    /// Due when the work that this session has now, or this message, has ended; repeat it for several. How each ended, and
+    /// its final text, are put beside the message
+    #[arg(long, value_name = "session|message")]
+    after: Vec<SessionArg>,
+
+    /// The first of `--after` is enough
+    #[arg(long, requires = "after")]
+    any: bool,
+
     /// It expires unless it is started within this time
     #[arg(long, value_name = "duration")]
     expires: Option<Span>,
@@ -47,7 +57,8 @@ pub(crate) async fn run_wake(context: &mut Context, args: &WakeArgs) -> Outcome 
         expires_ms: args.expires.map(Span::millis),
         delay_ms: args.delay.map(Span::millis),
         run_at: args.run_at.map(|moment| moment.0),
-        ..WakeSession::default()
+        after: args.after.iter().map(ToString::to_string).collect(),
+        any: args.any,
     };
     let (ui, client) = context.parts()?;
     let sent = client.wake(args.id.as_str(), &message).await?;
@@ -63,8 +74,19 @@ pub(crate) async fn run_wake(context: &mut Context, args: &WakeArgs) -> Outcome 
         Some(sent) => {
             let at = sent.message.run_at.filter(|_| sent.message.delayed);
             let at = at.map_or_else(String::new, |at| format!(", runs at {at}"));
-            ui.line(&format!("Queued message {} for {}{at}", sent.message.id, sent.message.session))?;
+            let after = after(&sent.message);
+            ui.line(&format!("Queued message {} for {}{at}{after}", sent.message.id, sent.message.session))?;
         }
     }
     Ok(0)
+}
+
+/// What it still waits for.
+fn after(message: &Message) -> String {
+    let open = message.after.iter().filter(|awaited| awaited.state == AwaitedStateWord::Open);
+    let names: Vec<&str> = open.map(awaited_name).collect();
+    match (message.delayed, names.is_empty()) {
+        (true, false) => format!(", after {}", names.join(if message.any { " or " } else { " and " })),
+        (true, true) | (false, _) => String::new(),
+    }
 }

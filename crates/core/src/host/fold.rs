@@ -4,7 +4,7 @@ use super::{Host, Projected};
 use crate::agent::{Evidence, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin};
 use crate::event::{Event, Logged, Place};
 use crate::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
-use crate::message::{Message, MessageEnd, MessageState, Way};
+use crate::message::{Came, DependencyState, Message, MessageEnd, MessageState, Settlement, Way};
 use crate::name::SessionName;
 use crate::outcome::UnknownReason;
 use crate::request::Request;
@@ -18,6 +18,7 @@ impl Host {
     /// An event of a session that is not there changes nothing but the counters: its session was forgotten.
     pub fn fold(&mut self, logged: &Logged, projected: &mut Projected) {
         self.counters.next_seq = self.counters.next_seq.max(logged.seq.get() + 1);
+        self.aftermath.reached.clear();
         match &logged.event {
             Event::SessionCreated { name, profile, parent } => self.fold_created(logged, name, profile, *parent),
             Event::SessionPurged => {
@@ -42,6 +43,7 @@ impl Host {
             | Event::ChildCreated { .. }
             | Event::QueueHeld { .. }
             | Event::QueueReleased
+            | Event::MessageAfterSettled { .. }
             | Event::MessageDue { .. }
             | Event::MessageChanged { .. }
             | Event::MessageHanded { .. }
@@ -61,8 +63,9 @@ impl Host {
         // A report that comes once more, with an older cursor, does not take back what is in the log.
         session.cursor = session.cursor.max(logged.cursor.unwrap_or_default());
         projected.sessions.insert(logged.session);
-        self.watch_time(logged);
+        self.watch_message(logged);
         self.watch_requests(logged);
+        self.advance_dependents(logged, projected);
     }
 
     fn fold_created(&mut self, logged: &Logged, name: &SessionName, profile: &Profile, parent: Option<SessionId>) {
@@ -105,12 +108,15 @@ impl Host {
         }
     }
 
-    /// Keeps the timetable in step with the message an event is about.
-    fn watch_time(&mut self, logged: &Logged) {
+    /// Keeps the timetable, and who waits for whom, in step with the message an event is about.
+    fn watch_message(&mut self, logged: &Logged) {
         let Some(id) = message_of(&logged.event) else { return };
-        match self.sessions.get(&logged.session).and_then(|s| s.messages.get(&id)) {
-            Some(message) => self.timetable.watch(message),
-            None => self.timetable.forget((logged.session, id)),
+        if let Some(message) = self.sessions.get(&logged.session).and_then(|s| s.messages.get(&id)) {
+            self.timetable.watch(message);
+            self.dependents.watch(message);
+        } else {
+            self.timetable.forget((logged.session, id));
+            self.dependents.forget((logged.session, id));
         }
     }
 
@@ -131,7 +137,8 @@ impl Host {
 fn message_of(event: &Event) -> Option<MessageId> {
     match event {
         Event::MessageQueued { message } => Some(message.id),
-        Event::MessageDue { message }
+        Event::MessageAfterSettled { message, .. }
+        | Event::MessageDue { message, .. }
         | Event::MessageChanged { message, .. }
         | Event::MessageHanded { message, .. }
         | Event::MessageReturned { message, .. }
@@ -175,12 +182,15 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         Event::SessionReady => session.become_ready(),
         Event::SessionUnseen { why } => session.lose_sight(why, at),
         Event::SessionSeen => session.see(projected),
-        Event::SessionStopAsked { force, .. } => session.stopping = Some(Stopping { at, force: *force }),
+        Event::SessionStopAsked { by, force } => session.stopping = Some(Stopping { at, force: *force, by: *by }),
         Event::SessionReparented { parent } => session.parent = *parent,
         Event::QueueHeld { by_hand } => session.hold = if *by_hand { Hold::ByHand } else { Hold::AfterInterrupt },
         Event::QueueReleased => session.hold = Hold::Off,
         Event::MessageQueued { message } => session.enqueue(message, projected),
-        Event::MessageDue { message } => session.make_ready(*message, projected),
+        Event::MessageAfterSettled { message, which, how, .. } => {
+            session.settle_dependency(*message, *which, how, at, projected);
+        }
+        Event::MessageDue { message, came } => session.make_ready(*message, *came, projected),
         Event::MessageChanged { message, bytes, due, place } => {
             session.change(*message, *bytes, *due, *place, projected);
         }
@@ -276,7 +286,27 @@ impl Session {
         }
     }
 
-    fn make_ready(&mut self, id: MessageId, projected: &mut Projected) {
+    fn settle_dependency(
+        &mut self,
+        id: MessageId,
+        which: u32,
+        how: &Settlement,
+        at: Timestamp,
+        projected: &mut Projected,
+    ) {
+        let Some(message) = self.messages.get_mut(&id) else { return };
+        let which = usize::try_from(which).unwrap_or(usize::MAX);
+        if let Some(dependency) = message.after.as_mut().and_then(|after| after.of.get_mut(which)) {
+            dependency.state = DependencyState::Settled { how: how.clone(), at };
+            projected.messages.insert(id, message.clone());
+        }
+    }
+
+    fn make_ready(&mut self, id: MessageId, came: Option<Came>, projected: &mut Projected) {
+        if let Some(message) = self.messages.get_mut(&id) {
+            message.came = came;
+            message.stop_waiting();
+        }
         self.set_state(id, MessageState::Ready, projected);
         if self.messages.contains_key(&id) && !self.ready.contains(&id) {
             self.ready.push(id);
@@ -293,10 +323,10 @@ impl Session {
     ) {
         match due {
             None => {}
-            Some(None) => self.make_ready(id, projected),
+            Some(None) => self.make_ready(id, None, projected),
             Some(Some(until)) => {
                 self.ready.retain(|other| *other != id);
-                self.set_state(id, MessageState::Delayed { until }, projected);
+                self.set_state(id, MessageState::Delayed { until: Some(until) }, projected);
             }
         }
         if let Some(message) = self.messages.get_mut(&id) {
@@ -368,6 +398,7 @@ impl Session {
             self.unclear = Some(id);
         }
         let way = way_of(&message);
+        message.stop_waiting();
         message.state = MessageState::Ended { end, at, way };
         projected.messages.insert(id, message);
     }

@@ -1,5 +1,7 @@
 //! The host: all machines of one home behind two doors, [`Host::handle`] and [`Host::next_due`].
 
+mod after;
+mod dependents;
 mod fold;
 mod on_call;
 mod on_report;
@@ -11,6 +13,8 @@ mod timetable;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::after::Aftermath;
+use self::dependents::Dependents;
 pub use self::projected::{Counters, Projected};
 pub use self::step::Step;
 use self::timetable::Timetable;
@@ -64,6 +68,12 @@ pub struct Host {
     children: BTreeMap<SessionId, BTreeSet<SessionId>>,
     /// Messages with a moment to watch: delayed ones and those that expire.
     timetable: Timetable,
+    /// Messages that wait for others.
+    dependents: Dependents,
+    /// What follows from the input that is being taken in; empty between two inputs.
+    aftermath: Aftermath,
+    /// When this host was restored: what had come before that was seen by nobody.
+    recovered: Option<Now>,
     /// Sessions that are neither exited nor purged.
     live: usize,
 }
@@ -82,6 +92,9 @@ impl Host {
             requests: BTreeMap::new(),
             children: BTreeMap::new(),
             timetable: Timetable::default(),
+            dependents: Dependents::default(),
+            aftermath: Aftermath::default(),
+            recovered: None,
             live: 0,
         }
     }
@@ -114,6 +127,7 @@ impl Host {
                 self.on_time(now, &mut step);
                 let seen = on_report::Seen { session, observed_at, cursor, answer };
                 self.on_report(&seen, report, now, &mut step);
+                self.clear_up(now, &mut step);
             }
             Input::TimeCame => self.on_time(now, &mut step),
             Input::Recovered => self.on_recovered(now, &mut step),
@@ -188,6 +202,7 @@ impl Host {
         self.requests.extend(session.requests().map(|request| (request.id, id)));
         for message in session.messages.values() {
             self.timetable.watch(message);
+            self.dependents.watch(message);
         }
         self.live += usize::from(!session.has_exited());
         self.sessions.insert(id, session);
@@ -210,6 +225,7 @@ impl Host {
         }
         for message in session.messages.keys() {
             self.timetable.forget((id, *message));
+            self.dependents.forget((id, *message));
         }
         self.live -= usize::from(!session.has_exited());
     }

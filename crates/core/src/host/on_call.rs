@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Host;
+use super::after::{first_state, settle_first};
 use super::step::{Stamp, Step};
 use crate::agent::{AgentName, Capabilities};
 use crate::call::{Answer, Call, Caller, NewMessage, NewSession, Refusal};
@@ -10,7 +11,7 @@ use crate::event::{Event, Place};
 use crate::id::{MessageId, RequestId, SessionId, TurnNumber};
 use crate::input::{Act, CallId, Text};
 use crate::limits;
-use crate::message::{Message, MessageEnd, MessageKind, MessageState, Sender};
+use crate::message::{After, Message, MessageKind, MessageState, Sender};
 use crate::name::{self, SessionName};
 use crate::session::{Hold, Phase, Session};
 use crate::time::{Due, Now};
@@ -23,22 +24,23 @@ impl Host {
     pub(super) fn on_call(&mut self, id: CallId, caller: Caller, call: Call, now: Now, step: &mut Step) {
         let answer = match call {
             Call::Create(new) => self.create(caller, *new, now, step),
-            Call::Send { session, message } => self.send(caller, session, message, now, step),
+            Call::Send { session, message, wake_me } => self.send(caller, session, message, wake_me, now, step),
             Call::Interrupt { session, clear_queue } => self.interrupt(caller, session, clear_queue, now, step),
             Call::Kill { session, force, any_allowed } => self.kill(caller, session, force, any_allowed, now, step),
             Call::Purge { session } => self.purge(caller, session, now, step),
             Call::Hold { session } => self.hold(session, true, now, step),
             Call::Release { session } => self.hold(session, false, now, step),
-            Call::Remove { session, message } => self.remove(session, message, now, step),
+            Call::Remove { session, message } => self.remove(caller, session, message, now, step),
             Call::Edit { session, message, text, due, place } => {
                 self.edit(session, message, text, due, place, now, step)
             }
             Call::Respond { request, decision, text } => self.respond(caller, request, decision, &text, now, step),
         };
+        self.clear_up(now, step);
         step.acts.push(Act::Reply { id, answer });
     }
 
-    fn known(&self, id: SessionId) -> Result<&Session, Refusal> {
+    pub(super) fn known(&self, id: SessionId) -> Result<&Session, Refusal> {
         self.sessions.get(&id).ok_or_else(|| Refusal::SessionNotFound(id.to_string()))
     }
 
@@ -65,6 +67,7 @@ impl Host {
         self.check_room(&new)?;
         let name = self.reserve(&new)?;
         self.check_first(&name, &new, now)?;
+        let after = new.message.as_ref().map(|first| self.begin_after(first, now)).transpose()?.flatten();
         let (id, parent) = (new.id, new.parent);
         let stamp = Stamp::at(now.wall);
         self.log(id, stamp, Event::SessionCreated { name, profile: new.profile, parent }, step);
@@ -72,7 +75,7 @@ impl Host {
             self.log(parent, stamp, Event::ChildCreated { child: id }, step);
         }
         step.acts.push(Act::Launch { session: id });
-        let message = new.message.map(|message| self.enqueue(caller, id, message, now, step));
+        let message = new.message.map(|message| self.enqueue(sender(caller), id, message, after, now, step));
         Ok(Answer::Created { session: id, replayed: false, message })
     }
 
@@ -110,16 +113,29 @@ impl Host {
         self.check_abilities(&new.profile.agent, first, now)
     }
 
-    fn send(&mut self, caller: Caller, id: SessionId, new: NewMessage, now: Now, step: &mut Step) -> Told {
+    fn send(
+        &mut self,
+        caller: Caller,
+        id: SessionId,
+        new: NewMessage,
+        wake_me: bool,
+        now: Now,
+        step: &mut Step,
+    ) -> Told {
+        let sleeper = self.sleeper(caller, wake_me)?;
         let session = self.usable(id)?;
         if let Some(known) = session.messages.values().find(|m| m.key.is_some() && m.key == new.key) {
             let (message, ahead) = (known.id, ahead_of(session, known.id));
-            return Ok(Answer::Queued { message, handed: !known.state.is_queued(), ahead, replayed: true });
+            let handed = !known.state.is_queued();
+            self.wake_by(sleeper, id, message, now, step)?;
+            return Ok(Answer::Queued { message, handed, ahead, replayed: true });
         }
         self.check_queue(session, &new)?;
         self.check_abilities(&session.profile.agent, &new, now)?;
+        let after = self.begin_after(&new, now)?;
         let interrupt = new.interrupt;
-        let message = self.enqueue(caller, id, new, now, step);
+        let message = self.enqueue(sender(caller), id, new, after, now, step);
+        self.wake_by(sleeper, id, message, now, step)?;
         if interrupt {
             self.go_first(caller, id, message, now, step);
         }
@@ -128,6 +144,30 @@ impl Host {
         let session = self.known(id)?;
         let handed = session.messages.get(&message).is_some_and(|m| !m.state.is_queued());
         Ok(Answer::Queued { message, handed, ahead: ahead_of(session, message), replayed: false })
+    }
+
+    /// Who is to be woken; a session with room for one more message.
+    fn sleeper(&self, caller: Caller, wake_me: bool) -> Result<Option<SessionId>, Refusal> {
+        if !wake_me {
+            return Ok(None);
+        }
+        let sleeper = self.usable(caller.session().ok_or(Refusal::NotASession)?)?;
+        let (messages, bytes) = (sleeper.queued(), sleeper.queued_bytes());
+        if messages >= self.config.queue_messages_max {
+            return Err(Refusal::QueueFull { session: sleeper.name.clone(), messages, bytes });
+        }
+        Ok(Some(sleeper.id))
+    }
+
+    fn wake_by(
+        &mut self,
+        sleeper: Option<SessionId>,
+        of: SessionId,
+        message: MessageId,
+        now: Now,
+        step: &mut Step,
+    ) -> Result<(), Refusal> {
+        sleeper.map_or(Ok(()), |sleeper| self.wake_sender(sleeper, of, message, now, step))
     }
 
     fn check_queue(&self, session: &Session, new: &NewMessage) -> Result<(), Refusal> {
@@ -145,7 +185,7 @@ impl Host {
         if new.interrupt && !self.can(agent, |c| c.interrupt) {
             return Err(not_supported(agent, INTERRUPT));
         }
-        if new.interrupt && new.due.is_some_and(|due| !due.is_due(now)) {
+        if new.interrupt && (new.after.is_some() || new.due.is_some_and(|due| !due.is_due(now))) {
             return Err(not_supported(agent, "be interrupted for a message that is not due yet"));
         }
         Ok(())
@@ -155,17 +195,22 @@ impl Host {
         self.config.agents.get(agent).is_some_and(ability)
     }
 
-    fn enqueue(&mut self, caller: Caller, session: SessionId, new: NewMessage, now: Now, step: &mut Step) -> MessageId {
+    pub(super) fn enqueue(
+        &mut self,
+        from: Sender,
+        session: SessionId,
+        new: NewMessage,
+        after: Option<After>,
+        now: Now,
+        step: &mut Step,
+    ) -> MessageId {
         let id = MessageId::new(self.counters.next_message);
-        let state = match new.due {
-            Some(until) if !until.is_due(now) => MessageState::Delayed { until },
-            Some(_) | None => MessageState::Ready,
-        };
+        let state = first_state(&new, after.as_ref(), now);
         let steers = self.sessions.get(&session).is_some_and(|s| self.can(&s.profile.agent, |c| c.steer));
-        let message = Message {
+        let mut message = Message {
             id,
             session,
-            from: caller.session().map_or(Sender::Human, Sender::Session),
+            from,
             // What cannot go into a running turn becomes the next one, and the sender is told.
             kind: if new.kind == MessageKind::Steer && !steers { MessageKind::Next } else { new.kind },
             bytes: new.text.len() as u64,
@@ -174,8 +219,11 @@ impl Host {
             expires: new.expires,
             queued_at: now.wall,
             returned: 0,
+            after,
+            came: None,
             state,
         };
+        settle_first(&mut message);
         step.texts.push(Text::Message { message: id, text: new.text });
         self.log(session, Stamp::at(now.wall), Event::MessageQueued { message }, step);
         id
@@ -216,8 +264,7 @@ impl Host {
         let (free, waiting) = (session.hold == Hold::Off, waiting_messages(session));
         if clear_queue {
             for message in waiting {
-                let end = MessageEnd::Cancelled;
-                self.log(id, Stamp::at(now.wall), Event::MessageEnded { message, end }, step);
+                self.cancel(id, message, caller.session(), Stamp::at(now.wall), step);
             }
         } else if turn.is_some() && free {
             self.log(id, Stamp::at(now.wall), Event::QueueHeld { by_hand: false }, step);
@@ -282,10 +329,9 @@ impl Host {
         if message.state.is_queued() { Ok(message) } else { Err(Refusal::MessageStarted(id)) }
     }
 
-    fn remove(&mut self, session: SessionId, id: MessageId, now: Now, step: &mut Step) -> Told {
+    fn remove(&mut self, caller: Caller, session: SessionId, id: MessageId, now: Now, step: &mut Step) -> Told {
         self.waiting(session, id)?;
-        let event = Event::MessageEnded { message: id, end: MessageEnd::Cancelled };
-        self.log(session, Stamp::at(now.wall), event, step);
+        self.cancel(session, id, caller.session(), Stamp::at(now.wall), step);
         Ok(Answer::Done)
     }
 
@@ -373,6 +419,10 @@ impl Host {
         step.acts.push(Act::Respond { session, request: id, native, text: Arc::clone(text) });
         Ok(Answer::Done)
     }
+}
+
+fn sender(caller: Caller) -> Sender {
+    caller.session().map_or(Sender::Human, Sender::Session)
 }
 
 fn waiting_messages(session: &Session) -> Vec<MessageId> {

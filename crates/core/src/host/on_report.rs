@@ -278,9 +278,15 @@ impl Host {
         let Some(session) = self.sessions.get(&seen.session) else { return };
         let proof = self.capabilities(session).is_some_and(|c| c.deduplicates);
         let killed = session.stopping.is_some() || matches!(end, SessionEnd::Killed);
+        let by = session.stopping.as_ref().and_then(|stopping| stopping.by);
         let ends: Vec<_> = session.messages.values().map(|m| (m.id, end_of(&m.state, killed, proof))).collect();
         for (message, end) in ends {
-            self.log(seen.session, Stamp::at(seen.observed_at), Event::MessageEnded { message, end }, step);
+            let stamp = Stamp::at(seen.observed_at);
+            if end == MessageEnd::Cancelled {
+                self.cancel(seen.session, message, by, stamp, step);
+            } else {
+                self.log(seen.session, stamp, Event::MessageEnded { message, end }, step);
+            }
         }
     }
 

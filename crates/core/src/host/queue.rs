@@ -5,7 +5,7 @@ use super::step::{Stamp, Step};
 use crate::event::Event;
 use crate::id::{Attempt, MessageId, SessionId};
 use crate::input::Act;
-use crate::message::{Message, MessageEnd, MessageState};
+use crate::message::{Came, Message, MessageEnd, MessageState};
 use crate::session::Session;
 use crate::time::Now;
 
@@ -30,17 +30,25 @@ impl Host {
         come.sort_by_key(|(session, message)| self.due_order(*session, *message));
         for (session, message) in &come {
             if !self.expire(*session, *message, now, step) {
-                self.log(*session, Stamp::at(now.wall), Event::MessageDue { message: *message }, step);
+                let came = self.came(*session, *message, now);
+                self.log(*session, Stamp::at(now.wall), Event::MessageDue { message: *message, came }, step);
             }
         }
         for (session, _) in come {
             self.deliver_next(session, now, step);
         }
+        self.clear_up(now, step);
+    }
+
+    fn came(&self, session: SessionId, id: MessageId, now: Now) -> Option<Came> {
+        let due = self.message(session, id).and_then(|message| message.state.due())?;
+        let overdue = self.recovered.is_some_and(|began| due.is_due(began));
+        Some(Came { late_ms: due.millis_over(now), overdue })
     }
 
     fn due_order(&self, session: SessionId, id: MessageId) -> (i64, MessageId) {
         let moment = self.message(session, id).and_then(|message| match &message.state {
-            MessageState::Delayed { until } => Some(until.wall().as_millis()),
+            MessageState::Delayed { until } => until.map(|until| until.wall().as_millis()),
             MessageState::Ready
             | MessageState::Delivering { .. }
             | MessageState::Running { .. }
@@ -50,7 +58,7 @@ impl Host {
     }
 
     /// Ends a message that was not started in time, and says whether it did.
-    fn expire(&mut self, session: SessionId, id: MessageId, now: Now, step: &mut Step) -> bool {
+    pub(super) fn expire(&mut self, session: SessionId, id: MessageId, now: Now, step: &mut Step) -> bool {
         let late = self.message(session, id).is_some_and(|m| m.expires.is_some_and(|expires| expires.is_due(now)));
         if late {
             let event = Event::MessageEnded { message: id, end: MessageEnd::Expired };

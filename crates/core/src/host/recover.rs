@@ -11,6 +11,7 @@ use crate::time::Now;
 impl Host {
     /// Calls every session that had not ended unknown until its driver has caught up with it, and asks for that.
     pub(super) fn on_recovered(&mut self, now: Now, step: &mut Step) {
+        self.recovered = Some(now);
         let alive: Vec<SessionId> = self.sessions.values().filter(|s| !s.has_exited()).map(|s| s.id).collect();
         for id in alive {
             let event = Event::SessionUnseen { why: UnknownReason::Reattaching };

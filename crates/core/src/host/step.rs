@@ -2,8 +2,9 @@
 
 use super::{Counters, Host, Projected};
 use crate::event::{Event, Logged};
-use crate::id::{Seq, SessionId};
+use crate::id::{MessageId, Seq, SessionId};
 use crate::input::{Act, Text};
+use crate::message::MessageEnd;
 use crate::time::Timestamp;
 
 /// Events to make durable, texts to keep beside them, rows to write, and then acts to carry out.
@@ -35,7 +36,7 @@ impl Step {
         self.counters = later.counters;
     }
 
-    /// No text of a session that is forgotten in the same batch is kept.
+    /// No text of a session that is forgotten in the same step or batch is kept.
     fn drop_texts(&mut self, session: SessionId) {
         let rows = &self.projected.messages;
         self.texts.retain(|text| match text {
@@ -63,7 +64,29 @@ impl Host {
     pub(super) fn log(&mut self, session: SessionId, stamp: Stamp, event: Event, step: &mut Step) {
         let seq = Seq::new(self.counters.next_seq);
         let logged = Logged { seq, session, at: stamp.at, cursor: stamp.cursor, event };
+        if let Event::MessageEnded { message, end } = &logged.event
+            && *end != MessageEnd::Cancelled
+        {
+            self.note_end(session, *message, end, None);
+        }
+        if logged.event == Event::SessionPurged {
+            step.drop_texts(session);
+        }
         self.fold(&logged, &mut step.projected);
         step.events.push(logged);
+        self.log_settled(session, stamp, step);
+    }
+
+    /// Takes a message back. Its sender is told, unless it was the sender who did it.
+    pub(super) fn cancel(
+        &mut self,
+        session: SessionId,
+        message: MessageId,
+        by: Option<SessionId>,
+        stamp: Stamp,
+        step: &mut Step,
+    ) {
+        self.note_end(session, message, &MessageEnd::Cancelled, by);
+        self.log(session, stamp, Event::MessageEnded { message, end: MessageEnd::Cancelled }, step);
     }
 }

@@ -108,7 +108,8 @@ fn come_by<T: Ord + Copy>(moments: &BTreeSet<(T, Owner)>, now: T) -> impl Iterat
 /// The moments of a message that still waits.
 fn moments_of(message: &Message) -> Vec<Due> {
     let due = match &message.state {
-        MessageState::Delayed { until } => Some(*until),
+        // What waits for others too is not due when its time comes.
+        MessageState::Delayed { until } => until.filter(|_| message.is_met()),
         MessageState::Ready => None,
         MessageState::Delivering { .. } | MessageState::Running { .. } | MessageState::Ended { .. } => {
             return Vec::new();

@@ -112,6 +112,7 @@ impl Auditor {
             | Event::SessionPurged
             | Event::QueueHeld { .. }
             | Event::QueueReleased
+            | Event::MessageAfterSettled { .. }
             | Event::MessageDue { .. }
             | Event::MessageChanged { .. }
             | Event::TurnInterruptAsked { .. }

@@ -1,6 +1,6 @@
 //! The agents, sessions and limits that the tests play with.
 
-use adjutant_core::agent::{Capabilities, Mode};
+use adjutant_core::agent::{Capabilities, FrameStyle, Mode};
 use adjutant_core::session::Profile;
 use adjutant_core::{AgentName, HostConfig, SessionId};
 
@@ -17,6 +17,7 @@ pub(crate) fn abilities(sure: bool) -> Capabilities {
         model: false,
         exit_code: true,
         deduplicates: sure,
+        frame: if sure { FrameStyle::Variables } else { FrameStyle::Plain },
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::fmt::Debug;
 
-use adjutant_core::message::MessageState;
+use adjutant_core::message::{DependencyState, MessageState};
 use adjutant_core::session::Session;
 use adjutant_core::{Act, Host, Now, Refusal, RequestId, Step};
 
 use crate::auditor::Auditor;
-use crate::model::{self, At, Model};
+use crate::model::{self, At, Model, ModelMessage};
 
 /// Whether a step does and says what the model predicts.
 pub(crate) fn compare_step(step: &Step, model: &Model, moment: &dyn Debug) {
@@ -77,10 +77,26 @@ fn compare_messages(session: &Session, model: &Model, auditor: &Auditor, moment:
             (At::Later(_) | At::Line(_) | At::Out(_) | At::In(_) | At::Over(_), _) => false,
         };
         assert!(same, "{m:?} and {state:?} after {moment:?}");
+        compare_after(m, session, moment);
         assert_eq!(auditor.is_live(session.id, m.id), state.is_some(), "{m:?} is lost after {moment:?}");
         live += usize::from(state.is_some());
     }
     assert_eq!(session.messages.len(), live, "messages of {} after {moment:?}", session.id);
+}
+
+fn compare_after(m: &ModelMessage, session: &Session, moment: &dyn Debug) {
+    let Some(message) = session.messages.get(&m.id) else { return };
+    let of = message.after.as_ref().map_or(&[][..], |after| &after.of);
+    assert_eq!(of.len(), m.after.len(), "what {m:?} waits for after {moment:?}");
+    for (dependency, expected) in of.iter().zip(&m.after) {
+        match (&dependency.state, expected.settled) {
+            (DependencyState::Open { .. }, None) | (DependencyState::Unmet, Some(false)) => {}
+            (DependencyState::Settled { how, .. }, Some(true)) => {
+                assert!(Model::is_result(expected, how), "{how:?} of {expected:?} after {moment:?}");
+            }
+            (state, _) => panic!("{state:?} of {expected:?} after {moment:?}"),
+        }
+    }
 }
 
 /// The refusal in the words of the model.
@@ -100,6 +116,8 @@ fn word_of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::RequestNotFound(_) => "no request",
         Refusal::RequestNotPending(_) => "not pending",
         Refusal::SessionLives(_) => "lives",
+        Refusal::NotASession => "no caller to wake",
+        Refusal::AfterTooMany(_) => "too many to wait for",
         Refusal::NotStored(_) => "not stored",
         Refusal::Stopping => "daemon stopping",
     }

@@ -148,8 +148,8 @@ fn what_an_agent_cannot_do_is_refused_and_changes_nothing() {
     let later = NewMessage { due: Some(stage.after(10)), ..interrupting() };
     let calls = [
         Call::Interrupt { session: deaf, clear_queue: true },
-        Call::Send { session: deaf, message: interrupting() },
-        Call::Send { session: plain, message: later },
+        Call::Send { session: deaf, message: interrupting(), wake_me: false },
+        Call::Send { session: plain, message: later, wake_me: false },
     ];
     for call in calls {
         let refused = stage.call(call.clone());

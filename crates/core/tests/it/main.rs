@@ -1,6 +1,8 @@
 //! The core from outside: a simulation against a reference model, and the rules of the command line one by one.
 
 #[cfg(test)]
+mod after;
+#[cfg(test)]
 mod auditor;
 #[cfg(test)]
 mod bounds;

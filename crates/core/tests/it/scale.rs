@@ -56,8 +56,8 @@ impl Crowd {
         let due = Some(Due::after(self.now, 1_000 + number as u64));
         let _ = self.report(x, started(1));
         let _ = self.report(x, AgentReport::Ready);
-        let _ = self.call(Call::Send { session: x, message: NewMessage { due, ..message("later") } });
-        let _ = self.call(Call::Send { session: x, message: message("now") });
+        let _ = self.call(Call::Send { session: x, message: NewMessage { due, ..message("later") }, wake_me: false });
+        let _ = self.call(Call::Send { session: x, message: message("now"), wake_me: false });
         let running = MessageId::new(self.host.counters().next_message - 1);
         let evidence = Evidence { source: String::new(), detail: String::new(), at: self.now.wall };
         let _ = self.report(x, AgentReport::Taken { message: running, evidence });

@@ -187,7 +187,7 @@ impl Stage {
     }
 
     pub(crate) fn try_send(&mut self, id: SessionId, message: NewMessage) -> Result<Answer, Refusal> {
-        self.call(Call::Send { session: id, message })
+        self.call(Call::Send { session: id, message, wake_me: false })
     }
 
     pub(crate) fn after(&self, millis: u64) -> Due {
@@ -266,6 +266,7 @@ pub(crate) fn message(text: &str) -> NewMessage {
         key: None,
         reply_to: None,
         due: None,
+        after: None,
         expires: None,
         interrupt: false,
     }

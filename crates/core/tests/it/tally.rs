@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_core::message::{MessageEnd, Undeliverable};
+use adjutant_core::message::{MessageEnd, MessageKind, Sender, Undeliverable};
 use adjutant_core::{Act, Event, Step};
 
 /// How often things happened, so that a corner that is never reached is noticed.
@@ -10,7 +10,7 @@ use adjutant_core::{Act, Event, Step};
 pub(crate) struct Tally(pub(crate) BTreeMap<&'static str, u64>);
 
 /// What a thousand runs have to come across.
-const CORNERS: [&str; 63] = [
+const CORNERS: [&str; 68] = [
     "session.created",
     "session.started",
     "session.ready",
@@ -26,6 +26,9 @@ const CORNERS: [&str; 63] = [
     "queue.released",
     "message.queued",
     "message.due",
+    "message.after_settled",
+    "notice",
+    "overdue",
     "message.changed",
     "message.handed",
     "message.returned",
@@ -58,6 +61,8 @@ const CORNERS: [&str; 63] = [
     "started",
     "queue full",
     "too many sessions",
+    "no caller to wake",
+    "woken by its own message",
     "not supported",
     "forbidden",
     "no request",
@@ -104,6 +109,18 @@ impl Tally {
                     MessageEnd::Expired => "expired",
                     MessageEnd::Unknown { .. } => "unknown",
                 });
+            }
+            if let Event::MessageQueued { message } = &logged.event {
+                if message.kind == MessageKind::Notice {
+                    self.count("notice");
+                }
+                let asleep = message.from == Sender::Session(message.session) && message.kind == MessageKind::Wake;
+                if asleep && message.reply_to.is_some() {
+                    self.count("woken by its own message");
+                }
+            }
+            if matches!(&logged.event, Event::MessageDue { came: Some(came), .. } if came.overdue) {
+                self.count("overdue");
             }
             if let Event::MessageAccepted { message, .. } = &logged.event {
                 if !step.projected.messages.contains_key(message) {

@@ -73,6 +73,7 @@ impl From<Refusal> for Failure {
             Refusal::MessageStarted(_) => ErrorCode::MessageStarted,
             Refusal::QueueFull { .. } | Refusal::TooManySessions(_) => ErrorCode::QueueFull,
             Refusal::NotSupported { .. } => ErrorCode::NotSupported,
+            Refusal::NotASession | Refusal::AfterTooMany(_) => ErrorCode::Usage,
             Refusal::Forbidden(_) | Refusal::TooDeep(_) | Refusal::SessionLives(_) => ErrorCode::Forbidden,
             Refusal::RequestNotFound(_) => ErrorCode::RequestNotFound,
             Refusal::RequestNotPending(_) => ErrorCode::RequestNotPending,
@@ -92,6 +93,8 @@ impl From<Refusal> for Failure {
             | Refusal::MessageStarted(_)
             | Refusal::TooManySessions(_)
             | Refusal::TooDeep(_)
+            | Refusal::NotASession
+            | Refusal::AfterTooMany(_)
             | Refusal::NotSupported { .. }
             | Refusal::Forbidden(_)
             | Refusal::RequestNotFound(_)

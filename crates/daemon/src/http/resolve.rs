@@ -72,6 +72,11 @@ pub(crate) fn message_id(text: &str) -> Result<MessageId, Failure> {
     text.parse().map_err(|error: adjutant_core::id::IdMalformed| Failure::new(ErrorCode::IdInvalid, error.to_string()))
 }
 
+/// No session has, or had, a message of that id.
+pub(crate) fn message_not_found(id: MessageId) -> Failure {
+    Failure::new(ErrorCode::MessageNotFound, format!("no message {id}"))
+}
+
 /// A request id, checked for its form.
 pub(crate) fn request_id(text: &str) -> Result<adjutant_core::RequestId, Failure> {
     text.parse().map_err(|error: adjutant_core::id::IdMalformed| Failure::new(ErrorCode::IdInvalid, error.to_string()))

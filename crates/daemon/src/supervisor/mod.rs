@@ -16,6 +16,7 @@ use adjutant_core::{AgentName, Answer, Call, CallId, Host, HostConfig, Input, Re
 use adjutant_store::{Batch, Tended, Writer};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::feed::Feed;
 use crate::launch::{Launches, Places};
@@ -37,7 +38,7 @@ type Look = Box<dyn FnOnce(&Host) + Send>;
 /// What a caller may say to the supervisor.
 pub(crate) enum Message {
     /// Change something.
-    Call { caller: Caller, call: Call, reply: oneshot::Sender<Result<Answer, Refusal>> },
+    Call { caller: Caller, call: Box<Call>, reply: oneshot::Sender<Result<Answer, Refusal>> },
     /// Look at something.
     Look(Look),
     /// A session's driver has ended without saying that its session has.
@@ -61,7 +62,7 @@ impl Handle {
     /// Has something changed; the answer comes when it is durable.
     pub(crate) async fn call(&self, caller: Caller, call: Call) -> Result<Answer, Refusal> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.messages.send(Message::Call { caller, call, reply }).await;
+        let sent = self.messages.send(Message::Call { caller, call: Box::new(call), reply }).await;
         sent.map_err(|_| Refusal::Stopping)?;
         answer.await.map_err(|_| Refusal::Stopping)?
     }
@@ -107,6 +108,7 @@ pub(crate) struct Supervisor {
     parts: Parts,
     host: Host,
     clock: Clock,
+    alarm: Option<Alarm>,
     orders: HashMap<SessionId, mpsc::Sender<Order>>,
     replies: BTreeMap<CallId, oneshot::Sender<Result<Answer, Refusal>>>,
     next_call: u64,
@@ -146,6 +148,7 @@ impl Supervisor {
             parts,
             host,
             clock: Clock::new(),
+            alarm: None,
             orders: HashMap::new(),
             replies: BTreeMap::new(),
             next_call: 0,
@@ -167,6 +170,9 @@ impl Supervisor {
 
     /// Runs until it is told to stop. Blocks its thread at each commit.
     pub(crate) async fn run(mut self) {
+        self.alarm = Alarm::new()
+            .inspect_err(|error| tracing::error!(%error, "the kernel gives no alarm; what is due may be late after a sleep"))
+            .ok();
         self.take_in(vec![Input::Recovered]);
         loop {
             let mut intake = Intake::default();
@@ -201,7 +207,7 @@ impl Supervisor {
             biased;
             Some(report) = self.reports.recv() => intake.inputs.push(to_input(report)),
             Some(message) = self.messages.recv() => self.accept(message, intake),
-            () = timer(pause), if pause.is_some() => intake.inputs.push(Input::TimeCame),
+            () = ring(&self.alarm, pause) => intake.inputs.push(Input::TimeCame),
         }
     }
 
@@ -225,7 +231,7 @@ impl Supervisor {
                 self.next_call += 1;
                 let id = CallId(self.next_call);
                 self.replies.insert(id, reply);
-                intake.inputs.push(Input::Call { id, caller, call });
+                intake.inputs.push(Input::Call { id, caller, call: *call });
             }
             Message::Look(look) => intake.looks.push(look),
             Message::DriverGone { session } => self.driver_gone(session, intake),
@@ -354,14 +360,16 @@ fn to_input(report: DriverReport) -> Input {
     }
 }
 
-async fn timer(pause: Option<Duration>) {
-    match pause {
-        Some(pause) => due_in(pause).await,
-        None => std::future::pending().await,
+/// Waits until the core says that something is due, or the wall clock was set.
+async fn ring(alarm: &Option<Alarm>, pause: Option<Duration>) {
+    match (alarm, pause) {
+        (Some(alarm), pause) => alarm.ring(pause).await,
+        (None, Some(pause)) => due_in(pause).await,
+        (None, None) => std::future::pending().await,
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one timer of the supervisor: it fires when the core says something is due")]
+#[expect(clippy::disallowed_methods, reason = "in the place of an alarm that the kernel would not give")]
 async fn due_in(pause: Duration) {
     tokio::time::sleep(pause).await;
 }

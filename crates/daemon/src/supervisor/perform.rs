@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use adjutant_agents::{Adoption, DriverStart, DriverTask, Order};
+use adjutant_core::agent::FrameStyle;
 use adjutant_core::id::Attempt;
 use adjutant_core::message::MessageState;
 use adjutant_core::session::Session;
@@ -11,6 +12,7 @@ use adjutant_core::{Act, MessageId, SessionId, Text};
 use tokio::sync::mpsc;
 
 use super::{ORDERS_WAITING_MAX, Supervisor};
+use crate::frame;
 use crate::testpoint;
 
 /// The message texts of a step, so that what was just sent need not be read back.
@@ -100,11 +102,26 @@ impl Supervisor {
     fn deliver(&mut self, session: SessionId, message: MessageId, attempt: Attempt, texts: &Texts) {
         testpoint::pass("before_deliver");
         let text = texts.0.get(&message).cloned().or_else(|| self.stored_text(message));
-        match text {
+        match text.map(|text| self.framed(session, message, text)) {
             Some(text) => self.order(session, Order::Deliver { message, attempt, text }),
             None => tracing::error!(%message, "the text of a message is not in the store; it stays in delivery"),
         }
         testpoint::pass("after_deliver");
+    }
+
+    /// The text with what it waited for. The results are in the store: what they follow from was committed before.
+    fn framed(&self, session: SessionId, message: MessageId, text: Arc<str>) -> Arc<str> {
+        let Some(session) = self.host.session(session) else { return text };
+        let Some(after) = session.messages.get(&message).and_then(|message| message.after.as_ref()) else { return text };
+        let style = self.host.capabilities(session).map_or(FrameStyle::Plain, |capabilities| capabilities.frame);
+        let answers = |session, turn| {
+            let answer = self.parts.readers.read(|reader| reader.answer(session, turn));
+            answer.unwrap_or_else(|error| {
+                tracing::error!(%error, %message, "a final text that a message waited for cannot be read");
+                None
+            })
+        };
+        Arc::from(frame::framed(&text, after, style, &answers))
     }
 
     fn stored_text(&self, message: MessageId) -> Option<Arc<str>> {

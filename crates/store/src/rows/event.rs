@@ -3,7 +3,7 @@
 use adjutant_core::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, TurnEnd, TurnOrigin};
 use adjutant_core::event::{Event, Place};
 use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
-use adjutant_core::message::{Message, MessageEnd};
+use adjutant_core::message::{Came, Message, MessageEnd, Settlement};
 use adjutant_core::name::SessionName;
 use adjutant_core::outcome::UnknownReason;
 use adjutant_core::process::Incarnation;
@@ -65,7 +65,13 @@ events! {
     "queue.held" => QueueHeld { by_hand: bool, }
     "queue.released" => QueueReleased {}
     "message.queued" => MessageQueued { message: Message, }
-    "message.due" => MessageDue { message: MessageId, }
+    "message.after_settled" => MessageAfterSettled {
+        message: MessageId,
+        which: u32,
+        of: SessionId,
+        how: Settlement,
+    }
+    "message.due" => MessageDue { message: MessageId, came: Option<Came>, }
     "message.changed" => MessageChanged {
         message: MessageId,
         bytes: Option<u64>,
@@ -114,6 +120,7 @@ pub(crate) fn turn_of(event: &Event) -> Option<TurnNumber> {
         | Event::QueueHeld { .. }
         | Event::QueueReleased
         | Event::MessageQueued { .. }
+        | Event::MessageAfterSettled { .. }
         | Event::MessageDue { .. }
         | Event::MessageChanged { .. }
         | Event::MessageHanded { .. }

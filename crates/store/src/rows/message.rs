@@ -1,18 +1,26 @@
 //! Rows of messages, ended turns and requests.
 
+use std::collections::BTreeSet;
+
 use adjutant_core::agent::{Evidence, NewRequest, RequestEnd, TurnEnd, TurnOrigin};
 use adjutant_core::event::Place;
 use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
-use adjutant_core::message::{Message, MessageEnd, MessageKind, MessageState, Sender, Undeliverable, Way};
-use adjutant_core::outcome::{Outcome, UnknownReason};
+use adjutant_core::message::{
+    After, Came, Dependency, DependencyState, Message, MessageEnd, MessageKind, MessageState, Sender, Settlement,
+    TurnResult, Undeliverable, Way,
+};
+use adjutant_core::name::SessionName;
+use adjutant_core::outcome::{ExitStatus, Outcome, UnknownReason};
 use adjutant_core::request::Request;
 use adjutant_core::time::{Due, Timestamp};
 use adjutant_core::turn::EndedTurn;
+use adjutant_core::wait::{Fallen, Waiting};
 
 mirror! {
     enum SenderRow = Sender {
         Human,
         Session(id: SessionId),
+        Host,
     }
 }
 
@@ -22,12 +30,13 @@ mirror! {
         Steer,
         Command,
         Wake,
+        Notice,
     }
 }
 
 mirror! {
     enum MessageStateRow = MessageState {
-        Delayed { until: Due, },
+        Delayed { until: Option<Due>, },
         Ready,
         Delivering { attempt: Attempt, handed_at: Timestamp, },
         Running { attempt: Attempt, handed_at: Timestamp, evidence: Evidence, turn: TurnNumber, },
@@ -72,7 +81,77 @@ mirror! {
         expires: Option<Due>,
         queued_at: Timestamp,
         returned: u32,
+        after: Option<After>,
+        came: Option<Came>,
         state: MessageState,
+    }
+}
+
+mirror! {
+    struct CameRow = Came {
+        late_ms: u64,
+        overdue: bool,
+    }
+}
+
+mirror! {
+    struct AfterRow = After {
+        any: bool,
+        of: Vec<Dependency>,
+    }
+}
+
+mirror! {
+    struct DependencyRow = Dependency {
+        session: SessionId,
+        name: SessionName,
+        message: Option<MessageId>,
+        state: DependencyState,
+    }
+}
+
+mirror! {
+    enum DependencyStateRow = DependencyState {
+        Open { waiting: Waiting, turn: Option<TurnResult>, },
+        Settled { how: Settlement, at: Timestamp, },
+        Unmet,
+    }
+}
+
+mirror! {
+    struct TurnResultRow = TurnResult {
+        turn: TurnNumber,
+        outcome: Outcome,
+        exit: Option<ExitStatus>,
+    }
+}
+
+mirror! {
+    enum SettlementRow = Settlement {
+        Turn(result: TurnResult),
+        Fallen { message: MessageId, end: MessageEnd, },
+        Idle,
+        Exited,
+    }
+}
+
+mirror! {
+    struct WaitingRow = Waiting {
+        session: SessionId,
+        turn: Option<TurnNumber>,
+        messages: BTreeSet<MessageId>,
+        next_turn: bool,
+        readiness: bool,
+        through_input: bool,
+        ended: Option<TurnNumber>,
+        fallen: Option<Fallen>,
+    }
+}
+
+mirror! {
+    struct FallenRow = Fallen {
+        message: MessageId,
+        end: MessageEnd,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The smallest parts: numbers, texts, ids and moments.
 
+use std::collections::BTreeSet;
+
 use adjutant_core::agent::AgentName;
 use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
 use adjutant_core::name::SessionName;
@@ -91,6 +93,23 @@ impl<P: Part> Part for Vec<P> {}
 
 impl<T: Stored> Stored for Vec<T> {
     type Row = Vec<T::Row>;
+
+    fn to_row(&self) -> Self::Row {
+        self.iter().map(T::to_row).collect()
+    }
+
+    fn from_row(row: Self::Row) -> Result<Self, Malformed> {
+        row.into_iter().map(T::from_row).collect()
+    }
+}
+
+impl<P: Part> Part for BTreeSet<P> {}
+
+impl<T: Stored + Ord> Stored for BTreeSet<T>
+where
+    T::Row: Ord,
+{
+    type Row = BTreeSet<T::Row>;
 
     fn to_row(&self) -> Self::Row {
         self.iter().map(T::to_row).collect()

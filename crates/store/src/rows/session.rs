@@ -63,6 +63,7 @@ mirror! {
     struct StoppingRow = Stopping {
         at: Timestamp,
         force: bool,
+        by: Option<SessionId>,
     }
 }
 

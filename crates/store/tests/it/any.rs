@@ -6,7 +6,10 @@ use adjutant_core::agent::{
 };
 use adjutant_core::event::{Event, Place};
 use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
-use adjutant_core::message::{Message, MessageEnd, MessageKind, MessageState, Sender, Undeliverable, Way};
+use adjutant_core::message::{
+    After, Came, Dependency, DependencyState, Message, MessageEnd, MessageKind, MessageState, Sender, Settlement,
+    TurnResult, Undeliverable, Way,
+};
 use adjutant_core::name::SessionName;
 use adjutant_core::outcome::{ExitStatus, FailReason, Outcome, UnknownReason};
 use adjutant_core::process::Incarnation;
@@ -14,6 +17,7 @@ use adjutant_core::request::Request;
 use adjutant_core::session::{Basis, Hold, Phase, Processes, Profile, Session, Stopping, Work};
 use adjutant_core::time::{BootId, BootMoment, Due, Timestamp};
 use adjutant_core::turn::{EndedTurn, RunningTurn};
+use adjutant_core::wait::{Fallen, Waiting};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -44,7 +48,9 @@ made_below! {
     Undeliverable: SessionExited, NeverTaken;
     MessageEnd: Settled, Undeliverable, Cancelled, Expired, Unknown;
     MessageState: Delayed, Ready, Delivering, Running, Ended;
-    Sender: Human, Session;
+    Sender: Human, Session, Host;
+    DependencyState: Open, Settled, Unmet;
+    Settlement: Turn, Fallen, Idle, Exited;
     Phase: Starting, Live, Unseen, Exited;
     Work: Idle, Turn;
     Place: First, After;
@@ -222,7 +228,7 @@ fn way() -> impl Strategy<Value = Way> + Clone {
 
 pub(crate) fn live_state() -> BoxedStrategy<MessageState> {
     prop_oneof![
-        due().prop_map(|until| MessageState::Delayed { until }),
+        of(due()).prop_map(|until| MessageState::Delayed { until }),
         Just(MessageState::Ready),
         (attempt(), at()).prop_map(|(attempt, handed_at)| MessageState::Delivering { attempt, handed_at }),
         (attempt(), at(), evidence(), turn_number()).prop_map(|(attempt, handed_at, evidence, turn)| {
@@ -237,19 +243,66 @@ pub(crate) fn ended_state() -> BoxedStrategy<MessageState> {
 }
 
 fn sender() -> impl Strategy<Value = Sender> + Clone {
-    prop_oneof![Just(Sender::Human), session_id().prop_map(Sender::Session)]
+    prop_oneof![Just(Sender::Human), Just(Sender::Host), session_id().prop_map(Sender::Session)]
 }
 
 fn message_kind() -> impl Strategy<Value = MessageKind> + Clone {
-    all_of!(MessageKind: Next, Steer, Command, Wake)
+    all_of!(MessageKind: Next, Steer, Command, Wake, Notice)
 }
 
 pub(crate) fn message(state: impl Strategy<Value = MessageState> + Clone) -> impl Strategy<Value = Message> + Clone {
     let who = (message_id(), session_id(), sender(), message_kind(), state);
     let what = (any::<u64>(), of(text()), of(message_id()), of(due()), at(), any::<u32>());
-    (who, what).prop_map(|((id, session, from, kind, state), (bytes, key, reply_to, expires, queued_at, returned))| {
-        Message { id, session, from, kind, bytes, key, reply_to, expires, queued_at, returned, state }
+    let waits = (of(after()), of(came()));
+    (who, what, waits).prop_map(|((id, session, from, kind, state), what, (after, came))| {
+        let (bytes, key, reply_to, expires, queued_at, returned) = what;
+        Message { id, session, from, kind, bytes, key, reply_to, expires, queued_at, returned, after, came, state }
     })
+}
+
+fn came() -> impl Strategy<Value = Came> + Clone {
+    any::<(u64, bool)>().prop_map(|(late_ms, overdue)| Came { late_ms, overdue })
+}
+
+fn after() -> BoxedStrategy<After> {
+    let dependency = (session_id(), name(), of(message_id()), dependency_state());
+    let dependency =
+        dependency.prop_map(|(session, name, message, state)| Dependency { session, name, message, state });
+    (any::<bool>(), vec(dependency, 0..3)).prop_map(|(any, of)| After { any, of }).boxed()
+}
+
+fn turn_result() -> BoxedStrategy<TurnResult> {
+    (turn_number(), outcome(), of(exit())).prop_map(|(turn, outcome, exit)| TurnResult { turn, outcome, exit }).boxed()
+}
+
+fn settlement() -> BoxedStrategy<Settlement> {
+    prop_oneof![
+        turn_result().prop_map(Settlement::Turn),
+        (message_id(), message_end()).prop_map(|(message, end)| Settlement::Fallen { message, end }),
+        Just(Settlement::Idle),
+        Just(Settlement::Exited),
+    ]
+    .boxed()
+}
+
+fn dependency_state() -> BoxedStrategy<DependencyState> {
+    prop_oneof![
+        (waiting(), of(turn_result())).prop_map(|(waiting, turn)| DependencyState::Open { waiting, turn }),
+        (settlement(), at()).prop_map(|(how, at)| DependencyState::Settled { how, at }),
+        Just(DependencyState::Unmet),
+    ]
+    .boxed()
+}
+
+fn waiting() -> BoxedStrategy<Waiting> {
+    let fallen = (message_id(), message_end()).prop_map(|(message, end)| Fallen { message, end });
+    let what = (session_id(), of(turn_number()), proptest::collection::btree_set(message_id(), 0..3));
+    (what, any::<[bool; 3]>(), of(turn_number()), of(fallen))
+        .prop_map(|((session, turn, messages), flags, ended, fallen)| {
+            let [next_turn, readiness, through_input] = flags;
+            Waiting { session, turn, messages, next_turn, readiness, through_input, ended, fallen }
+        })
+        .boxed()
 }
 
 pub(crate) fn any_message() -> BoxedStrategy<Message> {
@@ -339,7 +392,14 @@ fn hold() -> impl Strategy<Value = Hold> + Clone {
 /// A session whose parts belong together as they do in a host.
 pub(crate) fn session() -> BoxedStrategy<Session> {
     let fixed = (session_id(), name(), profile(), of(session_id()), at(), at());
-    let life = (phase(), work(), of((at(), any::<bool>())), hold(), of(processes()), (source(), at(), text()));
+    let life = (
+        phase(),
+        work(),
+        of((at(), any::<bool>(), of(session_id()))),
+        hold(),
+        of(processes()),
+        (source(), at(), text()),
+    );
     let queue = (vec(message(live_state()), 0..4), of(message_id()), of(message_id()));
     let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>());
     (fixed, life, queue, rest)
@@ -353,7 +413,7 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
                 messages.into_iter().map(|message| (message.id, Message { session: id, ..message })).collect();
             let is_ready = |message: &&Message| message.state == MessageState::Ready;
             let ready = messages.values().filter(is_ready).map(|message| message.id).rev().collect();
-            let stopping = stopping.map(|(at, force)| Stopping { at, force });
+            let stopping = stopping.map(|(at, force, by)| Stopping { at, force, by });
             let basis = Basis { source: basis.0, at: basis.1, said: basis.2 };
             Session {
                 id,
@@ -441,7 +501,9 @@ fn message_event() -> BoxedStrategy<Event> {
     let place = prop_oneof![Just(Place::First), message_id().prop_map(Place::After)];
     prop_oneof![
         any_message().prop_map(|message| Event::MessageQueued { message }),
-        message_id().prop_map(|message| Event::MessageDue { message }),
+        (message_id(), of(came())).prop_map(|(message, came)| Event::MessageDue { message, came }),
+        (message_id(), any::<u32>(), session_id(), settlement())
+            .prop_map(|(message, which, of, how)| Event::MessageAfterSettled { message, which, of, how }),
         (message_id(), of(any::<u64>()), of(of(due())), of(place))
             .prop_map(|(message, bytes, due, place)| Event::MessageChanged { message, bytes, due, place }),
     ]

@@ -10,10 +10,13 @@ use std::path::{Path, PathBuf};
 
 use adjutant_core::agent::{RequestEnd, SessionEnd, StartFailure};
 use adjutant_core::event::{Event, Place};
-use adjutant_core::id::Attempt;
-use adjutant_core::message::{MessageEnd, MessageState, Undeliverable};
+use adjutant_core::id::{Attempt, MessageId, TurnNumber};
+use adjutant_core::message::{
+    After, Came, Dependency, DependencyState, MessageEnd, MessageState, Settlement, TurnResult, Undeliverable,
+};
 use adjutant_core::outcome::{ExitStatus, FailReason, Outcome, UnknownReason};
 use adjutant_core::time::{BootId, BootMoment, Due, Timestamp};
+use adjutant_core::wait::{WaitOptions, Waiting};
 use adjutant_store::{Batch, Selection};
 
 use crate::scribe::{START, Scribe, id};
@@ -79,8 +82,9 @@ fn queued_messages(scribe: &mut Scribe) {
     scribe.event(id(3), Event::QueueHeld { by_hand: true });
     let boot = BootMoment { boot: BootId([9; 16]), millis: 60_000 };
     let later = Due::Elapsed { boot, wall: Timestamp::from_millis(START + 60_000) };
-    scribe.send_as(id(3), "later", MessageState::Delayed { until: later });
+    scribe.send_as(id(3), "later", MessageState::Delayed { until: Some(later) });
     let third = scribe.send(id(3), "third");
+    after_others(scribe);
     let first = scribe.send(id(3), "first");
     let second = scribe.send(id(3), "second");
     let moved = |message, place| Event::MessageChanged { message, bytes: None, due: None, place: Some(place) };
@@ -90,6 +94,34 @@ fn queued_messages(scribe: &mut Scribe) {
     let until = Due::At(Timestamp::from_millis(START * 2));
     scribe.event(id(3), Event::MessageChanged { message: second, bytes: None, due: Some(Some(until)), place: None });
     scribe.event(id(3), Event::MessageChanged { message: second, bytes: None, due: Some(None), place: None });
+}
+
+/// Messages that wait for others: for work that runs, for what has ended, and for a time besides.
+fn after_others(scribe: &mut Scribe) {
+    let open = |scribe: &Scribe, session| {
+        let options = WaitOptions { through_input: true, ..WaitOptions::default() };
+        let (waiting, _) = Waiting::begin(scribe.session(session), options);
+        DependencyState::Open { waiting, turn: None }
+    };
+    let on = |session, name: &str, message, state| Dependency { session, name: name.parse().unwrap(), message, state };
+    let first = on(id(1), "fizz-top", None, open(scribe, id(1)));
+    let second = on(id(2), "vi-jg", None, open(scribe, id(2)));
+    let at = Timestamp::from_millis(START);
+    let gone = Settlement::Fallen { message: MessageId::new(1), end: MessageEnd::Cancelled };
+    let third = on(id(1), "fizz-top", Some(MessageId::new(1)), DependencyState::Settled { how: gone, at });
+    let all = After { any: false, of: vec![first.clone(), second.clone(), third] };
+    let until = Some(Due::At(Timestamp::from_millis(START * 2)));
+    scribe.send_after(id(3), "after all", MessageState::Delayed { until }, Some(all));
+    let any = After { any: true, of: vec![first, second] };
+    let message = scribe.send_after(id(3), "after any", MessageState::Delayed { until: None }, Some(any));
+    let how = Settlement::Turn(TurnResult {
+        turn: TurnNumber::new(3),
+        outcome: Outcome::Failed { reason: FailReason::CommandFailed },
+        exit: Some(ExitStatus::Code(3)),
+    });
+    scribe.event(id(3), Event::MessageAfterSettled { message, which: 1, of: id(2), how });
+    let came = Some(Came { late_ms: 60_000, overdue: true });
+    scribe.event(id(3), Event::MessageDue { message, came });
 }
 
 /// One whose messages have ended in every way, and in which one is in delivery.

@@ -10,7 +10,7 @@ use adjutant_core::event::{Event, Logged};
 use adjutant_core::host::{Host, HostConfig, Projected};
 use adjutant_core::id::{Attempt, MessageId, RequestId, Seq, SessionId, TurnNumber};
 use adjutant_core::input::Text;
-use adjutant_core::message::{Message, MessageEnd, MessageKind, MessageState, Sender};
+use adjutant_core::message::{After, Message, MessageEnd, MessageKind, MessageState, Sender};
 use adjutant_core::outcome::{ExitStatus, Outcome};
 use adjutant_core::process::Incarnation;
 use adjutant_core::session::{Profile, Session};
@@ -122,6 +122,16 @@ impl Scribe {
     }
 
     pub(crate) fn send_as(&mut self, session: SessionId, text: &str, state: MessageState) -> MessageId {
+        self.send_after(session, text, state, None)
+    }
+
+    pub(crate) fn send_after(
+        &mut self,
+        session: SessionId,
+        text: &str,
+        state: MessageState,
+        after: Option<After>,
+    ) -> MessageId {
         let message = Message {
             id: MessageId::new(self.host.counters().next_message),
             session,
@@ -133,6 +143,8 @@ impl Scribe {
             expires: Some(Due::At(Timestamp::from_millis(START * 2))),
             queued_at: self.at(),
             returned: 0,
+            after,
+            came: None,
             state,
         };
         let id = message.id;

@@ -18,6 +18,7 @@ mod skew;
 mod starting;
 mod stranger;
 mod truth;
+mod wake;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

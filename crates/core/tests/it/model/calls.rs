@@ -1,9 +1,8 @@
 //! What callers do, and what they are told.
 
-use adjutant_core::call::{NewMessage, NewSession};
+use adjutant_core::call::{NewAfter, NewDependency, NewMessage, NewSession};
 use adjutant_core::event::Place;
 use adjutant_core::limits;
-use adjutant_core::message::MessageEnd;
 use adjutant_core::session::Hold;
 use adjutant_core::time::Due;
 use adjutant_core::{AgentName, Answer, Call, Caller, MessageId, Now, RequestId, SessionId, TurnNumber};
@@ -13,16 +12,16 @@ use super::{At, Model, ModelMessage, ModelSession, Told, due_by};
 impl Model {
     pub(super) fn call(&mut self, caller: Caller, call: &Call, now: Now) -> Told {
         match call {
-            Call::Create(new) => self.create(new, now),
-            Call::Send { session, message } => self.send(*session, message, now),
-            Call::Interrupt { session, clear_queue } => self.interrupt(*session, *clear_queue),
+            Call::Create(new) => self.create(caller, new, now),
+            Call::Send { session, message, wake_me } => self.send(caller, *session, message, *wake_me, now),
+            Call::Interrupt { session, clear_queue } => self.interrupt(caller, *session, *clear_queue),
             Call::Kill { session, force, any_allowed } => self.kill(caller, *session, *force, *any_allowed),
             Call::Purge { session } => self.purge(caller, *session),
             Call::Hold { session } => self.hold(*session, Hold::ByHand, now),
             Call::Release { session } => self.hold(*session, Hold::Off, now),
             Call::Remove { session, message } => {
                 self.waiting(*session, *message)?;
-                self.over(*message, MessageEnd::Cancelled);
+                self.cancel(*message, caller.session());
                 Ok(Answer::Done)
             }
             Call::Edit { session, message, text, due, place } => {
@@ -50,12 +49,12 @@ impl Model {
 
     fn able(&self, agent: &AgentName, new: &NewMessage, now: Now) -> Result<(), &'static str> {
         let can = self.can(agent);
-        let later = new.due.is_some_and(|due| !due_by(&due, now));
+        let later = new.after.is_some() || new.due.is_some_and(|due| !due_by(&due, now));
         let asks_too_much = new.interrupt && (!can.interrupt || later);
         if asks_too_much { Err("not supported") } else { Ok(()) }
     }
 
-    fn create(&mut self, new: &NewSession, now: Now) -> Told {
+    fn create(&mut self, caller: Caller, new: &NewSession, now: Now) -> Told {
         let same = |s: &&ModelSession| !s.purged && (s.id == new.id || (s.key.is_some() && s.key == new.profile.key));
         if let Some(known) = self.sessions.iter().find(same) {
             return Ok(Answer::Created { session: known.id, replayed: true, message: None });
@@ -77,6 +76,7 @@ impl Model {
                 return Err("queue full");
             }
             self.able(&new.profile.agent, first, now)?;
+            self.begin_after(first.after.as_ref())?;
         }
         self.sessions.push(ModelSession {
             id: new.id,
@@ -91,6 +91,7 @@ impl Model {
             exited: false,
             purged: false,
             stopping: None,
+            stopped_by: None,
             hold: Hold::Off,
             begun: 0,
             cursor: 0,
@@ -98,27 +99,60 @@ impl Model {
             unclear: None,
         });
         self.acts.push(format!("launch {}", new.id));
-        let message = new.message.as_ref().map(|message| self.queue(new.id, message, now));
+        let message = new.message.as_ref().map(|message| self.queue(caller, new.id, message, now)).transpose()?;
         Ok(Answer::Created { session: new.id, replayed: false, message })
     }
 
-    fn queue(&mut self, session: SessionId, new: &NewMessage, now: Now) -> MessageId {
+    fn queue(
+        &mut self,
+        caller: Caller,
+        session: SessionId,
+        new: &NewMessage,
+        now: Now,
+    ) -> Result<MessageId, &'static str> {
+        let mut after = self.begin_after(new.after.as_ref())?;
         let id = MessageId::new(self.messages.len() as u64 + 1);
         self.back += 1;
-        let at = match new.due {
-            Some(due) if !due_by(&due, now) => At::Later(due),
-            Some(_) | None => At::Line(self.back),
-        };
+        let any = new.after.as_ref().is_some_and(|after| after.any);
+        let met = any && after.iter().any(|of| of.settled == Some(true)) || after.iter().all(|of| of.settled.is_some());
+        let due = new.due.filter(|due| !due_by(due, now));
+        let at = if due.is_none() && met { At::Line(self.back) } else { At::Later(due) };
+        if matches!(at, At::Line(_)) {
+            after.iter_mut().filter(|of| of.settled.is_none()).for_each(|of| of.settled = Some(false));
+        }
         let (key, expires, bytes) = (new.key.clone(), new.expires, new.text.len() as u64);
-        self.messages.push(ModelMessage { id, session, at, bytes, key, expires, returned: 0 });
-        id
+        self.messages.push(ModelMessage {
+            id,
+            session,
+            at,
+            bytes,
+            key,
+            expires,
+            returned: 0,
+            sender: caller.session(),
+            notice: false,
+            any,
+            after,
+            ended: 0,
+        });
+        Ok(id)
     }
 
-    fn send(&mut self, id: SessionId, new: &NewMessage, now: Now) -> Told {
+    fn send(&mut self, caller: Caller, id: SessionId, new: &NewMessage, wake_me: bool, now: Now) -> Told {
+        let sleeper = if wake_me { Some(caller.session().ok_or("no caller to wake")?) } else { None };
+        if let Some(sleeper) = sleeper {
+            self.usable(sleeper)?;
+            if self.waits(sleeper).len() >= self.config.queue_messages_max {
+                return Err("queue full");
+            }
+        }
         let agent = self.usable(id)?.agent.clone();
-        if let Some(known) = self.of(id).find(|m| m.key.is_some() && m.key == new.key) {
+        let known = self.of(id).find(|m| m.key.is_some() && m.key == new.key).cloned();
+        if let Some(known) = known {
             let (message, queued) = (known.id, matches!(known.at, At::Later(_) | At::Line(_)));
-            return Ok(Answer::Queued { message, handed: !queued, ahead: self.ahead(id, message), replayed: true });
+            let ahead = self.ahead(id, message);
+            self.wake_by(sleeper, id, message)?;
+            return Ok(Answer::Queued { message, handed: !queued, ahead, replayed: true });
         }
         let bytes: u64 = self.waits(id).iter().map(|m| m.bytes).sum();
         let too_many = self.waits(id).len() >= self.config.queue_messages_max;
@@ -126,7 +160,8 @@ impl Model {
             return Err("queue full");
         }
         self.able(&agent, new, now)?;
-        let message = self.queue(id, new, now);
+        let message = self.queue(caller, id, new, now)?;
+        self.wake_by(sleeper, id, message)?;
         if new.interrupt {
             self.front -= 1;
             self.put(message, At::Line(self.front));
@@ -136,6 +171,15 @@ impl Model {
         self.go_on(id, now);
         let handed = self.m(message).is_some_and(|m| matches!(m.at, At::Out(_)));
         Ok(Answer::Queued { message, handed, ahead: self.ahead(id, message), replayed: false })
+    }
+
+    fn wake_by(&mut self, sleeper: Option<SessionId>, id: SessionId, message: MessageId) -> Result<(), &'static str> {
+        let Some(sleeper) = sleeper.filter(|sleeper| !self.waits_for(*sleeper, id, message)) else { return Ok(()) };
+        let of = NewAfter { any: false, of: vec![NewDependency::Message { session: id, message }] };
+        let after = self.begin_after(Some(&of))?;
+        let text = format!("The message {message} that you sent to {} has ended.", self.name_of(id));
+        self.own_words(sleeper, false, &text, after);
+        Ok(())
     }
 
     fn ahead(&self, session: SessionId, message: MessageId) -> usize {
@@ -163,7 +207,7 @@ impl Model {
         }
     }
 
-    fn interrupt(&mut self, id: SessionId, clear_queue: bool) -> Told {
+    fn interrupt(&mut self, caller: Caller, id: SessionId, clear_queue: bool) -> Told {
         let agent = self.usable(id)?.agent.clone();
         if !self.can(&agent).interrupt {
             return Err("not supported");
@@ -171,7 +215,7 @@ impl Model {
         let turn = self.to_stop(id);
         if clear_queue {
             let waiting: Vec<MessageId> = self.waits(id).iter().map(|m| m.id).collect();
-            waiting.into_iter().for_each(|message| self.over(message, MessageEnd::Cancelled));
+            waiting.into_iter().for_each(|message| self.cancel(message, caller.session()));
         } else if turn.is_some() {
             self.change(id, |s| s.hold = if s.hold == Hold::Off { Hold::AfterInterrupt } else { s.hold });
         }
@@ -185,7 +229,7 @@ impl Model {
             self.reaches(caller, id)?;
         }
         if !exited && (stopping.is_none() || (force && stopping == Some(false))) {
-            self.change(id, |s| s.stopping = Some(force));
+            self.change(id, |s| (s.stopping, s.stopped_by) = (Some(force), caller.session()));
             self.end_order(id);
         }
         Ok(Answer::Killing { already: exited })
@@ -249,11 +293,8 @@ impl Model {
         }
         self.messages.iter_mut().filter(|m| m.id == id).for_each(|m| m.bytes = after);
         match later {
-            Some(Some(due)) => self.put(id, At::Later(due)),
-            Some(None) if !was_ready => {
-                self.back += 1;
-                self.put(id, At::Line(self.back));
-            }
+            Some(Some(due)) => self.put(id, At::Later(Some(due))),
+            Some(None) if !was_ready => self.line_up(id),
             Some(None) | None => {}
         }
         self.place(session, id, place);

@@ -3,11 +3,14 @@
 //! It shares no code with the host but the types of what comes in and goes out. A place in a queue is a number to sort by;
 //! nothing is ever removed from a list.
 
+mod after;
 mod calls;
 mod reports;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use adjutant_core::agent::Capabilities;
-use adjutant_core::message::MessageEnd;
+use adjutant_core::message::{MessageEnd, Settlement};
 use adjutant_core::outcome::Outcome;
 use adjutant_core::session::{Hold, Status};
 use adjutant_core::time::Due;
@@ -27,6 +30,7 @@ pub(crate) struct ModelSession {
     pub(crate) exited: bool,
     pub(crate) purged: bool,
     pub(crate) stopping: Option<bool>,
+    stopped_by: Option<SessionId>,
     pub(crate) hold: Hold,
     pub(crate) begun: u32,
     pub(crate) cursor: u64,
@@ -37,7 +41,7 @@ pub(crate) struct ModelSession {
 /// Where a message is.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum At {
-    Later(Due),
+    Later(Option<Due>),
     Line(i64),
     Out(u32),
     In(u32),
@@ -53,6 +57,12 @@ pub(crate) struct ModelMessage {
     key: Option<String>,
     expires: Option<Due>,
     returned: u32,
+    sender: Option<SessionId>,
+    notice: bool,
+    any: bool,
+    pub(crate) after: Vec<ModelDependency>,
+    /// Its place among all that have ended.
+    ended: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -72,6 +82,20 @@ pub(crate) struct ModelRequest {
     answered: bool,
 }
 
+/// What a message waits for: a set that was fixed when it was queued.
+#[derive(Clone, Debug)]
+pub(crate) struct ModelDependency {
+    session: SessionId,
+    named: Option<MessageId>,
+    turn: Option<u32>,
+    messages: Vec<MessageId>,
+    readiness: bool,
+    /// Its result, once it is there.
+    given: Option<Settlement>,
+    /// Whether it has ended; `Some(false)` is that it no longer matters.
+    pub(crate) settled: Option<bool>,
+}
+
 /// What a model says of a call: the answer, or a word for the refusal.
 pub(crate) type Told = Result<Answer, &'static str>;
 
@@ -88,6 +112,9 @@ pub(crate) struct Model {
     pub(crate) told: Option<Told>,
     back: i64,
     front: i64,
+    ends: u64,
+    woken: BTreeSet<(SessionId, MessageId)>,
+    in_vain: BTreeMap<MessageId, SessionId>,
 }
 
 /// The act of the host in the words of the model.
@@ -126,7 +153,20 @@ fn left(due: &Due, now: Now) -> u64 {
 impl Model {
     pub(crate) fn new(config: HostConfig) -> Self {
         let (sessions, messages, turns, requests) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { config, sessions, messages, turns, requests, acts: Vec::new(), told: None, back: 0, front: 0 }
+        Self {
+            config,
+            sessions,
+            messages,
+            turns,
+            requests,
+            acts: Vec::new(),
+            told: None,
+            back: 0,
+            front: 0,
+            ends: 0,
+            woken: BTreeSet::new(),
+            in_vain: BTreeMap::new(),
+        }
     }
 
     /// Takes in one input.
@@ -139,10 +179,12 @@ impl Model {
             Input::Call { caller, call, .. } => {
                 self.pass(now);
                 self.told = Some(self.call(*caller, call, now));
+                self.clear_up(now);
             }
             Input::Agent { session, cursor, report, .. } => {
                 self.pass(now);
                 self.report(*session, *cursor, report, now);
+                self.clear_up(now);
             }
         }
     }
@@ -227,7 +269,9 @@ impl Model {
     pub(crate) fn next_due(&self, now: Now) -> Option<u64> {
         let mut moments: Vec<u64> = Vec::new();
         for message in &self.messages {
-            if let At::Later(due) = &message.at {
+            if let At::Later(Some(due)) = &message.at
+                && self.is_met(message)
+            {
                 moments.push(left(due, now));
             }
             if matches!(message.at, At::Later(_) | At::Line(_)) {
@@ -244,8 +288,8 @@ impl Model {
         for message in &self.messages {
             let late = message.expires.is_some_and(|expires| due_by(&expires, now));
             match &message.at {
-                At::Later(due) if late || due_by(due, now) => {
-                    come.push((due.wall().as_millis(), message.id, message.session))
+                At::Later(due) if late || (self.is_met(message) && due.is_some_and(|due| due_by(&due, now))) => {
+                    come.push((due.map_or(i64::MIN, |due| due.wall().as_millis()), message.id, message.session))
                 }
                 At::Line(_) if late => come.push((i64::MIN, message.id, message.session)),
                 At::Later(_) | At::Line(_) | At::Out(_) | At::In(_) | At::Over(_) => {}
@@ -254,13 +298,20 @@ impl Model {
         come.sort();
         for (_, id, _) in &come {
             if !self.expire(*id, now) {
-                self.back += 1;
-                self.put(*id, At::Line(self.back));
+                self.line_up(*id);
             }
         }
         for (_, _, session) in come {
             self.go_on(session, now);
         }
+        self.clear_up(now);
+    }
+
+    /// It waits for nothing any more and stands at the end of the line.
+    fn line_up(&mut self, id: MessageId) {
+        self.freeze(id);
+        self.back += 1;
+        self.put(id, At::Line(self.back));
     }
 
     fn expire(&mut self, id: MessageId, now: Now) -> bool {
@@ -272,6 +323,13 @@ impl Model {
     }
 
     fn over(&mut self, id: MessageId, end: MessageEnd) {
+        if end != MessageEnd::Cancelled {
+            self.note_end(id, &end, None);
+        }
+        self.freeze(id);
+        self.ends += 1;
+        let ends = self.ends;
+        self.messages.iter_mut().filter(|m| m.id == id).for_each(|m| m.ended = ends);
         let (session, was_out) = self.m(id).map(|m| (m.session, matches!(m.at, At::Out(_)))).expect("known");
         let unclear = was_out && matches!(end, MessageEnd::Unknown { .. });
         self.put(id, At::Over(end));

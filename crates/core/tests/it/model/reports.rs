@@ -202,7 +202,8 @@ impl Model {
                 let detail = "the session ended after the message was handed over".to_owned();
                 MessageEnd::Unknown { why: UnknownReason::HandoverUnproven { detail } }
             } else if killed || s.stopping.is_some() {
-                MessageEnd::Cancelled
+                self.cancel(message, s.stopped_by.filter(|_| s.stopping.is_some()));
+                continue;
             } else {
                 MessageEnd::Undeliverable { why: Undeliverable::SessionExited }
             };

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use adjutant_core::call::{NewMessage, NewSession};
+use adjutant_core::call::{NewAfter, NewDependency, NewMessage, NewSession};
 use adjutant_core::event::Place;
-use adjutant_core::message::MessageKind;
+use adjutant_core::message::{MessageKind, MessageState, Settlement};
 use adjutant_core::session::Profile;
 use adjutant_core::time::Due;
 use adjutant_core::{Call, CallId, Caller, Input, MessageId, RequestId, Seq, SessionId, Timestamp};
@@ -62,9 +62,31 @@ impl World {
             key: (key < 2).then(|| format!("key {key}")),
             reply_to: None,
             due: if self.choices.below(3) == 0 { Some(self.some_due(true)) } else { None },
+            after: if self.choices.below(4) == 0 { Some(self.some_after()) } else { None },
             expires: if self.choices.below(6) == 0 { Some(self.some_due(true)) } else { None },
             interrupt: self.choices.once_in(8),
         }
+    }
+
+    fn some_after(&mut self) -> NewAfter {
+        let count = self.choices.below(4);
+        let of = (0..count).map(|_| self.some_dependency()).collect();
+        NewAfter { any: self.choices.once_in(2), of }
+    }
+
+    /// What a daemon makes of a name: a session, a message that waits or runs, or one that the store says has ended.
+    fn some_dependency(&mut self) -> NewDependency {
+        let session = self.some_session();
+        if self.choices.once_in(2) {
+            return NewDependency::Session(session);
+        }
+        let ended: Vec<_> = self.shelf.messages.values().filter(|row| row.session == session).collect();
+        let row = self.choices.pick(&ended);
+        if let Some((id, MessageState::Ended { end, at, .. })) = row.map(|row| (row.id, &row.state)) {
+            let how = Settlement::Fallen { message: id, end: end.clone() };
+            return NewDependency::Ended { session, message: id, how, at: *at };
+        }
+        NewDependency::Message { session, message: self.some_message(session) }
     }
 
     fn new_session(&mut self) -> NewSession {
@@ -113,7 +135,7 @@ impl World {
                 let request = self.choices.pick(&open).unwrap_or(stray);
                 Call::Respond { request, decision: "allow".to_owned(), text: "yes".into() }
             }
-            _ => Call::Send { session, message: self.new_message() },
+            _ => Call::Send { session, message: self.new_message(), wake_me: self.choices.once_in(5) },
         };
         self.calls += 1;
         Input::Call { id: CallId(self.calls), caller, call }

@@ -92,6 +92,7 @@ async fn prepare(call: &Incoming, wanted: CreateSession) -> Result<(NewSession, 
         key: None,
         reply_to: None,
         due: None,
+        after: None,
         expires: None,
         interrupt: false,
     });

@@ -86,6 +86,7 @@ fn entries(host: &Host, told: Told) -> Vec<LogEntry> {
 
 fn from(host: &Host, sender: Sender) -> String {
     match sender {
+        Sender::Host => "adjutant".to_owned(),
         Sender::Human => "human".to_owned(),
         Sender::Session(id) => to_api::caller_name(host, id),
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use adjutant_api::ErrorCode;
 use adjutant_api::types::message::{
-    Message as WireMessage, MessageKind as WireKind, MessagesQuery, SendMessage, Sent, WakeSession,
+    Message as WireMessage, MessageKind as WireKind, MessagesQuery, SendMessage, Sent,
 };
+use adjutant_core::agent::FrameStyle;
 use adjutant_core::call::{Answer, Call, NewMessage};
 use adjutant_core::event::Event;
 use adjutant_core::message::{Message, MessageKind};
@@ -14,6 +15,7 @@ use adjutant_core::{Host, MessageId, SessionId};
 use axum::Json;
 
 use crate::clock::Clock;
+use crate::frame;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::http::follow::{Follower, known};
@@ -29,14 +31,11 @@ const LISTED_MESSAGES_MAX: usize = 10_000;
 pub(super) async fn send(call: Incoming) -> Result<Json<Sent>, Failure> {
     let session = call.session_to_change().await?;
     let wanted: SendMessage = call.body()?;
-    if wanted.wake_me {
-        return Err(Failure::new(ErrorCode::NotSupported, "waking the sender is not in this version"));
-    }
-    let confirm_ms = wanted.confirm_ms;
+    let (confirm_ms, wake_me) = (wanted.confirm_ms, wanted.wake_me);
     let new = new_message(&call, wanted)?;
     let text = Arc::clone(&new.text);
     let mut follower = confirm_ms.map(|_| Follower::live(&call.app, vec![session]));
-    let sent = enqueue(&call, session, new, &text).await?;
+    let sent = enqueue(&call, session, new, &text, wake_me).await?;
     match (confirm_ms, &mut follower) {
         (Some(limit), Some(follower)) => confirmed(&call, session, sent, follower, limit, &text).await.map(Json),
         _ => Ok(Json(sent)),
@@ -49,7 +48,7 @@ fn new_message(call: &Incoming, wanted: SendMessage) -> Result<NewMessage, Failu
         (Some(WireKind::Steer), _) => MessageKind::Steer,
         (_, true) => MessageKind::Command,
         (None | Some(WireKind::Next | WireKind::Interrupt), false) => MessageKind::Next,
-        (Some(WireKind::Other(word)), false) => {
+        (Some(word @ (WireKind::Notice | WireKind::Other(_))), false) => {
             return Err(Failure::new(ErrorCode::NotSupported, format!("there are no messages of kind `{word}`")));
         }
     };
@@ -59,13 +58,20 @@ fn new_message(call: &Incoming, wanted: SendMessage) -> Result<NewMessage, Failu
         key: from_api::key(wanted.key)?,
         reply_to: wanted.reply_to.as_deref().map(resolve::message_id).transpose()?,
         due: from_api::due(wanted.delay_ms, wanted.run_at, now)?,
+        after: None,
         expires: wanted.expires_ms.map(|millis| Due::after(now, millis)),
         interrupt: wanted.kind == Some(WireKind::Interrupt),
     })
 }
 
-async fn enqueue(call: &Incoming, session: SessionId, message: NewMessage, text: &str) -> Result<Sent, Failure> {
-    let told = call.app.supervisor.call(call.caller, Call::Send { session, message }).await?;
+pub(super) async fn enqueue(
+    call: &Incoming,
+    session: SessionId,
+    message: NewMessage,
+    text: &str,
+    wake_me: bool,
+) -> Result<Sent, Failure> {
+    let told = call.app.supervisor.call(call.caller, Call::Send { session, message, wake_me }).await?;
     let Answer::Queued { message, handed, ahead, replayed } = told else {
         return Err(Failure::internal(format!("a send was answered with {told:?}")));
     };
@@ -106,31 +112,6 @@ async fn confirmed(
     }
 }
 
-/// `POST /v1/sessions/{id}/wake`
-pub(super) async fn wake(call: Incoming) -> Result<Json<Option<Sent>>, Failure> {
-    let session = call.session_to_change().await?;
-    let wanted: WakeSession = call.body()?;
-    if !wanted.after.is_empty() || wanted.any {
-        return Err(Failure::new(ErrorCode::NotSupported, "waking after another's end is not in this version"));
-    }
-    let Some(text) = wanted.text else {
-        call.app.supervisor.call(call.caller, Call::Release { session }).await?;
-        return Ok(Json(None));
-    };
-    let now = Clock::new().now();
-    let text = from_api::text(text, call.app.message_bytes_max)?;
-    let new = NewMessage {
-        text: Arc::clone(&text),
-        kind: MessageKind::Wake,
-        key: from_api::key(wanted.key)?,
-        reply_to: None,
-        due: from_api::due(wanted.delay_ms, wanted.run_at, now)?,
-        expires: wanted.expires_ms.map(|millis| Due::after(now, millis)),
-        interrupt: false,
-    };
-    enqueue(&call, session, new, &text).await.map(|sent| Json(Some(sent)))
-}
-
 /// `GET /v1/sessions/{id}/messages`
 pub(super) async fn list(call: Incoming) -> Result<Json<Vec<WireMessage>>, Failure> {
     let session = call.session_to_read().await?;
@@ -138,10 +119,12 @@ pub(super) async fn list(call: Incoming) -> Result<Json<Vec<WireMessage>>, Failu
     let found = if query.all { stored(&call, session).await? } else { waiting(&call, session).await? };
     let ids: Vec<MessageId> = found.iter().map(|message| message.id).collect();
     let texts = call.app.read(move |reader| ids.iter().map(|id| reader.text_of_message(*id)).collect::<Result<Vec<_>, _>>()).await?;
+    let appended = appended(&call, session, found.clone()).await?;
     let look = move |host: &Host| {
         let Some(record) = host.session(session) else { return Vec::new() };
         let texts = texts.into_iter().map(|text| text.map_or_else(String::new, |text| head(&text).to_owned()));
-        found.iter().zip(texts).map(|(message, text)| to_api::message(host, record, message, text)).collect()
+        let wire = found.iter().zip(texts).map(|(message, text)| to_api::message(host, record, message, text));
+        wire.zip(appended).map(|(wire, bytes)| with_appended(wire, bytes)).collect()
     };
     Ok(Json(call.app.look(look).await?))
 }
@@ -191,6 +174,34 @@ pub(super) async fn one(call: &Incoming, session: SessionId, id: MessageId, text
     let (message, text) = call.app.read(read).await?;
     let message = message.filter(|message| message.session == session);
     let message = message.ok_or_else(|| Failure::new(ErrorCode::MessageNotFound, format!("no message {id} in that session")))?;
-    let look = move |host: &Host| host.session(session).map(|s| to_api::message(host, s, &message, text.unwrap_or_default()));
+    let appended = appended(call, session, vec![message.clone()]).await?.pop().flatten();
+    let look = move |host: &Host| {
+        let wire = host.session(session).map(|s| to_api::message(host, s, &message, text.unwrap_or_default()));
+        wire.map(|wire| with_appended(wire, appended))
+    };
     call.app.look(look).await?.ok_or_else(|| Failure::new(ErrorCode::SessionNotFound, "the session was forgotten meanwhile"))
+}
+
+fn with_appended(mut wire: WireMessage, bytes: Option<u64>) -> WireMessage {
+    wire.receipt.appended_bytes = bytes;
+    wire
+}
+
+/// How many bytes were added to each of these when it was handed over.
+async fn appended(call: &Incoming, session: SessionId, messages: Vec<Message>) -> Result<Vec<Option<u64>>, Failure> {
+    let framed = |message: &Message| message.after.is_some() && message.state.way().handed_at.is_some();
+    if !messages.iter().any(framed) {
+        return Ok(vec![None; messages.len()]);
+    }
+    let style = move |host: &Host| host.session(session).and_then(|s| host.capabilities(s)).map(|can| can.frame);
+    let style = call.app.look(style).await?.unwrap_or(FrameStyle::Plain);
+    let read = move |reader: &adjutant_store::Reader| {
+        let answers = |session, turn| reader.answer(session, turn).ok().flatten();
+        let bytes = |message: &Message| {
+            let after = message.after.as_ref().filter(|_| framed(message))?;
+            Some(frame::framed("", after, style, &answers).len() as u64)
+        };
+        Ok(messages.iter().map(bytes).collect())
+    };
+    call.app.read(read).await
 }

@@ -13,6 +13,7 @@ mod requests;
 mod sessions;
 mod terminal;
 mod wait;
+mod wake;
 
 use adjutant_api::methods::{self, HttpVerb, Method};
 use axum::Router;
@@ -39,7 +40,7 @@ pub(super) fn table() -> Router<App> {
         .add(&methods::MESSAGES, messages::list)
         .add(&methods::SEND, messages::send)
         .add(&methods::CLEAR, queue::clear)
-        .add(&methods::WAKE, messages::wake)
+        .add(&methods::WAKE, wake::wake)
         .add(&methods::MESSAGE, messages::show)
         .add(&methods::EDIT, queue::edit)
         .add(&methods::REMOVE, queue::remove)

@@ -106,10 +106,11 @@ pub(super) async fn retry(call: Incoming) -> Result<Json<WireMessage>, Failure> 
         key: message.key,
         reply_to: message.reply_to,
         due: None,
+        after: None,
         expires: None,
         interrupt: false,
     };
-    let told = call.app.supervisor.call(call.caller, Call::Send { session, message: new }).await?;
+    let told = call.app.supervisor.call(call.caller, Call::Send { session, message: new, wake_me: false }).await?;
     let Answer::Queued { message, .. } = told else {
         return Err(Failure::internal(format!("a retry was answered with {told:?}")));
     };

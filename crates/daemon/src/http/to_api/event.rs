@@ -8,6 +8,7 @@ use adjutant_core::{ExitStatus, Host, SessionId};
 use adjutant_store::Entry;
 use serde_json::{Value, json};
 
+use crate::frame::told_of;
 use super::{caller_name, exit_detail, time, words};
 
 /// An entry of the log as `adj watch --json` prints it.
@@ -70,9 +71,20 @@ fn data(host: &Host, event: &Event) -> Value {
         Event::SessionReady | Event::SessionSeen | Event::SessionPurged | Event::QueueReleased => json!({}),
         Event::MessageQueued { message } => json!({
             "message": message.id.to_string(), "from": sender(host, message.from), "bytes": message.bytes,
+            "kind": super::message::kind(message.kind), "after": super::message::awaited(message),
             "key": message.key, "reply_to": message.reply_to.map(|id| id.to_string()),
         }),
-        Event::MessageDue { message } => json!({"message": message.to_string()}),
+        Event::MessageAfterSettled { message, of, how, .. } => {
+            let told = told_of(how);
+            json!({
+                "message": message.to_string(), "after": caller_name(host, *of), "outcome": told.outcome,
+                "of_turn": told.turn, "exit_code": told.exit_code, "error": told.error,
+            })
+        }
+        Event::MessageDue { message, came } => json!({
+            "message": message.to_string(), "late_ms": came.map(|came| came.late_ms),
+            "overdue": came.is_some_and(|came| came.overdue),
+        }),
         Event::MessageChanged { message, bytes, due, place } => json!({
             "message": message.to_string(), "bytes": bytes, "run_at": due.flatten().map(|due| time(due.wall())),
             "place": place.map(place_text),
@@ -102,6 +114,7 @@ fn sender(host: &Host, from: Sender) -> String {
     match from {
         Sender::Human => "human".to_owned(),
         Sender::Session(id) => caller_name(host, id),
+        Sender::Host => "adjutant".to_owned(),
     }
 }
 

@@ -1,12 +1,15 @@
 //! Messages and their receipts on the wire.
 
-use adjutant_api::types::message::{Evidence, Message as WireMessage, MessageKind as WireKind, MessageStateWord, Receipt};
+use adjutant_api::types::message::{
+    Awaited, AwaitedStateWord, Evidence, Message as WireMessage, MessageKind as WireKind, MessageStateWord, Receipt,
+};
 use adjutant_api::types::turn::OutcomeWord;
 use adjutant_core::Host;
-use adjutant_core::message::{Message, MessageEnd, MessageKind, MessageState, Sender, Undeliverable};
+use adjutant_core::message::{Dependency, DependencyState, Message, MessageEnd, MessageKind, MessageState, Sender, Undeliverable};
 use adjutant_core::outcome::Outcome;
 use adjutant_core::session::{Hold, Session};
 
+use crate::frame::told;
 use super::{caller_name, time, words};
 
 /// A message as the wire shows it. `text` is its text, or what of it is to be shown.
@@ -26,7 +29,8 @@ pub(crate) fn message(host: &Host, session: &Session, message: &Message, text: S
         bytes: message.bytes,
         text,
         run_at: message.state.due().map(|due| time(due.wall())),
-        after: Vec::new(),
+        after: awaited(message),
+        any: message.after.as_ref().is_some_and(|after| after.any),
         expires_at: message.expires.map(|due| time(due.wall())),
         key: message.key.clone(),
         reply_to: message.reply_to.map(|id| id.to_string()),
@@ -38,15 +42,41 @@ pub(crate) fn message(host: &Host, session: &Session, message: &Message, text: S
     }
 }
 
+/// What it waits for, or waited for.
+pub(super) fn awaited(message: &Message) -> Vec<Awaited> {
+    message.after.iter().flat_map(|after| &after.of).map(one_awaited).collect()
+}
+
+fn one_awaited(dependency: &Dependency) -> Awaited {
+    let told = told(dependency);
+    let (state, settled_at) = match &dependency.state {
+        DependencyState::Open { .. } => (AwaitedStateWord::Open, None),
+        DependencyState::Settled { at, .. } => (AwaitedStateWord::Settled, Some(time(*at))),
+        DependencyState::Unmet => (AwaitedStateWord::Unmet, None),
+    };
+    Awaited {
+        session: dependency.name.to_string(),
+        message: dependency.message.map(|id| id.to_string()),
+        state,
+        outcome: told.outcome,
+        turn: told.turn,
+        exit_code: told.exit_code,
+        error: told.error,
+        settled_at,
+    }
+}
+
 fn sender(host: &Host, from: Sender) -> String {
     match from {
         Sender::Human => "human".to_owned(),
         Sender::Session(id) => caller_name(host, id),
+        Sender::Host => "adjutant".to_owned(),
     }
 }
 
-fn kind(kind: MessageKind) -> WireKind {
+pub(super) fn kind(kind: MessageKind) -> WireKind {
     match kind {
+        MessageKind::Notice => WireKind::Notice,
         MessageKind::Next | MessageKind::Command | MessageKind::Wake => WireKind::Next,
         MessageKind::Steer => WireKind::Steer,
     }
@@ -101,6 +131,9 @@ fn receipt(message: &Message) -> Receipt {
         evidence,
         settled_at,
         outcome,
+        late_ms: message.came.map(|came| came.late_ms),
+        overdue: message.came.is_some_and(|came| came.overdue),
+        appended_bytes: None,
     }
 }
 
