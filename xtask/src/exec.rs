@@ -7,10 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// A program to be started: its standard input is empty, since a chore asks nothing.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "chores are made of other programs, and all of them start here"
-)]
+#[expect(clippy::disallowed_methods, reason = "chores are made of other programs, and all of them start here")]
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null());
@@ -27,8 +24,8 @@ pub(crate) fn cargo(root: &Path) -> Command {
 
 /// The root of the workspace: cargo says where xtask lies now, the compiler where it lay when it was built.
 pub(crate) fn root() -> PathBuf {
-    let own = std::env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let own =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     own.parent().map_or_else(|| own.clone(), Path::to_path_buf)
 }
 

@@ -108,10 +108,8 @@ impl Findings {
 
 fn ceiling(measures: &Measures, config: &Config) -> Vec<Fact> {
     let (packages, ceiling) = (measures.packages.len(), config.ceiling.packages);
-    let text = format!(
-        "{packages} packages are over the ceiling of {ceiling}; raise it in {} with a reason",
-        config::PATH
-    );
+    let text =
+        format!("{packages} packages are over the ceiling of {ceiling}; raise it in {} with a reason", config::PATH);
     if packages > ceiling { vec![Fact::of("Cargo.lock", text)] } else { Vec::new() }
 }
 

@@ -98,10 +98,9 @@ fn hint(body: &ErrorBody) -> Option<String> {
             Some("adj requests".to_owned())
         }
         ErrorCode::QueueFull => session.map(|id| format!("adj wait {id}")),
-        ErrorCode::StoreCorrupt
-        | ErrorCode::StoreMissing
-        | ErrorCode::StoreUnwritable
-        | ErrorCode::StoreUnreadable => Some("adj doctor".to_owned()),
+        ErrorCode::StoreCorrupt | ErrorCode::StoreMissing | ErrorCode::StoreUnwritable | ErrorCode::StoreUnreadable => {
+            Some("adj doctor".to_owned())
+        }
         ErrorCode::SessionsWorking => Some("adj daemon stop --drain".to_owned()),
         ErrorCode::VersionMismatch => Some("adj daemon stop".to_owned()),
         ErrorCode::AgentNotFound

@@ -56,7 +56,11 @@ impl Feed {
     /// Follows the events of one session, or of all where it is not just one.
     pub(crate) fn follow(&self, sessions: &[SessionId]) -> Followed {
         match sessions {
-            [one] => self.sessions().entry(*one).or_insert_with(|| broadcast::Sender::new(SESSION_FEED_EVENTS_MAX)).subscribe(),
+            [one] => self
+                .sessions()
+                .entry(*one)
+                .or_insert_with(|| broadcast::Sender::new(SESSION_FEED_EVENTS_MAX))
+                .subscribe(),
             _ => self.all.subscribe(),
         }
     }

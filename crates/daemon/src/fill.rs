@@ -108,7 +108,11 @@ impl Filler {
             expires: None,
             interrupt: false,
         };
-        self.handle(Input::Call { id: CallId(0), caller: Caller::Human, call: Call::Send { session, message: new, wake_me: false } })?;
+        self.handle(Input::Call {
+            id: CallId(0),
+            caller: Caller::Human,
+            call: Call::Send { session, message: new, wake_me: false },
+        })?;
         let at = self.clock.now().wall;
         let evidence = Evidence { source: "bench".to_owned(), detail: "made for a bench".to_owned(), at };
         self.report(session, AgentReport::Taken { message, evidence }, None)?;

@@ -47,7 +47,9 @@ impl axum::serve::Listener for OwnerListener {
         loop {
             match self.inner.accept().await {
                 Ok((stream, address)) if is_owner(&stream) => return (stream, address),
-                Ok((stream, _)) => tracing::warn!(peer = ?stream.peer_cred().ok(), "connection of another user refused"),
+                Ok((stream, _)) => {
+                    tracing::warn!(peer = ?stream.peer_cred().ok(), "connection of another user refused")
+                }
                 Err(error) => {
                     tracing::warn!(%error, "accepting a connection failed");
                     breathe().await;
@@ -76,7 +78,10 @@ fn remove_socket(path: &Path) -> io::Result<()> {
 }
 
 /// Running out of descriptors is over as soon as somebody hangs up, and nothing tells when that is.
-#[expect(clippy::disallowed_methods, reason = "a named pause before accept is tried again; no event announces a free descriptor")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a named pause before accept is tried again; no event announces a free descriptor"
+)]
 async fn breathe() {
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
 }

@@ -44,7 +44,8 @@ impl HomeLock {
             Err(errno) => return Err(io(errno.into())),
         }
         // The number is for people and for the message above; the lock itself is the kernel's.
-        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+        let written =
+            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
         written.map_err(io)?;
         Ok(Self { _file: file })
     }

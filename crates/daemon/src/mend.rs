@@ -31,7 +31,8 @@ pub fn rebuild(home: &Home) -> Result<String, ErrorBody> {
 pub fn repair(home: &Home) -> Result<String, ErrorBody> {
     let _lock = HomeLock::take(&home.state).map_err(|error| locked(&error))?;
     let repaired = adjutant_store::repair(&home.state, VERSION).map_err(|error| unmended(&error))?;
-    let aside = repaired.aside.as_ref().map_or_else(String::new, |path| format!("; the damaged file is {}", path.display()));
+    let aside =
+        repaired.aside.as_ref().map_or_else(String::new, |path| format!("; the damaged file is {}", path.display()));
     Ok(format!(
         "{} events salvaged, {} from a copy, {} sessions; lost: {} stretches of the log, {} events without sense, {} without \
          their session, {} texts{aside}",

@@ -29,7 +29,9 @@ pub(crate) async fn sweep(app: App, keep_days: u32) {
     loop {
         clock.tick().await;
         let before = clock::wall().as_millis() - i64::from(keep_days) * 24 * 60 * 60 * 1_000;
-        let Ok(old) = app.supervisor.look(move |host| exited_before(host, Timestamp::from_millis(before))).await else { return };
+        let Ok(old) = app.supervisor.look(move |host| exited_before(host, Timestamp::from_millis(before))).await else {
+            return;
+        };
         for session in old {
             let purged = app.supervisor.call(Caller::Human, Call::Purge { session }).await;
             if let Err(refusal) = purged {

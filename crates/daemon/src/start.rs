@@ -54,7 +54,8 @@ fn say(detached: bool, error: &ErrorBody) {
 fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
     let home = &options.home;
     for directory in [&home.state, &home.run] {
-        let unusable = |e: io::Error| ErrorBody::new(ErrorCode::StateDirUnusable, format!("{}: {e}", directory.display()));
+        let unusable =
+            |e: io::Error| ErrorBody::new(ErrorCode::StateDirUnusable, format!("{}: {e}", directory.display()));
         private_directory(directory).map_err(unusable)?;
     }
     let lock = HomeLock::take(&home.state).map_err(|error| locked(&error))?;
@@ -105,8 +106,10 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         ending,
     });
     let loop_handle = runtime.handle().clone();
-    let looping = std::thread::Builder::new().name("supervisor".to_owned()).spawn(move || loop_handle.block_on(supervisor.run()));
-    let looping = looping.map_err(|error| ErrorBody::new(ErrorCode::Internal, format!("no thread can be started: {error}")))?;
+    let looping =
+        std::thread::Builder::new().name("supervisor".to_owned()).spawn(move || loop_handle.block_on(supervisor.run()));
+    let looping =
+        looping.map_err(|error| ErrorBody::new(ErrorCode::Internal, format!("no thread can be started: {error}")))?;
     let served = runtime.block_on(listen(&app, options));
     if looping.join().is_err() {
         tracing::error!("the supervisor ended with a panic");
@@ -118,7 +121,9 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
 
 pub(crate) fn locked(error: &LockError) -> ErrorBody {
     match error {
-        LockError::Held { .. } => ErrorBody::new(ErrorCode::DaemonUnreachable, error.to_string()).with_hint("adj daemon status"),
+        LockError::Held { .. } => {
+            ErrorBody::new(ErrorCode::DaemonUnreachable, error.to_string()).with_hint("adj daemon status")
+        }
         LockError::Io { .. } => ErrorBody::new(ErrorCode::StateDirUnusable, error.to_string()),
     }
 }
@@ -139,7 +144,9 @@ fn unopened(error: &OpenError) -> ErrorBody {
 /// Serves until a signal, a call or disuse ends the daemon.
 async fn listen(app: &App, options: &DaemonOptions) -> Result<(), ErrorBody> {
     let socket = &options.home.socket;
-    let unusable = |what: &str, e: io::Error| ErrorBody::new(ErrorCode::StateDirUnusable, format!("{what} {}: {e}", socket.display()));
+    let unusable = |what: &str, e: io::Error| {
+        ErrorBody::new(ErrorCode::StateDirUnusable, format!("{what} {}: {e}", socket.display()))
+    };
     let listener = OwnerListener::bind(socket).map_err(|error| unusable("cannot listen on", error));
     let listener = match listener {
         Ok(listener) => listener,
@@ -205,7 +212,8 @@ fn announce(detached: bool) {
 }
 
 async fn ended_from_outside(app: &App, idle_exit: Option<Duration>) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         tracing::warn!("signals cannot be caught; the daemon ends without ceremony when it gets one");
         return retention::unused(app.clone(), idle_exit).await;
     };

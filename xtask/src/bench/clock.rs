@@ -18,8 +18,7 @@ pub(crate) fn now_ns() -> u64 {
 pub(crate) fn write(path: &Path) -> Result<()> {
     use std::io::Write;
     let mut file = std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-    file.write_all(now_ns().to_string().as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))
+    file.write_all(now_ns().to_string().as_bytes()).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// What `write` has written.

@@ -22,8 +22,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects once.
     pub(crate) fn open(socket: &Path) -> Result<Self> {
-        let stream =
-            UnixStream::connect(socket).with_context(|| format!("cannot connect to {}", socket.display()))?;
+        let stream = UnixStream::connect(socket).with_context(|| format!("cannot connect to {}", socket.display()))?;
         stream.set_read_timeout(Some(DEADLINE)).context("cannot set a deadline")?;
         Ok(Self { stream: BufReader::new(stream) })
     }
@@ -63,9 +62,7 @@ fn content_length(from: &mut impl BufRead) -> Result<Option<usize>> {
     loop {
         let header = line(from)?;
         match header.split_once(':') {
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                length = value.trim().parse().ok()
-            }
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().ok(),
             Some(_) => {}
             None => return Ok(length),
         }

@@ -26,8 +26,7 @@ pub(crate) fn run(adj: &Path) -> Result<Report> {
         Subject::new("list --all --json", RUNS, || world.act(&["list", "--all", "--json"])),
         Subject::new("list --all --limit 20", RUNS, || world.act(&["list", "--all", "--limit", "20"])),
     ];
-    let report =
-        Report::new(format!("list: a store with {SESSIONS} sessions")).samples(interleave(subjects)?);
+    let report = Report::new(format!("list: a store with {SESSIONS} sessions")).samples(interleave(subjects)?);
     Ok(report.ratio("list --all", TRUE, Goal::Unset).ratio("list --all --json", TRUE, Goal::Unset).ratio(
         "list --all --limit 20",
         TRUE,

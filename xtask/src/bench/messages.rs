@@ -28,21 +28,13 @@ pub(crate) fn run(adj: &Path) -> Result<Report> {
     let count = SESSIONS * MESSAGES_EACH;
     Ok(Report::new(format!("messages: {count} over {SESSIONS} sessions"))
         .figure("accepted durably", per_second(count, accepted - started), Unit::PerSecond, Goal::Unset)
-        .figure(
-            "queued, run and settled",
-            per_second(count, settled - started),
-            Unit::PerSecond,
-            Goal::Unset,
-        ))
+        .figure("queued, run and settled", per_second(count, settled - started), Unit::PerSecond, Goal::Unset))
 }
 
 fn send_all(socket: &Path, ids: &[String]) -> Result<()> {
     let sent: Vec<Result<()>> = std::thread::scope(|scope| {
         let threads: Vec<_> = ids.iter().map(|id| scope.spawn(move || send(socket, id))).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|_| bail!("a thread panicked")))
-            .collect()
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| bail!("a thread panicked"))).collect()
     });
     sent.into_iter().collect()
 }

@@ -33,8 +33,7 @@ pub(crate) fn mentioning(folder: &Path) -> Vec<Process> {
 }
 
 fn names(pid: u32, needle: &[u8]) -> bool {
-    let files =
-        ["environ", "cmdline"].map(|file| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default());
+    let files = ["environ", "cmdline"].map(|file| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default());
     files.iter().any(|bytes| bytes.windows(needle.len()).any(|window| window == needle))
 }
 
@@ -58,11 +57,9 @@ fn ticks_in(stat: &str) -> Option<u64> {
 
 /// Nanoseconds on a processor, summed over the threads that live now: finer than ticks, blind to threads that ended.
 pub(crate) fn cpu_ns(pid: u32) -> Result<u64> {
-    let tasks =
-        fs::read_dir(format!("/proc/{pid}/task")).with_context(|| format!("process {pid} is gone"))?;
-    let of_task = |path: PathBuf| {
-        fs::read_to_string(path.join("schedstat")).ok()?.split(' ').next()?.parse::<u64>().ok()
-    };
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).with_context(|| format!("process {pid} is gone"))?;
+    let of_task =
+        |path: PathBuf| fs::read_to_string(path.join("schedstat")).ok()?.split(' ').next()?.parse::<u64>().ok();
     Ok(tasks.flatten().filter_map(|task| of_task(task.path())).sum())
 }
 
@@ -81,8 +78,7 @@ fn memory_in(rollup: &str) -> Option<Memory> {
 }
 
 fn read(pid: u32, file: &str) -> Result<String> {
-    fs::read_to_string(format!("/proc/{pid}/{file}"))
-        .with_context(|| format!("cannot read /proc/{pid}/{file}"))
+    fs::read_to_string(format!("/proc/{pid}/{file}")).with_context(|| format!("cannot read /proc/{pid}/{file}"))
 }
 
 #[cfg(test)]
@@ -98,7 +94,8 @@ mod tests {
 
     #[test]
     fn memory_is_read_in_bytes() {
-        let rollup = "55d0-7ffe ---p 00000000 00:00 0 [rollup]\nRss:        1536 kB\nPss:         512 kB\nPss_Dirty: 1 kB\n";
+        let rollup =
+            "55d0-7ffe ---p 00000000 00:00 0 [rollup]\nRss:        1536 kB\nPss:         512 kB\nPss_Dirty: 1 kB\n";
         assert_eq!(memory_in(rollup), Some(Memory { rss: 1536 * 1024, pss: 512 * 1024 }));
     }
 }

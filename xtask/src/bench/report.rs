@@ -129,18 +129,13 @@ fn in_unit(value: f64, unit: Unit) -> String {
 }
 
 /// Names to the left, everything else to the right; an empty table is left out with its heading.
-fn table(
-    f: &mut fmt::Formatter<'_>,
-    heading: &[&str],
-    rows: impl Iterator<Item = Vec<String>>,
-) -> fmt::Result {
+fn table(f: &mut fmt::Formatter<'_>, heading: &[&str], rows: impl Iterator<Item = Vec<String>>) -> fmt::Result {
     let heading = heading.iter().map(|cell| (*cell).to_owned()).collect();
     let rows: Vec<Vec<String>> = std::iter::once(heading).chain(rows).collect();
     if rows.len() == 1 {
         return Ok(());
     }
-    let width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     for row in &rows {
         let cells = row.iter().enumerate().map(|(column, cell)| match (column, width(column).unwrap_or(0)) {
             (0, width) => format!("{cell:<width$}"),
@@ -159,10 +154,7 @@ mod tests {
     fn a_report_is_a_table() {
         let samples = |ns: &[u64]| Samples::of(ns.to_vec());
         let report = Report::new("status")
-            .samples(vec![
-                ("true".into(), samples(&[500_000])),
-                ("adj".into(), samples(&[1_000_000, 2_000_000])),
-            ])
+            .samples(vec![("true".into(), samples(&[500_000])), ("adj".into(), samples(&[1_000_000, 2_000_000]))])
             .ratio("adj", "true", Goal::Under(3.0))
             .ratio("node", "adj", Goal::AtLeast(15.0))
             .figure("ticks", 2.0, Unit::Count, Goal::Under(1.0));

@@ -22,13 +22,8 @@ pub(crate) fn run(adj: &Path) -> Result<Report> {
         Subject::new("adj status", RUNS, || world.act(&["status", &id])),
     ];
     if exec::succeeds(world.command("node").arg("--version")) {
-        subjects
-            .push(Subject::new("node -e 0", NODE_RUNS, || quiet(world.command("node").args(["-e", "0"]))));
+        subjects.push(Subject::new("node -e 0", NODE_RUNS, || quiet(world.command("node").args(["-e", "0"]))));
     }
     let report = Report::new("status: a whole process, daemon warm").samples(interleave(subjects)?);
-    Ok(report.ratio("adj status", "true", Goal::Under(3.0)).ratio(
-        "node -e 0",
-        "adj status",
-        Goal::AtLeast(15.0),
-    ))
+    Ok(report.ratio("adj status", "true", Goal::Under(3.0)).ratio("node -e 0", "adj status", Goal::AtLeast(15.0)))
 }

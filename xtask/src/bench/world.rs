@@ -57,10 +57,7 @@ impl World {
         let mut command = exec::command(program);
         command.env_clear().current_dir(self.path("h"));
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command
-            .env("HOME", self.path("h"))
-            .env("ADJ_HOME", self.path("a"))
-            .env("XDG_RUNTIME_DIR", self.path("r"));
+        command.env("HOME", self.path("h")).env("ADJ_HOME", self.path("a")).env("XDG_RUNTIME_DIR", self.path("r"));
         command.env("LANG", "C.UTF-8").env("TERM", "dumb");
         command
     }
@@ -95,10 +92,7 @@ impl World {
             let batch = AT_ONCE.min(count - ids.len());
             let made: Vec<Result<String>> = std::thread::scope(|scope| {
                 let threads: Vec<_> = (0..batch).map(|_| scope.spawn(|| self.session())).collect();
-                threads
-                    .into_iter()
-                    .map(|thread| thread.join().unwrap_or_else(|_| bail!("a thread panicked")))
-                    .collect()
+                threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| bail!("a thread panicked"))).collect()
             });
             ids.extend(made.into_iter().collect::<Result<Vec<_>>>()?);
         }

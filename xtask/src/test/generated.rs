@@ -48,8 +48,7 @@ mod tests {
         assert_eq!(differences(root.path(), ECHO.as_ref()).unwrap().len(), GENERATED.len());
         std::fs::create_dir(root.path().join("docs")).unwrap();
         for generated in &GENERATED {
-            std::fs::write(root.path().join(generated.path), format!("{}\n", generated.args.join(" ")))
-                .unwrap();
+            std::fs::write(root.path().join(generated.path), format!("{}\n", generated.args.join(" "))).unwrap();
         }
         assert_eq!(differences(root.path(), ECHO.as_ref()).unwrap(), Vec::<String>::new());
         assert!(differences(root.path(), "no such program".as_ref()).is_err());

@@ -54,9 +54,7 @@ pub(crate) fn install(source: Source) -> Result<()> {
         Source::System(packages) => from_system(packages),
         Source::Rustup(component) => told(&mut words(&["rustup", "component", "add", component])),
         Source::Npm(package) => told(&mut privileged(&["npm", "install", "--global", "--no-fund", package])?),
-        Source::Pip(package) => {
-            told(&mut words(&["python3", "-m", "pip", "install", "--user", "--no-input", package]))
-        }
+        Source::Pip(package) => told(&mut words(&["python3", "-m", "pip", "install", "--user", "--no-input", package])),
     }
 }
 

@@ -38,22 +38,14 @@ pub(crate) const NEEDS: [Need; 7] = [
     component("clippy", "the lints hold the rules of the house", &["cargo", "clippy", "--version"]),
     Need {
         major: Some(5),
-        ..program(
-            "bash",
-            "a shell session is one bash, and it uses what version 5 brought",
-            &["bash", "--version"],
-        )
+        ..program("bash", "a shell session is one bash, and it uses what version 5 brought", &["bash", "--version"])
     },
     program("git", "sessions work in checkouts, and tidy reads this one", &["git", "--version"]),
     program("tmux", "terminals are attached to from inside of one", &["tmux", "-V"]),
     program("curl", "the HTTP API is called by a stranger's client", &["curl", "--version"]),
     Need {
         source: Source::System(Packages { pacman: "python", ..Packages::same("python3") }),
-        ..program(
-            "python3",
-            "the OpenAPI document is validated by a stranger's tool",
-            &["python3", "--version"],
-        )
+        ..program("python3", "the OpenAPI document is validated by a stranger's tool", &["python3", "--version"])
     },
 ];
 
@@ -70,11 +62,7 @@ fn provide_one(need: &Need) -> Result<()> {
         bail!("{} is missing ({}) and could not be installed: {error:#}", wanted(need), need.why);
     }
     if !is_there(need) {
-        bail!(
-            "{} is still missing after its installation; `{}` shows why",
-            wanted(need),
-            need.check.join(" ")
-        );
+        bail!("{} is still missing after its installation; `{}` shows why", wanted(need), need.check.join(" "));
     }
     Ok(())
 }
@@ -91,14 +79,12 @@ fn is_there(need: &Need) -> bool {
     let Ok(printed) = exec::output(command.args(args)) else {
         return false;
     };
-    need.major
-        .is_none_or(|least| major(&String::from_utf8_lossy(&printed)).is_some_and(|found| found >= least))
+    need.major.is_none_or(|least| major(&String::from_utf8_lossy(&printed)).is_some_and(|found| found >= least))
 }
 
 /// The first number that a point follows: `GNU bash, version 5.2.15(1)-release` is 5.
 fn major(printed: &str) -> Option<u32> {
-    let mut words =
-        printed.split(|c: char| !(c.is_ascii_digit() || c == '.')).filter(|word| word.contains('.'));
+    let mut words = printed.split(|c: char| !(c.is_ascii_digit() || c == '.')).filter(|word| word.contains('.'));
     words.find_map(|word| word.split('.').next()?.parse().ok())
 }
 

@@ -29,10 +29,7 @@ const fn step(name: &'static str, what: &'static str, act: fn(&mut Run<'_>) -> R
 
 /// Cheap ones first, so that a slip is told in seconds.
 pub(crate) const STEPS: [Step; 9] = [
-    Step {
-        left_out: Some(|options| options.fast),
-        ..step("needs", "what the tests need on this machine", install)
-    },
+    Step { left_out: Some(|options| options.fast), ..step("needs", "what the tests need on this machine", install) },
     step("format", "cargo fmt --all --check", format),
     step("tidy", "the facts of the architecture", mirror),
     step("lints", "cargo clippy, every warning an error", lints),

@@ -75,8 +75,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("here");
         std::fs::write(&file, "").unwrap();
-        let (seen, success) =
-            lines_of(&format!("(while [ -e '{}' ]; do :; done) & echo done; exit 3", file.display()));
+        let (seen, success) = lines_of(&format!("(while [ -e '{}' ]; do :; done) & echo done; exit 3", file.display()));
         assert_eq!((seen, success), (vec!["done".to_owned()], false));
     }
 }

@@ -37,10 +37,7 @@ mod tests {
 
     #[test]
     fn a_comparison_is_found_wherever_it_hides() {
-        assert_eq!(
-            facts("crates/daemon/src/a.rs", "if name == \"codex\" {}\nmatch name { \"acp\" => {} }\n"),
-            [1, 2]
-        );
+        assert_eq!(facts("crates/daemon/src/a.rs", "if name == \"codex\" {}\nmatch name { \"acp\" => {} }\n"), [1, 2]);
     }
 
     #[test]

@@ -24,8 +24,7 @@ pub(crate) fn sleeps(sources: &[Source], config: &Config) -> Vec<Fact> {
 
 fn sleeps_in(source: &Source) -> Vec<Fact> {
     let is_call = |at: usize, word: &str| source.code[at + word.len()..].trim_start().starts_with('(');
-    let calls = words(&source.code)
-        .filter(|(at, word)| matches!(*word, "sleep" | "sleep_until") && is_call(*at, word));
+    let calls = words(&source.code).filter(|(at, word)| matches!(*word, "sleep" | "sleep_until") && is_call(*at, word));
     calls
         .filter(|(at, _)| source.is_test(*at))
         .map(|(at, _)| Fact::at(&source.path, source.line(at), "a test sleeps; wait for a named point"))
@@ -36,9 +35,7 @@ fn attributes_that_look_away(source: &Source) -> Vec<Fact> {
     let spans = attributes(&source.code).into_iter();
     spans
         .filter_map(|span| Some((span.start, looks_away(&source.code[span])?)))
-        .map(|(at, name)| {
-            Fact::at(&source.path, source.line(at), format!("#[{name}] makes a test look away"))
-        })
+        .map(|(at, name)| Fact::at(&source.path, source.line(at), format!("#[{name}] makes a test look away")))
         .collect()
 }
 
@@ -51,26 +48,17 @@ fn looks_away(attribute: &str) -> Option<&str> {
 
 fn unfinished(source: &Source) -> Vec<Fact> {
     let is_macro = |at: usize, word: &str| source.code[at + word.len()..].starts_with('!');
-    let calls = words(&source.code)
-        .filter(|(at, word)| matches!(*word, "todo" | "unimplemented") && is_macro(*at, word));
-    calls
-        .map(|(at, word)| Fact::at(&source.path, source.line(at), format!("{word}! is not finished")))
-        .collect()
+    let calls =
+        words(&source.code).filter(|(at, word)| matches!(*word, "todo" | "unimplemented") && is_macro(*at, word));
+    calls.map(|(at, word)| Fact::at(&source.path, source.line(at), format!("{word}! is not finished"))).collect()
 }
 
 fn drawers(source: &Source, config: &Config) -> Vec<Fact> {
     let fact = |line: usize, name: &str| {
-        Fact::at(
-            &source.path,
-            line,
-            format!("`{name}` is a drawer; code lives beside its user, under its own name"),
-        )
+        Fact::at(&source.path, line, format!("`{name}` is a drawer; code lives beside its user, under its own name"))
     };
-    let of_path = source
-        .path
-        .trim_end_matches(".rs")
-        .split('/')
-        .filter(|part| config.modules.forbidden.contains(*part));
+    let of_path =
+        source.path.trim_end_matches(".rs").split('/').filter(|part| config.modules.forbidden.contains(*part));
     let mut facts: Vec<Fact> = of_path.map(|name| fact(0, name)).collect();
     let mut before = "";
     for (at, word) in words(&source.code) {
@@ -96,9 +84,8 @@ mod tests {
     #[test]
     fn only_tests_may_not_sleep() {
         let call = "thread::sleep(SPAN); // sleep(";
-        let text = format!(
-            "fn a() {{\n    {call}\n}}\n#[cfg(test)]\nmod tests {{\n    {call}\n    let sleep = 1;\n}}\n"
-        );
+        let text =
+            format!("fn a() {{\n    {call}\n}}\n#[cfg(test)]\nmod tests {{\n    {call}\n    let sleep = 1;\n}}\n");
         let expected = "crates/core/src/a.rs:6: a test sleeps; wait for a named point";
         assert_eq!(facts("crates/core/src/a.rs", &text), [expected]);
     }

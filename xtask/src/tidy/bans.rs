@@ -14,21 +14,17 @@ const LISTS: [&str; 2] = ["disallowed-methods", "disallowed-types"];
 /// What the root bans and the nearer file does not.
 pub(crate) fn check(tree: &Tree) -> Result<Vec<Fact>> {
     let root = bans(tree, ROOT)?;
-    let nearer =
-        tree.files.iter().map(|file| file.path.as_str()).filter(|path| path.ends_with("/clippy.toml"));
+    let nearer = tree.files.iter().map(|file| file.path.as_str()).filter(|path| path.ends_with("/clippy.toml"));
     let mut facts = Vec::new();
     for path in nearer {
         let own = bans(tree, path)?;
-        facts.extend(
-            root.difference(&own).map(|ban| Fact::of(path, format!("does not repeat the ban of {ban}"))),
-        );
+        facts.extend(root.difference(&own).map(|ban| Fact::of(path, format!("does not repeat the ban of {ban}"))));
     }
     Ok(facts)
 }
 
 fn bans(tree: &Tree, path: &str) -> Result<BTreeSet<String>> {
-    let table: Table =
-        tree.text(path).unwrap_or_default().parse().with_context(|| format!("{path} is not TOML"))?;
+    let table: Table = tree.text(path).unwrap_or_default().parse().with_context(|| format!("{path} is not TOML"))?;
     let entries = LISTS.iter().filter_map(|list| table.get(*list)?.as_array()).flatten();
     Ok(entries.filter_map(|entry| entry.get("path").and_then(Value::as_str)).map(str::to_owned).collect())
 }

@@ -72,8 +72,7 @@ impl Config {
     /// Reads the file of this tree.
     pub(crate) fn read(tree: &Tree) -> Result<Self> {
         let text = tree.text(PATH).with_context(|| format!("{PATH} is missing"))?;
-        let config: Self =
-            toml::from_str(text).with_context(|| format!("{PATH} is not what tidy expects"))?;
+        let config: Self = toml::from_str(text).with_context(|| format!("{PATH} is not what tidy expects"))?;
         match config.without_reason() {
             Some(key) => bail!("{PATH} gives no reason for {key}"),
             None => Ok(config),

@@ -39,8 +39,7 @@ pub(crate) fn check(manifests: &[Manifest], sources: &[Source], config: &Config)
 
 fn unlisted(manifest: &Manifest, config: &Config) -> Option<Fact> {
     let is_listed = config.layers.contains_key(&manifest.krate);
-    (!is_listed)
-        .then(|| Fact::of(&manifest.path, format!("{} is not in the table of layers", manifest.krate)))
+    (!is_listed).then(|| Fact::of(&manifest.path, format!("{} is not in the table of layers", manifest.krate)))
 }
 
 fn forbidden_edges(manifest: &Manifest, ours: &BTreeMap<&str, &str>, config: &Config) -> Vec<Fact> {
@@ -49,15 +48,10 @@ fn forbidden_edges(manifest: &Manifest, ours: &BTreeMap<&str, &str>, config: &Co
         Use::Product => allowed.contains(below) && !config.dev_only.crates.contains(below),
         Use::Tests => allowed.contains(below) || config.dev_only.crates.contains(below),
     };
-    let named = manifest
-        .dependencies
-        .iter()
-        .filter_map(|(purpose, name)| Some((*purpose, *ours.get(name.as_str())?)));
+    let named = manifest.dependencies.iter().filter_map(|(purpose, name)| Some((*purpose, *ours.get(name.as_str())?)));
     let forbidden = named.filter(|(purpose, below)| !is_allowed(*purpose, below));
     forbidden
-        .map(|(_, below)| {
-            Fact::of(&manifest.path, format!("the edge {} -> {below} is forbidden", manifest.krate))
-        })
+        .map(|(_, below)| Fact::of(&manifest.path, format!("the edge {} -> {below} is forbidden", manifest.krate)))
         .collect()
 }
 
@@ -81,19 +75,14 @@ fn forbidden_words(source: &Source, config: &Config) -> Vec<Fact> {
     let named = words(&source.code).filter(|(at, word)| never.contains(*word) && !source.is_test(*at));
     named
         .map(|(at, word)| {
-            Fact::at(
-                &source.path,
-                source.line(at),
-                format!("{} names {word}, which it may not know", source.krate),
-            )
+            Fact::at(&source.path, source.line(at), format!("{} names {word}, which it may not know", source.krate))
         })
         .collect()
 }
 
 /// The layers as a line, lowest first: `core ← api, store ← daemon`. Crates without any arrow are left out.
 pub(crate) fn picture(edges: &BTreeSet<Edge>) -> String {
-    let crates: BTreeSet<&str> =
-        edges.iter().flat_map(|(above, below)| [above.as_str(), below.as_str()]).collect();
+    let crates: BTreeSet<&str> = edges.iter().flat_map(|(above, below)| [above.as_str(), below.as_str()]).collect();
     let mut levels: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for krate in crates {
         levels.entry(height(krate, edges)).or_default().push(krate);
@@ -126,8 +115,7 @@ mod tests {
 
     #[test]
     fn an_arrow_that_points_up_is_a_fact() {
-        let store =
-            "[package]\nname = \"adjutant-store\"\n[dependencies]\nadjutant-core = {}\nadjutant-api = {}";
+        let store = "[package]\nname = \"adjutant-store\"\n[dependencies]\nadjutant-core = {}\nadjutant-api = {}";
         let api = ("crates/api/Cargo.toml", "[package]\nname = \"adjutant-api\"");
         assert_eq!(
             facts(&[CORE, api, ("crates/store/Cargo.toml", store)]),
@@ -165,12 +153,8 @@ mod tests {
     #[test]
     fn the_picture_is_drawn_from_the_arrows() {
         let edge = |above: &str, below: &str| (above.to_owned(), below.to_owned());
-        let edges = BTreeSet::from([
-            edge("api", "core"),
-            edge("store", "core"),
-            edge("daemon", "api"),
-            edge("daemon", "core"),
-        ]);
+        let edges =
+            BTreeSet::from([edge("api", "core"), edge("store", "core"), edge("daemon", "api"), edge("daemon", "core")]);
         assert_eq!(picture(&edges), "core ← api, store ← daemon");
     }
 }

@@ -63,8 +63,7 @@ fn is_member(path: &str) -> bool {
 
 fn read(path: &str, text: &str) -> Result<Manifest> {
     let table: Table = text.parse().with_context(|| format!("{path} is not a manifest"))?;
-    let package =
-        table.get("package").and_then(Value::as_table).with_context(|| format!("{path} has no package"))?;
+    let package = table.get("package").and_then(Value::as_table).with_context(|| format!("{path} has no package"))?;
     let folder = path.strip_suffix("/Cargo.toml").unwrap_or_default();
     Ok(Manifest {
         path: path.to_owned(),
@@ -86,11 +85,8 @@ fn dependencies(table: &Table) -> BTreeSet<(Use, String)> {
 }
 
 fn of_kind(table: &Table) -> BTreeSet<(Use, String)> {
-    let kinds = [
-        ("dependencies", Use::Product),
-        ("build-dependencies", Use::Product),
-        ("dev-dependencies", Use::Tests),
-    ];
+    let kinds =
+        [("dependencies", Use::Product), ("build-dependencies", Use::Product), ("dev-dependencies", Use::Tests)];
     let named = |(key, purpose): (&str, Use)| {
         let entries = table.get(key).and_then(Value::as_table).into_iter().flatten();
         entries.map(|(key, value)| (purpose, package_name(key, value))).collect::<Vec<_>>()

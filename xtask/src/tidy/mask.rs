@@ -91,8 +91,7 @@ impl Masker<'_> {
 
     fn blank(&mut self, len: usize) {
         let end = (self.at + len).min(self.text.len());
-        let blanks =
-            self.text.as_bytes()[self.at..end].iter().map(|byte| if *byte == b'\n' { b'\n' } else { b' ' });
+        let blanks = self.text.as_bytes()[self.at..end].iter().map(|byte| if *byte == b'\n' { b'\n' } else { b' ' });
         self.code.extend(blanks);
         self.at = end;
     }

@@ -34,12 +34,7 @@ pub(crate) struct Mirror {
 impl fmt::Display for Mirror {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         row(f, "layers", &picture(&self.edges), &self.layers())?;
-        row(
-            f,
-            "agent names",
-            &self.agent_names(),
-            &format!("sleeps in tests: {}", self.findings.sleeps.len()),
-        )?;
+        row(f, "agent names", &self.agent_names(), &format!("sleeps in tests: {}", self.findings.sleeps.len()))?;
         row(
             f,
             "test files",
@@ -82,8 +77,7 @@ impl Mirror {
         };
         let new = self.measures.dependencies.difference(&main.dependencies);
         let new: Vec<String> = new.map(|(krate, package)| format!("{package} in {krate}")).collect();
-        let by =
-            if new.is_empty() || new.len() > 4 { String::new() } else { format!(", by {}", new.join(", ")) };
+        let by = if new.is_empty() || new.len() > 4 { String::new() } else { format!(", by {}", new.join(", ")) };
         format!("{}{by}", since(self.measures.packages.len(), main.packages.len()))
     }
 
@@ -93,21 +87,14 @@ impl Mirror {
     }
 
     fn tests_by_crate(&self) -> String {
-        let shares =
-            self.measures.shares.iter().filter(|(krate, _)| !self.config.dev_only.crates.contains(*krate));
+        let shares = self.measures.shares.iter().filter(|(krate, _)| !self.config.dev_only.crates.contains(*krate));
         shares.map(|(krate, share)| format!("{krate} {}", share.percent())).collect::<Vec<_>>().join("  ")
     }
 
     fn functions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sizes = self.measures.function_sizes();
-        let long: Vec<_> =
-            self.measures.functions.iter().filter(|found| found.lines > FUNCTION_LINES).collect();
-        let left = format!(
-            "{}  p99 {}  over {FUNCTION_LINES}: {}",
-            spread(&sizes),
-            percentile(&sizes, 99),
-            long.len()
-        );
+        let long: Vec<_> = self.measures.functions.iter().filter(|found| found.lines > FUNCTION_LINES).collect();
+        let left = format!("{}  p99 {}  over {FUNCTION_LINES}: {}", spread(&sizes), percentile(&sizes, 99), long.len());
         row(f, "functions", &left, &format!("of {}", thousands(sizes.len())))?;
         for found in long {
             let place = format!("{}:{}", short(&found.path), found.line);
@@ -141,14 +128,10 @@ impl Mirror {
 
     fn public(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let without = self.measures.public.iter().filter(|item| !item.documented).count();
-        let left =
-            format!("{} items, {without} without documentation", thousands(self.measures.public.len()));
+        let left = format!("{} items, {without} without documentation", thousands(self.measures.public.len()));
         let new = self.new_items();
-        let right = if new.is_empty() {
-            String::new()
-        } else {
-            format!("{} new since main: read these first", new.len())
-        };
+        let right =
+            if new.is_empty() { String::new() } else { format!("{} new since main: read these first", new.len()) };
         row(f, "public", &left, &right)?;
         new.iter().take(NEW_ITEMS_SHOWN).try_for_each(|item| public_item(f, item))?;
         match new.len().saturating_sub(NEW_ITEMS_SHOWN) {
@@ -217,10 +200,7 @@ mod tests {
 
     #[test]
     fn numbers_are_read_by_people() {
-        assert_eq!(
-            [0, 999, 1000, 31204, 1_000_000].map(thousands),
-            ["0", "999", "1,000", "31,204", "1,000,000"]
-        );
+        assert_eq!([0, 999, 1000, 31204, 1_000_000].map(thousands), ["0", "999", "1,000", "31,204", "1,000,000"]);
     }
 
     #[test]

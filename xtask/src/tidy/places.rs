@@ -22,9 +22,7 @@ pub(crate) fn check(tree: &Tree, config: &Config) -> Vec<Fact> {
 
 fn in_file(file: &TreeFile) -> Vec<Fact> {
     let lines = file.bytes.split(|byte| *byte == b'\n').enumerate();
-    lines
-        .filter_map(|(index, line)| Some(Fact::at(&file.path, index + 1, in_line(&file.path, line)?)))
-        .collect()
+    lines.filter_map(|(index, line)| Some(Fact::at(&file.path, index + 1, in_line(&file.path, line)?))).collect()
 }
 
 fn in_line(path: &str, line: &[u8]) -> Option<String> {
@@ -32,8 +30,7 @@ fn in_line(path: &str, line: &[u8]) -> Option<String> {
         return Some(format!("names a path under `{folder}`, which is of one machine"));
     }
     let text = String::from_utf8_lossy(line);
-    let is_foreign_lock =
-        path.ends_with("Cargo.lock") && text.starts_with("source = ") && text.trim() != PUBLIC_INDEX;
+    let is_foreign_lock = path.ends_with("Cargo.lock") && text.starts_with("source = ") && text.trim() != PUBLIC_INDEX;
     let mark = REGISTRIES.iter().find(|mark| text.contains(*mark));
     (is_foreign_lock || mark.is_some()).then(|| "names a registry, which is of one machine".to_owned())
 }
@@ -42,9 +39,7 @@ fn in_line(path: &str, line: &[u8]) -> Option<String> {
 fn names_folder(line: &[u8], folder: &[u8]) -> bool {
     let is_inside = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.~}$)]*>".contains(&byte);
     let starts = line.windows(folder.len()).enumerate().filter(|(_, window)| *window == folder);
-    starts
-        .map(|(at, _)| at.checked_sub(1).map(|before| line[before]))
-        .any(|before| !before.is_some_and(is_inside))
+    starts.map(|(at, _)| at.checked_sub(1).map(|before| line[before])).any(|before| !before.is_some_and(is_inside))
 }
 
 #[cfg(test)]
@@ -70,10 +65,7 @@ mod tests {
     #[test]
     fn registries() {
         assert_eq!(found("a/.npmrc", "registry=https://npm.example.org\n"), 1);
-        assert_eq!(
-            found("Cargo.lock", &format!("{PUBLIC_INDEX}\nsource = \"registry+https://example.org\"\n")),
-            1
-        );
+        assert_eq!(found("Cargo.lock", &format!("{PUBLIC_INDEX}\nsource = \"registry+https://example.org\"\n")), 1);
         assert_eq!(found("src/a.rs", "let registry = Registry::new();\n"), 0);
     }
 }

@@ -3,8 +3,7 @@
 use super::mask::words;
 use super::source::{Source, module_folder};
 
-const KINDS: [&str; 10] =
-    ["fn", "struct", "enum", "union", "trait", "type", "const", "static", "mod", "macro"];
+const KINDS: [&str; 10] = ["fn", "struct", "enum", "union", "trait", "type", "const", "static", "mod", "macro"];
 const QUALIFIERS: [&str; 4] = ["async", "unsafe", "extern", "const"];
 
 /// One item that other crates can see.
@@ -103,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_sentence_may_stand_before_the_attributes() {
-        let text = "/// Said.\n#[derive(Debug)]\n#[expect(\n    x,\n    reason = \"]\"\n)]\npub struct A;\npub struct B;\n";
+        let text =
+            "/// Said.\n#[derive(Debug)]\n#[expect(\n    x,\n    reason = \"]\"\n)]\npub struct A;\npub struct B;\n";
         assert_eq!(undocumented(text), (2, vec!["struct B".to_owned()]));
     }
 

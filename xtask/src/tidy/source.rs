@@ -83,9 +83,9 @@ pub(crate) fn sources(tree: &Tree, test_crates: &BTreeSet<String>) -> Vec<Source
     for source in &mut sources {
         let is_test = in_tests_folder(&source.path)
             || test_crates.contains(&source.krate)
-            || declared.iter().any(|stem| {
-                source.path == format!("{stem}.rs") || source.path.starts_with(&format!("{stem}/"))
-            });
+            || declared
+                .iter()
+                .any(|stem| source.path == format!("{stem}.rs") || source.path.starts_with(&format!("{stem}/")));
         if is_test {
             source.mark_all_tests();
         }
@@ -98,10 +98,8 @@ fn declared_test_files(sources: &[Source]) -> Vec<String> {
     let of_source = |source: &Source| {
         let folder = module_folder(&source.path);
         let children = child_modules(&source.code).into_iter();
-        let tests: Vec<String> = children
-            .filter(|(at, _)| source.is_test(*at))
-            .map(|(_, name)| format!("{folder}/{name}"))
-            .collect();
+        let tests: Vec<String> =
+            children.filter(|(at, _)| source.is_test(*at)).map(|(_, name)| format!("{folder}/{name}")).collect();
         tests
     };
     sources.iter().flat_map(of_source).collect()
@@ -169,8 +167,7 @@ pub(crate) fn attributes(code: &str) -> Vec<Range<usize>> {
 
 /// The end of the attribute that begins at this `#`, if one does.
 fn attribute_end(code: &str, start: usize) -> Option<usize> {
-    let open =
-        code[start..].starts_with("#![").then_some(2).or(code[start..].starts_with("#[").then_some(1))?;
+    let open = code[start..].starts_with("#![").then_some(2).or(code[start..].starts_with("#[").then_some(1))?;
     let mut depth = 0_i32;
     for (offset, byte) in code.bytes().enumerate().skip(start + open) {
         match byte {
@@ -218,10 +215,7 @@ mod tests {
 
     #[test]
     fn other_cfgs_are_not_tests() {
-        assert_eq!(
-            test_lines("#[cfg(not(test))]\nfn a() {}\n#[cfg(feature = \"test\")]\nfn b() {}\n"),
-            [0; 0]
-        );
+        assert_eq!(test_lines("#[cfg(not(test))]\nfn a() {}\n#[cfg(feature = \"test\")]\nfn b() {}\n"), [0; 0]);
         assert_eq!(test_lines("#[cfg(all(test, unix))]\nfn a() {\n}\n"), [1, 2, 3]);
     }
 
@@ -248,9 +242,6 @@ mod tests {
     fn lines_count_from_one() {
         let source = Source::read("xtask/src/main.rs", "a\nb\n\nc");
         assert_eq!((source.line(0), source.line(2), source.line(5), source.lines()), (1, 2, 4, 4));
-        assert_eq!(
-            (source.krate.as_str(), module_folder("xtask/src/tidy.rs").as_str()),
-            ("xtask", "xtask/src/tidy")
-        );
+        assert_eq!((source.krate.as_str(), module_folder("xtask/src/tidy.rs").as_str()), ("xtask", "xtask/src/tidy"));
     }
 }

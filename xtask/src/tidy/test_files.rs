@@ -34,8 +34,7 @@ pub(crate) fn look(manifests: &[Manifest], sources: &[Source]) -> TestFiles {
 
 fn reached<'a>(files: &Files<'a>, manifest: &Manifest, inside: &str) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
-    let mut open: Vec<&'a str> =
-        files.keys().copied().filter(|path| is_binary(path, manifest, inside)).collect();
+    let mut open: Vec<&'a str> = files.keys().copied().filter(|path| is_binary(path, manifest, inside)).collect();
     while let Some(path) = open.pop() {
         if reached.insert(path) {
             open.extend(children(files, path));
@@ -58,8 +57,7 @@ fn children<'a>(files: &Files<'a>, path: &str) -> Vec<&'a str> {
     };
     let folder = if is_root(path) { parent(path) } else { module_folder(path) };
     let names = child_modules(&source.code).into_iter();
-    let paths =
-        names.flat_map(|(_, name)| [format!("{folder}/{name}.rs"), format!("{folder}/{name}/mod.rs")]);
+    let paths = names.flat_map(|(_, name)| [format!("{folder}/{name}.rs"), format!("{folder}/{name}/mod.rs")]);
     paths.filter_map(|path| files.get_key_value(path.as_str()).map(|(path, _)| *path)).collect()
 }
 

@@ -1,5 +1,8 @@
 //! The shell agent with a real runner, a real bash and a real terminal.
 
+#![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test states what it expects by failing")]
+#![expect(clippy::print_stderr, reason = "a test that fails shows what it has seen")]
+
 mod adoption;
 mod attach;
 mod endings;

@@ -36,7 +36,10 @@ impl World {
             ["PATH", "HOME", "LANG"].map(|name| (name.to_owned(), std::env::var(name).unwrap_or_default()));
         Self {
             id: SessionId::from_bytes(seed.try_into().unwrap()),
-            host_id: format!("host-{}", dir.path().file_name().unwrap().to_string_lossy()),
+            host_id: format!(
+                "{}-of-a-test",
+                dir.path().file_name().unwrap().to_string_lossy().trim_start_matches("adj")
+            ),
             dir,
             environment: environment.into(),
         }

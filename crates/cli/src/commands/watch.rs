@@ -180,7 +180,11 @@ async fn met_now(client: &mut Client, id: &str, until: Until) -> Result<(String,
         Until::Input => match session.status {
             StatusWord::WaitingForInput => Some(Met::plain(ExitCode::WaitingForInput)),
             StatusWord::Exited => Some(Met::plain(ExitCode::NotFound)),
-            _other => None,
+            StatusWord::Starting
+            | StatusWord::Idle
+            | StatusWord::Working
+            | StatusWord::Unknown
+            | StatusWord::Other(_) => None,
         },
         Until::Terminal | Until::Next | Until::Idle => {
             let found = until_turn(client, id, until, Some(0)).await?;

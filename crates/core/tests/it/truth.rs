@@ -293,7 +293,9 @@ fn b3_an_agent_that_ends_before_it_was_ready_has_failed_to_start() {
             stage.report_at(x, None, AgentReport::Exited { end: end.clone() });
         }
         let why = StartFailure::AgentStartFailed { detail: String::new() };
-        let Phase::Exited { end: SessionEnd::StartFailed { why: told }, .. } = &stage.session(kept).phase else { panic!() };
+        let Phase::Exited { end: SessionEnd::StartFailed { why: told }, .. } = &stage.session(kept).phase else {
+            panic!()
+        };
         assert_eq!(std::mem::discriminant(told), std::mem::discriminant(&why));
         assert!(stage.host.session(forgotten).is_none());
     }

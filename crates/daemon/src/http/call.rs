@@ -7,8 +7,8 @@ use adjutant_core::SessionId;
 use adjutant_core::call::Caller;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, RawPathParams, Request};
-use axum::http::header::{ACCEPT, AUTHORIZATION};
 use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, AUTHORIZATION};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
@@ -51,8 +51,11 @@ async fn parameters(parts: &mut axum::http::request::Parts, app: &App) -> Result
 
 fn too_large(app: &App, status: u16) -> Failure {
     match status {
-        413 => Failure::new(ErrorCode::MessageTooLarge, format!("the body is larger than {} bytes of text allow", app.message_bytes_max))
-            .with_detail("limit", app.message_bytes_max as u64),
+        413 => Failure::new(
+            ErrorCode::MessageTooLarge,
+            format!("the body is larger than {} bytes of text allow", app.message_bytes_max),
+        )
+        .with_detail("limit", app.message_bytes_max as u64),
         _ => Failure::new(ErrorCode::Usage, "the body could not be read"),
     }
 }
@@ -97,7 +100,8 @@ impl Incoming {
     /// The body, as the type that the table names; no body at all is an empty object.
     pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let bytes: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
-        serde_json::from_slice(bytes).map_err(|error| Failure::new(ErrorCode::Usage, format!("the body is not right: {error}")))
+        serde_json::from_slice(bytes)
+            .map_err(|error| Failure::new(ErrorCode::Usage, format!("the body is not right: {error}")))
     }
 
     /// Whether the caller wants streams as JSON lines.
@@ -128,7 +132,9 @@ fn protocol_flaw(path: &str, headers: &HeaderMap) -> Option<Failure> {
         return None;
     }
     let version = headers.get(VERSION_HEADER).and_then(|v| v.to_str().ok()).unwrap_or("unknown");
-    let message = format!("the caller is adj {version} with protocol {theirs}, and the daemon is {VERSION} with protocol {PROTOCOL}");
+    let message = format!(
+        "the caller is adj {version} with protocol {theirs}, and the daemon is {VERSION} with protocol {PROTOCOL}"
+    );
     let failure = Failure::new(ErrorCode::VersionMismatch, message).with_hint("adj daemon stop");
     Some(failure.with_detail("daemon_version", VERSION).with_detail("caller_version", version))
 }

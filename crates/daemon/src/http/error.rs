@@ -82,7 +82,9 @@ impl From<Refusal> for Failure {
         };
         let failure = Self::new(code, refusal.to_string());
         match &refusal {
-            Refusal::SessionExited(name) | Refusal::SessionStopping(name) => failure.with_detail("session", name.as_str()),
+            Refusal::SessionExited(name) | Refusal::SessionStopping(name) => {
+                failure.with_detail("session", name.as_str())
+            }
             Refusal::QueueFull { session, messages, bytes } => failure
                 .with_detail("session", session.as_str())
                 .with_detail("messages", *messages as u64)

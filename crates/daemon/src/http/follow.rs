@@ -96,7 +96,9 @@ impl Follower {
             self.seen = self.seen.max(page.through);
             return Ok(());
         }
-        let told = move |host: &Host| page.entries.into_iter().map(|entry| Arc::new(Told::new(host, entry))).collect::<Vec<_>>();
+        let told = move |host: &Host| {
+            page.entries.into_iter().map(|entry| Arc::new(Told::new(host, entry))).collect::<Vec<_>>()
+        };
         self.page.extend(self.app.look(told).await?);
         Ok(())
     }

@@ -55,7 +55,10 @@ pub(crate) fn key(key: Option<String>) -> Result<Option<String>, Failure> {
 pub(crate) fn description(text: Option<String>) -> Result<Option<String>, Failure> {
     match text {
         Some(text) if text.chars().any(char::is_control) || text.chars().count() > DESCRIPTION_CHARS_MAX => {
-            Err(Failure::new(ErrorCode::Usage, format!("a description is one line of at most {DESCRIPTION_CHARS_MAX} characters")))
+            Err(Failure::new(
+                ErrorCode::Usage,
+                format!("a description is one line of at most {DESCRIPTION_CHARS_MAX} characters"),
+            ))
         }
         text => Ok(text),
     }

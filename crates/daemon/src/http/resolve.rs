@@ -23,7 +23,9 @@ pub(crate) enum Rule {
 pub(crate) fn session(host: &Host, text: &str, caller: Caller, rule: Rule) -> Result<SessionId, Failure> {
     match text {
         "self" => own(host, caller).map(|session| session.id),
-        "parent" => own(host, caller)?.parent.ok_or_else(|| Failure::new(ErrorCode::SessionNotFound, "this session has no parent")),
+        "parent" => own(host, caller)?
+            .parent
+            .ok_or_else(|| Failure::new(ErrorCode::SessionNotFound, "this session has no parent")),
         _ => named(host, text, rule),
     }
 }

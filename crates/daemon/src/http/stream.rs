@@ -62,7 +62,8 @@ impl Records {
 /// Opens a stream: the response to give, and the end to write to.
 pub(crate) fn open(lines: bool) -> Result<(Response, Records), Failure> {
     let (sender, mut receiver) = mpsc::channel::<Bytes>(RECORDS_WAITING_MAX);
-    let records = futures_util::stream::poll_fn(move |context| receiver.poll_recv(context).map(|r| r.map(Ok::<_, Infallible>)));
+    let records =
+        futures_util::stream::poll_fn(move |context| receiver.poll_recv(context).map(|r| r.map(Ok::<_, Infallible>)));
     let kind = if lines { NDJSON } else { EVENT_STREAM };
     let response = Response::builder()
         .header(CONTENT_TYPE, kind)

@@ -68,7 +68,10 @@ impl Handle {
     }
 
     /// Looks at the state as it is on disk.
-    pub(crate) async fn look<T: Send + 'static>(&self, look: impl FnOnce(&Host) -> T + Send + 'static) -> Result<T, Gone> {
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Host) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
         let (reply, seen) = oneshot::channel();
         let message = Message::Look(Box::new(move |host| {
             let _ = reply.send(look(host));
@@ -171,7 +174,9 @@ impl Supervisor {
     /// Runs until it is told to stop. Blocks its thread at each commit.
     pub(crate) async fn run(mut self) {
         self.alarm = Alarm::new()
-            .inspect_err(|error| tracing::error!(%error, "the kernel gives no alarm; what is due may be late after a sleep"))
+            .inspect_err(
+                |error| tracing::error!(%error, "the kernel gives no alarm; what is due may be late after a sleep"),
+            )
             .ok();
         self.take_in(vec![Input::Recovered]);
         loop {

@@ -112,7 +112,9 @@ impl Supervisor {
     /// The text with what it waited for. The results are in the store: what they follow from was committed before.
     fn framed(&self, session: SessionId, message: MessageId, text: Arc<str>) -> Arc<str> {
         let Some(session) = self.host.session(session) else { return text };
-        let Some(after) = session.messages.get(&message).and_then(|message| message.after.as_ref()) else { return text };
+        let Some(after) = session.messages.get(&message).and_then(|message| message.after.as_ref()) else {
+            return text;
+        };
         let style = self.host.capabilities(session).map_or(FrameStyle::Plain, |capabilities| capabilities.frame);
         let answers = |session, turn| {
             let answer = self.parts.readers.read(|reader| reader.answer(session, turn));
@@ -159,7 +161,10 @@ impl Supervisor {
 fn adoption(session: &Session) -> Adoption {
     let handed = session.messages.values().filter_map(|message| match &message.state {
         MessageState::Delivering { attempt, .. } => Some((message.id, *attempt)),
-        MessageState::Delayed { .. } | MessageState::Ready | MessageState::Running { .. } | MessageState::Ended { .. } => None,
+        MessageState::Delayed { .. }
+        | MessageState::Ready
+        | MessageState::Running { .. }
+        | MessageState::Ended { .. } => None,
     });
     Adoption {
         cursor: session.cursor,

@@ -107,7 +107,9 @@ pub(crate) fn http(world: &World, verb: &str, path: &str, headers: &[&str], body
     stream.set_read_timeout(Some(SOON)).expect("a socket has a timeout");
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
     let length = body.len();
-    let head = format!("{verb} {path} HTTP/1.1\r\nhost: adj\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n");
+    let head = format!(
+        "{verb} {path} HTTP/1.1\r\nhost: adj\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
+    );
     stream.write_all(head.as_bytes()).expect("the daemon reads");
     // A daemon that has refused a body by its size need not read it.
     let _ = stream.write_all(body);

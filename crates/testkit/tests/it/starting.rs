@@ -174,10 +174,16 @@ fn b10_one_id_asked_for_by_many_at_once_is_given_once() {
 fn b13_the_environment_is_the_callers_without_the_marks_of_agents() {
     let world = World::new();
     let _daemon = world.start_daemon(&[("ONLY_OF_THE_DAEMON", "1")]);
-    let mut create = world.adj_command(["create", "-q", "--cli", "shell", "--env", "EXTRA=of the session", "--env=A=b=c"]);
+    let mut create =
+        world.adj_command(["create", "-q", "--cli", "shell", "--env", "EXTRA=of the session", "--env=A=b=c"]);
     let marks = ["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CODEX_SANDBOX", "TMUX", "AI_AGENT", "GEMINI_CLI", "ADJ_X"];
     create.envs(marks.map(|mark| (mark, "1")));
-    create.envs([("ADJ_SESSION", "outer"), ("MY_OWN", "two\nlines 'x'"), ("ANTHROPIC_API_KEY", "mine"), ("PAGER", "less")]);
+    create.envs([
+        ("ADJ_SESSION", "outer"),
+        ("MY_OWN", "two\nlines 'x'"),
+        ("ANTHROPIC_API_KEY", "mine"),
+        ("PAGER", "less"),
+    ]);
     let created = Running::start(create).end().expect_code(0);
     let x = created.word();
     let told = world.adj(["ask", x, "env -0 | tr '\\n\\0' ';\\n'"]).expect_code(0);
@@ -225,7 +231,8 @@ fn b15_a_path_must_be_a_directory() {
 #[test]
 fn a_first_message_is_accepted_together_with_its_session() {
     let world = World::new();
-    let created = world.adj(["--json", "create", "--cli", "shell", "-d", "what it is for", "echo first"]).expect_code(0).json();
+    let created =
+        world.adj(["--json", "create", "--cli", "shell", "-d", "what it is for", "echo first"]).expect_code(0).json();
     let x = created["id"].as_str().unwrap_or_default();
     let told = world.adj(["wait", "--print", x]).expect_code(0);
     assert_eq!(told.stdout, "first\n");

@@ -45,7 +45,9 @@ fn c2_c8_a_dead_session_is_exited_and_an_unused_one_is_idle() {
     assert_eq!(all.stdout, format!("{dead}\n"));
     let refused = world.adj(["--json", "send", &dead, "true"]).expect_error(4, "session_exited");
     assert!(refused.error()["hint"].is_string(), "{refused:#?}");
-    for words in [vec!["wake", &dead, "true"], vec!["wake", &dead], vec!["interrupt", &dead], vec!["ask", &dead, "true"]] {
+    for words in
+        [vec!["wake", &dead, "true"], vec!["wake", &dead], vec!["interrupt", &dead], vec!["ask", &dead, "true"]]
+    {
         let _ = world.adj(["--json"].into_iter().chain(words)).expect_error(4, "session_exited");
     }
 }
@@ -229,14 +231,18 @@ fn c16_what_cannot_be_looked_at_is_unknown_and_kept() {
     let mut hold = Hold::new(&world, "x");
     let m = world.send(&x, &format!("{}; echo through", hold.script()));
     hold.await_begun();
-    let journal = std::path::PathBuf::from(record(&world, &x)["state_dir"].as_str().unwrap_or_default()).join("journal");
+    let journal =
+        std::path::PathBuf::from(record(&world, &x)["state_dir"].as_str().unwrap_or_default()).join("journal");
     world.kill_daemon();
     let aside = world.root().join("aside");
     fs::rename(&journal, &aside).expect("the journal can be set aside");
     fs::create_dir(&journal).expect("a directory in its place");
     let told = world.adj(["status", &x]).expect_code(0);
     assert_eq!(told.stdout, "unknown\n");
-    assert!(told.stderr.starts_with(&format!("adj: {x}: ")) && told.stderr.contains("last known: working"), "{told:#?}");
+    assert!(
+        told.stderr.starts_with(&format!("adj: {x}: ")) && told.stderr.contains("last known: working"),
+        "{told:#?}"
+    );
     let listed = world.adj(["--json", "list"]).expect_code(0).json();
     assert_eq!((&listed[0]["id"], &listed[0]["status"]), (&json!(x), &"unknown".into()), "{listed:#}");
     assert!(listed[0]["why"]["needs"].is_string(), "{listed:#}");
@@ -308,7 +314,8 @@ fn c22_any_number_of_watchers_sees_all_from_any_cursor() {
     let so_far = events(&world, &x, "*");
     let cursors: Vec<u64> = so_far.iter().filter_map(|event| event["seq"].as_u64()).collect();
     let chosen = [0, cursors[1], cursors[cursors.len() - 1]];
-    let watch = |since: u64| world.start(["--json", "watch", "-F", &x, "--since", &since.to_string(), "--until", "exit"]);
+    let watch =
+        |since: u64| world.start(["--json", "watch", "-F", &x, "--since", &since.to_string(), "--until", "exit"]);
     let watchers: Vec<(u64, Running)> = chosen.iter().cycle().take(9).map(|since| (*since, watch(*since))).collect();
     let mut hold = Hold::new(&world, "x");
     world.send(&x, &hold.script());
@@ -319,7 +326,8 @@ fn c22_any_number_of_watchers_sees_all_from_any_cursor() {
     let all = events(&world, &x, "*");
     for (since, watcher) in watchers {
         let told = watcher.end().expect_code(0).stdout;
-        let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).expect("an event per line")).collect();
+        let told: Vec<Value> =
+            told.lines().map(|line| serde_json::from_str(line).expect("an event per line")).collect();
         let expected: Vec<Value> = all.iter().filter(|event| event["seq"].as_u64() > Some(since)).cloned().collect();
         assert_eq!(told, expected, "from {since}");
     }
@@ -334,7 +342,8 @@ fn status_explains_where_its_word_comes_from() {
     assert!(lines[0] == "idle" && lines[1].starts_with("idle: control_pipe said session.ready "), "{told:#?}");
     assert_eq!(lines[2].split_whitespace().collect::<Vec<_>>(), ["SOURCE", "AT", "AGE", "SAID"]);
     let [runner, shell] = processes(&world, &x).map(|process| process.pid());
-    for said in ["session.ready".to_owned(), format!("runner lives: pid {runner}"), format!("agent lives: pid {shell}")] {
+    for said in ["session.ready".to_owned(), format!("runner lives: pid {runner}"), format!("agent lives: pid {shell}")]
+    {
         assert!(lines[3..].iter().any(|line| line.contains(&said)), "{said}: {told:#?}");
     }
     let why = world.adj(["--json", "status", "--explain", &x]).expect_code(0).json();

@@ -27,7 +27,12 @@ pub(super) async fn answers(call: Incoming) -> Result<Json<Vec<Answer>>, Failure
 }
 
 /// The result of a turn that has ended.
-pub(super) async fn result_of(app: &App, session: SessionId, name: &str, turn: TurnNumber) -> Result<TurnResult, Failure> {
+pub(super) async fn result_of(
+    app: &App,
+    session: SessionId,
+    name: &str,
+    turn: TurnNumber,
+) -> Result<TurnResult, Failure> {
     let read = move |reader: &adjutant_store::Reader| Ok((reader.turn(session, turn)?, reader.answer(session, turn)?));
     match app.read(read).await? {
         (Some(turn), text) => Ok(to_api::turn_result(name, &turn, text)),

@@ -147,11 +147,13 @@ fn resolve_directory(text: &str) -> Result<(String, Option<String>), Failure> {
     if !path.is_absolute() {
         return Err(Failure::new(ErrorCode::Usage, format!("the path {text} is not absolute")));
     }
-    let resolved = path.canonicalize().map_err(|error| Failure::new(ErrorCode::PathNotFound, format!("{text}: {error}")))?;
+    let resolved =
+        path.canonicalize().map_err(|error| Failure::new(ErrorCode::PathNotFound, format!("{text}: {error}")))?;
     if !resolved.is_dir() {
         return Err(Failure::new(ErrorCode::PathNotDirectory, format!("{text} is not a directory")));
     }
-    let shown = resolved.to_str().ok_or_else(|| Failure::new(ErrorCode::PathNotFound, format!("{text} is not UTF-8")))?;
+    let shown =
+        resolved.to_str().ok_or_else(|| Failure::new(ErrorCode::PathNotFound, format!("{text} is not UTF-8")))?;
     Ok((shown.to_owned(), project(&resolved)))
 }
 
@@ -198,7 +200,9 @@ async fn await_ready(
     }
     let limit = std::time::Duration::from_millis(ready_ms_max.saturating_add(DRIVER_MARGIN_MS));
     let waited = tokio::time::timeout(limit, first_word(follower, was_ready)).await;
-    waited.unwrap_or_else(|_| Err(Failure::new(ErrorCode::Timeout, format!("the agent was not ready within {ready_ms_max} ms"))))
+    waited.unwrap_or_else(|_| {
+        Err(Failure::new(ErrorCode::Timeout, format!("the agent was not ready within {ready_ms_max} ms")))
+    })
 }
 
 /// `was_ready` says that it got ready under an earlier daemon, so that being seen again is all that is missing.
@@ -208,7 +212,9 @@ async fn first_word(follower: &mut Follower, was_ready: bool) -> Result<(), Fail
             Some(Event::SessionReady) => return Ok(()),
             Some(Event::SessionSeen) if was_ready => return Ok(()),
             Some(Event::SessionExited { end }) => return ended(end),
-            Some(Event::SessionPurged) => return Err(Failure::new(ErrorCode::AgentStartFailed, "the session was ended while it started")),
+            Some(Event::SessionPurged) => {
+                return Err(Failure::new(ErrorCode::AgentStartFailed, "the session was ended while it started"));
+            }
             _other => {}
         }
     }

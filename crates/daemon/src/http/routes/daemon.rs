@@ -89,9 +89,9 @@ async fn drained(call: &Incoming, timeout_ms: Option<u64>) -> Result<(), Failure
     };
     match timeout_ms {
         None => idle.await,
-        Some(limit) => tokio::time::timeout(Duration::from_millis(limit), idle)
-            .await
-            .unwrap_or_else(|_| Err(Failure::new(ErrorCode::Timeout, format!("sessions are still at work after {limit} ms")))),
+        Some(limit) => tokio::time::timeout(Duration::from_millis(limit), idle).await.unwrap_or_else(|_| {
+            Err(Failure::new(ErrorCode::Timeout, format!("sessions are still at work after {limit} ms")))
+        }),
     }
 }
 

@@ -128,7 +128,12 @@ async fn write(app: &App, records: &Records, tail: Vec<Entry>, from: Seq, wanted
 }
 
 /// Writes an event and those that are here behind it, in one piece.
-async fn pass_on(records: &Records, first: Arc<Told>, follower: &mut Follower, wanted: &Wanted) -> Result<(), ReaderGone> {
+async fn pass_on(
+    records: &Records,
+    first: Arc<Told>,
+    follower: &mut Follower,
+    wanted: &Wanted,
+) -> Result<(), ReaderGone> {
     let mut piece = Vec::new();
     let mut next = Some(first);
     while let Some(told) = next {

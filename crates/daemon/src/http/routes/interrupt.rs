@@ -21,7 +21,8 @@ pub(super) async fn interrupt(call: Incoming) -> Result<Json<Option<TurnResult>>
     let session = call.session_to_change().await?;
     let wanted: InterruptSession = call.body()?;
     let mut follower = Follower::live(&call.app, vec![session]);
-    let told = call.app.supervisor.call(call.caller, Call::Interrupt { session, clear_queue: wanted.clear_queue }).await?;
+    let told =
+        call.app.supervisor.call(call.caller, Call::Interrupt { session, clear_queue: wanted.clear_queue }).await?;
     let Answer::Interrupting { turn } = told else {
         return Err(Failure::internal(format!("an interrupt was answered with {told:?}")));
     };

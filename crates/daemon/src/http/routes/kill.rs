@@ -74,7 +74,8 @@ fn bulk(host: &Host, wanted: &KillSessions, caller: Caller) -> Vec<Target> {
 /// Children before their parents, so that no child is handed to a session that ends next.
 fn with_descendants(host: &Host, chosen: Vec<Target>) -> Vec<Target> {
     let roots: Vec<SessionId> = chosen.iter().flatten().map(|(id, _)| *id).collect();
-    let below = |s: &&Session| !s.has_exited() && roots.iter().any(|root| host.descends(s.id, *root)) && !roots.contains(&s.id);
+    let below =
+        |s: &&Session| !s.has_exited() && roots.iter().any(|root| host.descends(s.id, *root)) && !roots.contains(&s.id);
     let mut all: Vec<Target> = host.sessions().filter(below).map(|s| Ok((s.id, s.name.to_string()))).collect();
     all.sort_by_key(|target| target.as_ref().map_or(0, |(id, _)| usize::MAX - host.ancestors(*id).count()));
     all.extend(chosen);

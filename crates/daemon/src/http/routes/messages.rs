@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use adjutant_api::ErrorCode;
-use adjutant_api::types::message::{
-    Message as WireMessage, MessageKind as WireKind, MessagesQuery, SendMessage, Sent,
-};
+use adjutant_api::types::message::{Message as WireMessage, MessageKind as WireKind, MessagesQuery, SendMessage, Sent};
 use adjutant_core::agent::FrameStyle;
 use adjutant_core::call::{Answer, Call, NewMessage};
 use adjutant_core::event::Event;
@@ -94,7 +92,11 @@ async fn confirmed(
     let taken = async {
         loop {
             match known(&*follower.next().await?) {
-                Some(Event::MessageAccepted { message, .. } | Event::MessageEnded { message, .. }) if *message == id => return Ok(()),
+                Some(Event::MessageAccepted { message, .. } | Event::MessageEnded { message, .. })
+                    if *message == id =>
+                {
+                    return Ok(());
+                }
                 _other => {}
             }
         }
@@ -118,7 +120,10 @@ pub(super) async fn list(call: Incoming) -> Result<Json<Vec<WireMessage>>, Failu
     let query: MessagesQuery = call.query()?;
     let found = if query.all { stored(&call, session).await? } else { waiting(&call, session).await? };
     let ids: Vec<MessageId> = found.iter().map(|message| message.id).collect();
-    let texts = call.app.read(move |reader| ids.iter().map(|id| reader.text_of_message(*id)).collect::<Result<Vec<_>, _>>()).await?;
+    let texts = call
+        .app
+        .read(move |reader| ids.iter().map(|id| reader.text_of_message(*id)).collect::<Result<Vec<_>, _>>())
+        .await?;
     let appended = appended(&call, session, found.clone()).await?;
     let look = move |host: &Host| {
         let Some(record) = host.session(session) else { return Vec::new() };
@@ -162,7 +167,12 @@ pub(super) async fn show(call: Incoming) -> Result<Json<WireMessage>, Failure> {
 }
 
 /// One message of a session, from the store. `text` saves reading the text where the caller has it.
-pub(super) async fn one(call: &Incoming, session: SessionId, id: MessageId, text: Option<String>) -> Result<WireMessage, Failure> {
+pub(super) async fn one(
+    call: &Incoming,
+    session: SessionId,
+    id: MessageId,
+    text: Option<String>,
+) -> Result<WireMessage, Failure> {
     let read = move |reader: &adjutant_store::Reader| {
         let message = reader.message(id)?;
         let text = match text {
@@ -173,13 +183,17 @@ pub(super) async fn one(call: &Incoming, session: SessionId, id: MessageId, text
     };
     let (message, text) = call.app.read(read).await?;
     let message = message.filter(|message| message.session == session);
-    let message = message.ok_or_else(|| Failure::new(ErrorCode::MessageNotFound, format!("no message {id} in that session")))?;
+    let message =
+        message.ok_or_else(|| Failure::new(ErrorCode::MessageNotFound, format!("no message {id} in that session")))?;
     let appended = appended(call, session, vec![message.clone()]).await?.pop().flatten();
     let look = move |host: &Host| {
         let wire = host.session(session).map(|s| to_api::message(host, s, &message, text.unwrap_or_default()));
         wire.map(|wire| with_appended(wire, appended))
     };
-    call.app.look(look).await?.ok_or_else(|| Failure::new(ErrorCode::SessionNotFound, "the session was forgotten meanwhile"))
+    call.app
+        .look(look)
+        .await?
+        .ok_or_else(|| Failure::new(ErrorCode::SessionNotFound, "the session was forgotten meanwhile"))
 }
 
 fn with_appended(mut wire: WireMessage, bytes: Option<u64>) -> WireMessage {

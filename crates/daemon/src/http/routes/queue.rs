@@ -73,7 +73,8 @@ async fn change(call: &Incoming, session: SessionId, message: MessageId, wanted:
 pub(super) async fn clear(call: Incoming) -> Result<Json<Vec<WireMessage>>, Failure> {
     let session = call.session_to_change().await?;
     let queued = move |host: &Host| {
-        let queued = host.session(session).into_iter().flat_map(|s| s.messages.values()).filter(|m| m.state.is_queued());
+        let queued =
+            host.session(session).into_iter().flat_map(|s| s.messages.values()).filter(|m| m.state.is_queued());
         queued.map(|m| m.id).collect::<Vec<_>>()
     };
     let mut removed = Vec::new();
@@ -124,7 +125,10 @@ fn may_be_retried(state: &MessageState) -> bool {
             MessageEnd::Undeliverable { .. } | MessageEnd::Expired | MessageEnd::Unknown { .. } => true,
             MessageEnd::Cancelled => false,
         },
-        MessageState::Delayed { .. } | MessageState::Ready | MessageState::Delivering { .. } | MessageState::Running { .. } => false,
+        MessageState::Delayed { .. }
+        | MessageState::Ready
+        | MessageState::Delivering { .. }
+        | MessageState::Running { .. } => false,
     }
 }
 

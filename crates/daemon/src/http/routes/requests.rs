@@ -26,14 +26,19 @@ pub(super) async fn list(call: Incoming) -> Result<Json<Vec<WireRequest>>, Failu
     let query: RequestsQuery = call.query()?;
     let caller = call.caller;
     let look = move |host: &Host| {
-        let find = |text: &Option<String>| text.as_deref().map(|t| resolve::session(host, t, caller, resolve::Rule::Read)).transpose();
+        let find = |text: &Option<String>| {
+            text.as_deref().map(|t| resolve::session(host, t, caller, resolve::Rule::Read)).transpose()
+        };
         let (one, root) = (find(&query.session)?, find(&query.tree)?);
         let wanted = |session: &&Session| {
             one.is_none_or(|one| session.id == one)
                 && root.is_none_or(|root| session.id == root || host.descends(session.id, root))
                 && query.cli.as_deref().is_none_or(|cli| session.profile.agent.as_str() == cli)
         };
-        let open = host.sessions().filter(wanted).flat_map(|s| s.requests().map(move |r| (r.opened_at, to_api::request(s, r))));
+        let open = host
+            .sessions()
+            .filter(wanted)
+            .flat_map(|s| s.requests().map(move |r| (r.opened_at, to_api::request(s, r))));
         let mut open: Vec<_> = open.collect();
         open.sort_by_key(|(opened_at, _)| *opened_at);
         Ok(open.into_iter().map(|(_, request)| request).collect())
@@ -58,7 +63,10 @@ pub(super) async fn respond(call: Incoming) -> Result<Json<Responded>, Failure> 
     call.app.supervisor.call(call.caller, respond).await?;
     confirmed(&mut follower, id).await?;
     let caller = call.caller;
-    let by = call.app.look(move |host| caller.session().map_or_else(|| "human".to_owned(), |id| to_api::caller_name(host, id))).await?;
+    let by = call
+        .app
+        .look(move |host| caller.session().map_or_else(|| "human".to_owned(), |id| to_api::caller_name(host, id)))
+        .await?;
     Ok(Json(Responded { request: shown, decision, by }))
 }
 
@@ -86,7 +94,9 @@ fn decide(request: &Request, wanted: AnswerRequest) -> Result<(Decision, Arc<str
         }
         (RequestKind::Permission, _, _) => Err(usage("is a permission: allow, always or deny it")),
         (RequestKind::Choice, Some(Decision::Dismiss), None) => Ok((Decision::Dismiss, Arc::from(""))),
-        (RequestKind::Choice, _, None) if !wanted.choose.is_empty() => Ok((Decision::Choose, Arc::from(wanted.choose.join("\n")))),
+        (RequestKind::Choice, _, None) if !wanted.choose.is_empty() => {
+            Ok((Decision::Choose, Arc::from(wanted.choose.join("\n"))))
+        }
         (RequestKind::Choice, _, Some(text)) if wanted.choose.is_empty() => Ok((Decision::Text, Arc::from(text))),
         (RequestKind::Choice, _, _) => Err(usage("wants a choice")),
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 use adjutant_api::ErrorCode;
 use adjutant_api::types::session::{Caller as WireCaller, Session as WireSession, SessionsQuery};
 use adjutant_core::call::Caller;
-use adjutant_core::session::Session;
 use adjutant_core::message::Message;
+use adjutant_core::session::Session;
 use adjutant_core::{Host, MessageId, SessionId};
 use adjutant_store::{ReadError, Reader, Selection};
 use axum::Json;
@@ -29,7 +29,9 @@ pub(super) async fn list(call: Incoming) -> Result<Json<Vec<WireSession>>, Failu
 }
 
 fn listed(host: &Host, query: &SessionsQuery, caller: Caller) -> Result<Vec<WireSession>, Failure> {
-    let find = |text: &Option<String>| text.as_deref().map(|t| resolve::session(host, t, caller, resolve::Rule::Read)).transpose();
+    let find = |text: &Option<String>| {
+        text.as_deref().map(|t| resolve::session(host, t, caller, resolve::Rule::Read)).transpose()
+    };
     let (parent, root) = (find(&query.parent)?, find(&query.tree)?);
     if query.worktree.is_some() {
         return Err(Failure::new(ErrorCode::NotSupported, "this version does not know the work trees of its sessions"));

@@ -46,7 +46,9 @@ pub(super) async fn terminal(
             return Err(Failure::new(ErrorCode::NotSupported, format!("{} has no terminal", session.name)));
         }
         let runner = session.processes.as_ref().map(|p| p.runner);
-        runner.map(|runner| (id, runner)).ok_or_else(|| Failure::new(ErrorCode::SessionExited, "its process is not known yet"))
+        runner
+            .map(|runner| (id, runner))
+            .ok_or_else(|| Failure::new(ErrorCode::SessionExited, "its process is not known yet"))
     };
     let (id, runner) = app.look(look).await??;
     let place = app.places.of(id);

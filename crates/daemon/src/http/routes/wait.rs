@@ -51,7 +51,9 @@ fn check(query: &WaitQuery, sessions: &[SessionId]) -> Result<(), Failure> {
         () if sessions.len() > SESSIONS_MAX => usage(format!("a wait names at most {SESSIONS_MAX} sessions")),
         () if query.goal => Err(Failure::new(ErrorCode::NotSupported, "no agent of these sessions has goals")),
         () if query.r#for.is_some() && sessions.len() > 1 => usage("a message belongs to one session".to_owned()),
-        () if query.next_turn && query.r#for.is_some() => usage("the next turn and a message exclude each other".to_owned()),
+        () if query.next_turn && query.r#for.is_some() => {
+            usage("the next turn and a message exclude each other".to_owned())
+        }
         () if query.count == Some(0) => usage("a count begins at 1".to_owned()),
         () => Ok(()),
     }
@@ -140,11 +142,15 @@ fn needed(query: &WaitQuery, sessions: usize) -> usize {
 async fn ended_message(call: &Incoming, session: SessionId, id: MessageId) -> Result<Verdict, Failure> {
     use adjutant_core::message::{MessageEnd, MessageState};
     let message = call.app.read(move |reader| reader.message(id)).await?.filter(|message| message.session == session);
-    let message = message.ok_or_else(|| Failure::new(ErrorCode::MessageNotFound, format!("no message {id} in that session")))?;
+    let message =
+        message.ok_or_else(|| Failure::new(ErrorCode::MessageNotFound, format!("no message {id} in that session")))?;
     match message.state {
         MessageState::Ended { end: MessageEnd::Settled { turn, .. }, .. } => Ok(Verdict::Turn(turn)),
         MessageState::Ended { end, .. } => Ok(Verdict::Fallen(Fallen { message: id, end })),
-        MessageState::Delayed { .. } | MessageState::Ready | MessageState::Delivering { .. } | MessageState::Running { .. } => {
+        MessageState::Delayed { .. }
+        | MessageState::Ready
+        | MessageState::Delivering { .. }
+        | MessageState::Running { .. } => {
             Err(Failure::internal(format!("{id} has not ended, and is not in its session")))
         }
     }
@@ -344,7 +350,8 @@ async fn resume(call: &Incoming, query: &WaitQuery, sessions: &[SessionId], text
     }
     let ids: Vec<SessionId> = open.keys().copied().collect();
     let names = ids.clone();
-    let look = move |host: &Host| names.iter().map(|id| (*id, to_api::caller_name(host, *id))).collect::<BTreeMap<_, _>>();
+    let look =
+        move |host: &Host| names.iter().map(|id| (*id, to_api::caller_name(host, *id))).collect::<BTreeMap<_, _>>();
     let names = call.app.look(look).await?;
     Ok(State {
         open,

@@ -8,8 +8,8 @@ use adjutant_core::{ExitStatus, Host, SessionId};
 use adjutant_store::Entry;
 use serde_json::{Value, json};
 
-use crate::frame::told_of;
 use super::{caller_name, exit_detail, time, words};
+use crate::frame::told_of;
 
 /// An entry of the log as `adj watch --json` prints it.
 pub(crate) fn event(host: &Host, entry: &Entry) -> WireEvent {

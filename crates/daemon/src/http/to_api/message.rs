@@ -5,12 +5,14 @@ use adjutant_api::types::message::{
 };
 use adjutant_api::types::turn::OutcomeWord;
 use adjutant_core::Host;
-use adjutant_core::message::{Dependency, DependencyState, Message, MessageEnd, MessageKind, MessageState, Sender, Undeliverable};
+use adjutant_core::message::{
+    Dependency, DependencyState, Message, MessageEnd, MessageKind, MessageState, Sender, Undeliverable,
+};
 use adjutant_core::outcome::Outcome;
 use adjutant_core::session::{Hold, Session};
 
-use crate::frame::told;
 use super::{caller_name, time, words};
+use crate::frame::told;
 
 /// A message as the wire shows it. `text` is its text, or what of it is to be shown.
 pub(crate) fn message(host: &Host, session: &Session, message: &Message, text: String) -> WireMessage {

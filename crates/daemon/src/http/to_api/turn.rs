@@ -71,7 +71,9 @@ pub(crate) fn input(session: &str, turn: Option<u32>, pending: Vec<WireRequest>)
 pub(crate) fn fallen(session: &str, fallen: &Fallen) -> TurnResult {
     let outcome = match &fallen.end {
         MessageEnd::Undeliverable { why: Undeliverable::SessionExited } => OutcomeWord::Exited,
-        MessageEnd::Undeliverable { why: Undeliverable::NeverTaken { .. } } | MessageEnd::Expired => OutcomeWord::Failed,
+        MessageEnd::Undeliverable { why: Undeliverable::NeverTaken { .. } } | MessageEnd::Expired => {
+            OutcomeWord::Failed
+        }
         MessageEnd::Cancelled => OutcomeWord::Interrupted,
         MessageEnd::Unknown { .. } => OutcomeWord::Unknown,
         MessageEnd::Settled { outcome, .. } => words::outcome(outcome),

@@ -80,7 +80,9 @@ pub(crate) fn request_kind(kind: RequestKind) -> RequestKindWord {
 /// Why something is unknown, in words.
 pub(crate) fn unknown_text(why: &UnknownReason) -> String {
     match why {
-        UnknownReason::Reattaching => "the daemon has restarted and is attaching to the session's runner again".to_owned(),
+        UnknownReason::Reattaching => {
+            "the daemon has restarted and is attaching to the session's runner again".to_owned()
+        }
         UnknownReason::RunnerUnreachable { detail } => format!("the session's runner cannot be reached: {detail}"),
         UnknownReason::JournalUnreadable { detail } => format!("the session's journal cannot be read: {detail}"),
         UnknownReason::HandoverUnproven { detail } => format!("nobody can know whether it was taken: {detail}"),
