@@ -18,6 +18,9 @@ pub(crate) const ANSWER_FILES_MAX: usize = 32;
 /// Records that wait in memory while the journal cannot be written; beyond it they are dropped and counted.
 pub(crate) const RECORDS_WAITING_MAX: usize = 4096;
 
+/// Bytes that wait in memory while the disk is full; a final text beyond it keeps its end alone.
+pub(crate) const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// First and longest pause before the journal is tried again, in milliseconds.
 pub(crate) const JOURNAL_RETRY_MS_MIN: u64 = 100;
 /// See [`JOURNAL_RETRY_MS_MIN`].

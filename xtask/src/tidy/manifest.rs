@@ -100,8 +100,10 @@ fn package_name(key: &str, value: &Value) -> String {
 }
 
 fn tests(table: &Table, folder: &str) -> BTreeSet<String> {
-    let tests = table.get("test").and_then(Value::as_array).into_iter().flatten();
-    let path = |test: &Value| {
+    // A program that stands in for another in tests is listed as one of the crate's binaries.
+    let listed = |kind: &str| table.get(kind).and_then(Value::as_array).cloned().unwrap_or_default();
+    let tests = listed("test").into_iter().chain(listed("bin"));
+    let path = |test: Value| {
         let name = test.get("name").and_then(Value::as_str).unwrap_or_default();
         let path = test.get("path").and_then(Value::as_str);
         format!("{folder}/{}", path.map_or_else(|| format!("tests/{name}.rs"), str::to_owned))

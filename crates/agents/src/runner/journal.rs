@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, Seek, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
@@ -62,12 +62,46 @@ fn write_draft(draft: &Path, line: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
+/// A file that a record names, and that is there before the record is.
+#[derive(Debug)]
+pub(crate) struct Attachment {
+    /// Where it is to be.
+    pub(crate) path: PathBuf,
+    /// What it is to hold.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Attachment {
+    fn write(&self) -> io::Result<()> {
+        let dir = self.path.parent().unwrap_or(Path::new("/"));
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&self.path)?;
+        file.write_all(&self.bytes).inspect_err(|_| {
+            // Half a file is of no use, and its room may be what another record needs.
+            let _ = std::fs::remove_file(&self.path);
+        })
+    }
+}
+
+/// A record that waits for room on the disk.
+#[derive(Debug)]
+struct Waiting {
+    line: Vec<u8>,
+    attachment: Option<Attachment>,
+}
+
+impl Waiting {
+    fn bytes(&self) -> usize {
+        self.line.len() + self.attachment.as_ref().map_or(0, |attachment| attachment.bytes.len())
+    }
+}
+
 /// The writer's side.
 #[derive(Debug)]
 pub(crate) struct Journal {
     file: File,
     written: u64,
-    waiting: VecDeque<Vec<u8>>,
+    waiting: VecDeque<Waiting>,
     lost: u64,
     published: watch::Sender<u64>,
 }
@@ -100,13 +134,24 @@ impl Journal {
 
     /// Adds a record. When the disk takes none, it waits in memory, in order; [`Self::is_behind`] tells.
     pub(crate) fn append(&mut self, record: &Record) {
-        let line = line_of(record).unwrap_or_default();
-        if self.waiting.len() >= RECORDS_WAITING_MAX || line.len() > LINE_BYTES_MAX || line.is_empty() {
+        self.append_with(record, None);
+    }
+
+    /// Adds a record that names a file. Both wait together.
+    pub(crate) fn append_with(&mut self, record: &Record, attachment: Option<Attachment>) {
+        let waiting = Waiting { line: line_of(record).unwrap_or_default(), attachment };
+        let length = waiting.line.len();
+        if self.waiting.len() >= RECORDS_WAITING_MAX || length > LINE_BYTES_MAX || length == 0 {
             self.lost += 1;
         } else {
-            self.waiting.push_back(line);
+            self.waiting.push_back(waiting);
         }
         self.catch_up();
+    }
+
+    /// Bytes that wait for room on the disk.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.waiting.iter().map(Waiting::bytes).sum()
     }
 
     /// Whether records wait for room on the disk.
@@ -116,11 +161,15 @@ impl Journal {
 
     /// Tries to write what waits.
     pub(crate) fn catch_up(&mut self) {
-        while let Some(line) = self.waiting.front() {
-            if write_whole(&self.file, line, self.written).is_err() {
+        while let Some(next) = self.waiting.front_mut() {
+            if next.attachment.as_ref().is_some_and(|attachment| attachment.write().is_err()) {
                 return;
             }
-            self.written += line.len() as u64;
+            next.attachment = None;
+            if write_whole(&self.file, &next.line, self.written).is_err() {
+                return;
+            }
+            self.written += next.line.len() as u64;
             self.waiting.pop_front();
         }
         self.published.send_replace(self.written);

@@ -22,7 +22,7 @@ mod wire;
 
 pub use terminal::{View, open_terminal};
 
-pub(crate) use journal::{Found, Journal, Reader as JournalReader, create as create_journal, wall_ms};
+pub(crate) use journal::{Attachment, Found, Journal, Reader as JournalReader, create as create_journal, wall_ms};
 pub(crate) use launch::{NotLaunched, answer_listening, launch};
 pub(crate) use link::{Heard, Link};
 pub(crate) use listen::{Endpoint, FromPeer, Peer, Viewed};

@@ -77,15 +77,3 @@ async fn h902_output_is_logged_as_it_came() {
     assert!(log.contains("\x1b[31mred\x1b[0m\r\n"), "{log:?}");
     assert!(!log.contains(";s;") && !log.contains(";e;"), "{log:?}");
 }
-
-#[tokio::test]
-async fn zz_full_disk() {
-    let world = World::new();
-    let mut session = world.launch().await;
-    let t = std::time::Instant::now();
-    let done = session.run("(sleep 2; rm -f fill) & cat /dev/zero > fill; echo full; seq 3000").await;
-    eprintln!("{:?} {:?} {} {:?}", t.elapsed(), done.end, done.text.len(), &done.text[..120]);
-    let done = session.run("echo after; df -k . | tail -1").await;
-    eprintln!("{:?} {:?}", t.elapsed(), done);
-    session.kill().await;
-}

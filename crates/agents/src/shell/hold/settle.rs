@@ -1,16 +1,13 @@
 //! Writing down a turn that has ended: its text first, then the record that tells of it.
 
 use std::collections::VecDeque;
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use adjutant_core::outcome::ExitStatus;
 
 use super::turn::{Ended, Turn, remarks};
-use crate::limits::{ANSWER_FILES_MAX, ANSWER_INLINE_BYTES_MAX};
-use crate::runner::{AnswerRecord, Journal, Record, TurnEndRecord};
+use crate::limits::{ANSWER_FILES_MAX, ANSWER_INLINE_BYTES_MAX, WAITING_BYTES_MAX};
+use crate::runner::{AnswerRecord, Attachment, Journal, Record, TurnEndRecord};
 
 /// The directory of final texts, in the session's state directory.
 const ANSWERS: &str = "answers";
@@ -52,16 +49,17 @@ impl Answers {
             Some(Ended::Untold) | None => None,
         };
         let gone = matches!(turn.ended, Some(Ended::WithShell(ExitStatus::Signal(_))));
-        let answer = self.store(text.text, text.cut_bytes);
-        let path = answer.file.as_ref().map(|name| self.state_dir.join(name));
-        journal.append(&Record::TurnEnded(TurnEndRecord {
+        let (answer, attachment) = self.place(journal, text.text, text.cut_bytes);
+        let path = attachment.as_ref().map(|attachment| attachment.path.clone());
+        let record = Record::TurnEnded(TurnEndRecord {
             message: turn.message,
             exit: exit.map(Into::into),
             interrupted: turn.interrupt.is_some(),
             gone,
             detail,
             answer,
-        }));
+        });
+        journal.append_with(&record, attachment);
         self.kept.extend(path.map(|path| Kept { path, end: journal.written() }));
         if self.kept.len() > ANSWER_FILES_MAX {
             self.drop_oldest();
@@ -82,33 +80,27 @@ impl Answers {
         }
     }
 
-    /// Puts a text where its record will say that it is.
-    fn store(&mut self, text: String, cut_bytes: u64) -> AnswerRecord {
+    /// Decides where a text goes: into its record, or into a file. While a full disk holds up so much already that no
+    /// more can wait in memory, the end of the text is kept, which tells most.
+    fn place(&mut self, journal: &Journal, text: String, cut_bytes: u64) -> (AnswerRecord, Option<Attachment>) {
         let answer = AnswerRecord { bytes: text.len() as u64, cut_bytes, ..AnswerRecord::default() };
         if text.len() <= ANSWER_INLINE_BYTES_MAX {
-            return AnswerRecord { text: Some(text), ..answer };
+            return (AnswerRecord { text: Some(text), ..answer }, None);
+        }
+        if journal.waiting_bytes() + text.len() > WAITING_BYTES_MAX {
+            return (shortened(&text, cut_bytes), None);
         }
         self.number += 1;
         let name = format!("{ANSWERS}/{}", self.number);
-        match write_file(&self.state_dir.join(ANSWERS), &self.state_dir.join(&name), text.as_bytes()) {
-            Ok(()) => AnswerRecord { file: Some(name), ..answer },
-            // The disk is full, or worse. The end is what tells most.
-            Err(_) => {
-                let from = text.ceil_char_boundary(text.len() - ANSWER_INLINE_BYTES_MAX);
-                let left_out = from as u64;
-                let kept = format!("[... {left_out} bytes left out: the disk took no more ...]\n{}", &text[from..]);
-                let (bytes, cut_bytes) = (kept.len() as u64, cut_bytes + left_out);
-                AnswerRecord { bytes, cut_bytes, text: Some(kept), file: None }
-            }
-        }
+        let attachment = Attachment { path: self.state_dir.join(&name), bytes: text.into_bytes() };
+        (AnswerRecord { file: Some(name), ..answer }, Some(attachment))
     }
 }
 
-fn write_file(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
-    file.write_all(bytes).inspect_err(|_| {
-        // Half a text is of no use, and its room may be what the record needs.
-        let _ = std::fs::remove_file(path);
-    })
+fn shortened(text: &str, cut_bytes: u64) -> AnswerRecord {
+    let from = text.ceil_char_boundary(text.len() - ANSWER_INLINE_BYTES_MAX);
+    let left_out = from as u64;
+    let kept = format!("[... {left_out} bytes left out: the disk took no more ...]\n{}", &text[from..]);
+    let (bytes, cut_bytes) = (kept.len() as u64, cut_bytes + left_out);
+    AnswerRecord { bytes, cut_bytes, text: Some(kept), file: None }
 }
