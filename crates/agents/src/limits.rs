@@ -12,7 +12,8 @@ pub(crate) const LISTEN_MS_MAX: u64 = 20_000;
 /// Final text that stands in the journal itself, in bytes; a longer one gets a file of its own.
 pub(crate) const ANSWER_INLINE_BYTES_MAX: usize = 8 * 1024;
 
-/// Files of final texts that a runner keeps; older ones are deleted when a next message shows that they were committed.
+/// Files of final texts that a runner keeps; older ones are deleted when a next message shows that they were
+/// committed.
 pub(crate) const ANSWER_FILES_MAX: usize = 32;
 
 /// Records that wait in memory while the journal cannot be written; beyond it they are dropped and counted.
@@ -29,7 +30,8 @@ pub(crate) const JOURNAL_RETRY_MS_MAX: u64 = 10_000;
 /// Size of the output log at which it is turned over, in bytes; two such files are kept.
 pub(crate) const LOG_FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
-/// Time for the end of a turn's text to show in the terminal after the control pipe has told of the end, in milliseconds.
+/// Time for the end of a turn's text to show in the terminal after the control pipe has told of the end, in
+/// milliseconds.
 pub(crate) const END_MARK_MS_MAX: u64 = 2_000;
 
 /// Time between the steps of an interrupt, in milliseconds: SIGINT, SIGTERM, SIGKILL, and last the shell itself.
@@ -38,8 +40,8 @@ pub(crate) const INTERRUPT_STEP_MS: u64 = 2_000;
 /// Age of a turn at which it is interrupted, in milliseconds; a younger one is first let begin.
 pub(crate) const INTERRUPT_SETTLE_MS: u64 = 30;
 
-/// Time between the two looks that an interrupt takes at first, in milliseconds: between two commands of a loop SIGINT
-/// may hit neither, and hits the next.
+/// Time between the two looks that an interrupt takes at first, in milliseconds: between two commands of a loop
+/// SIGINT may hit neither, and hits the next.
 pub(crate) const INTERRUPT_LOOK_MS: u64 = 100;
 
 /// Time in which an interrupt ends a turn without the shell, in milliseconds; then the shell is ended too.
@@ -106,8 +108,8 @@ pub(crate) const TERMINATED_GRACE_MS: u64 = 1_500;
 /// Looks at processes that were ended by force before their survival is told as it is.
 pub(crate) const FORCED_LOOKS_MAX: u32 = 60;
 
-/// Pieces of output that are taken after the end of a turn or of the shell; what comes later comes from something that
-/// was left in the background.
+/// Pieces of output that are taken after the end of a turn or of the shell; what comes later comes from something
+/// that was left in the background.
 pub(crate) const DRAIN_PIECES_MAX: usize = 4096;
 
 /// Longest summary of a request, in characters.

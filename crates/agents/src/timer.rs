@@ -40,8 +40,8 @@ impl<N: Copy + PartialEq> Timers<N> {
         self.armed.iter().any(|(armed, _)| *armed == name)
     }
 
-    /// Waits for the earliest timer, takes it out and says its name. Never ends while none is armed. Dropped before its
-    /// end, it takes nothing out.
+    /// Waits for the earliest timer, takes it out and says its name. Never ends while none is armed. Dropped before
+    /// its end, it takes nothing out.
     pub(crate) async fn due(&mut self) -> N {
         let Some(earliest) = (0..self.armed.len()).min_by_key(|at| self.armed[*at].1) else {
             return std::future::pending().await;

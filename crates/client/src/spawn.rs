@@ -36,9 +36,10 @@ const OF_THE_CALLER: [&str; 5] =
 
 /// Starts the daemon with a pipe on which it will say that it serves.
 pub(crate) fn daemon(options: &ClientOptions) -> Result<Child, ErrorBody> {
-    let log = open_log(&options.home.daemon_log())?;
-    let mut command = command(&options.adj, &inherited_descriptors());
+    let closer = SHELLS.iter().find(|shell| Path::new(shell).is_file()).copied();
+    let mut command = command(&options.adj, closer, &inherited_descriptors());
     command.env_clear().envs(options.environment.iter().filter(|(name, _)| is_kept(name)).cloned());
+    let log = open_log(&options.home.daemon_log())?;
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
     command.spawn().map_err(|error| {
         let message = format!("cannot start {}: {error}", options.adj.display());
@@ -46,19 +47,23 @@ pub(crate) fn daemon(options: &ClientOptions) -> Result<Child, ErrorBody> {
     })
 }
 
+/// The system's own shells that can close any descriptor. What the caller's PATH calls so may be anything.
+const SHELLS: [&str; 3] = ["/bin/bash", "/usr/bin/bash", "/run/current-system/sw/bin/bash"];
+
 /// The command, behind a shell that closes what the caller's own shell left open: a daemon that holds a pipe or a lock
-/// of whoever happened to start it would hang that caller for as long as it lives.
+/// of whoever happened to start it would hang that caller for as long as it lives. Without a shell it is started as it is.
 #[expect(clippy::disallowed_methods, reason = "the one process that a client starts is the daemon")]
-fn command(adj: &Path, inherited: &[u32]) -> Command {
+fn command(adj: &Path, closer: Option<&str>, inherited: &[u32]) -> Command {
     let arguments = ["daemon", "run", "--detached"];
-    if inherited.is_empty() {
+    let Some(closer) = closer.filter(|_| !inherited.is_empty()) else {
         let mut command = Command::new(adj);
         command.args(arguments);
         return command;
-    }
+    };
     let closing: String = inherited.iter().map(|fd| format!(" {fd}>&-")).collect();
-    let mut command = Command::new("bash");
-    command.arg("-c").arg(format!("exec{closing}; exec \"$@\"")).arg("adj").arg(adj).args(arguments);
+    let mut command = Command::new(closer);
+    let script = format!("exec{closing}; exec \"$@\"");
+    command.args(["--norc", "--noprofile", "-c"]).arg(script).arg("adj").arg(adj).args(arguments);
     command
 }
 
@@ -111,9 +116,15 @@ mod tests {
 
     #[test]
     fn a_shell_closes_what_was_left_open() {
-        let command = command(Path::new("/x/adj"), &[5, 12]);
-        let arguments: Vec<_> = command.get_args().map(|a| a.to_string_lossy().into_owned()).collect();
-        let expected = ["-c", "exec 5>&- 12>&-; exec \"$@\"", "adj", "/x/adj", "daemon", "run", "--detached"];
-        assert_eq!(arguments, expected);
+        let words = |command: &Command| {
+            let words = std::iter::once(command.get_program()).chain(command.get_args());
+            words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        let adj = Path::new("/x/adj");
+        let closing = ["/bin/bash", "--norc", "--noprofile", "-c", "exec 5>&- 12>&-; exec \"$@\"", "adj"];
+        let plain = ["/x/adj", "daemon", "run", "--detached"];
+        assert_eq!(words(&command(adj, Some("/bin/bash"), &[5, 12])), [closing.as_slice(), &plain].concat());
+        assert_eq!(words(&command(adj, Some("/bin/bash"), &[])), plain);
+        assert_eq!(words(&command(adj, None, &[5, 12])), plain, "no shell is no reason not to start");
     }
 }

@@ -63,6 +63,10 @@ impl Filler {
     }
 
     fn flush(&mut self) -> Result<(), String> {
+        // A step in which nothing was handled has no counters of its host.
+        if self.steps == 0 {
+            return Ok(());
+        }
         let step = std::mem::take(&mut self.step);
         self.steps = 0;
         self.writer.commit(&batch_of(&self.host, &step)).map_err(|error| error.to_string())

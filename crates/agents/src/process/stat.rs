@@ -24,7 +24,8 @@ impl ProcStat {
     }
 }
 
-/// Reads a `stat` line (`host.md` F20). The name may hold blanks and parentheses, so the fields count from the last `)`.
+/// Reads a `stat` line (`host.md` F20). The name may hold blanks and parentheses, so the fields count from the last
+/// `)`.
 pub fn parse_proc_stat(raw: &[u8]) -> Option<ProcStat> {
     let open = raw.iter().position(|byte| *byte == b'(')?;
     let close = raw.iter().rposition(|byte| *byte == b')')?;

@@ -15,8 +15,8 @@ const STAMP_VARIABLE: &[u8] = b"ADJ_STAMP=";
 
 /// What every process of one session carries in its environment: `ADJ_STAMP=<host id>/<session>`.
 ///
-/// Children inherit it, also when they leave the process group, the session and their parents. A daemon or a runner that was
-/// started from within a session carries a stamp of its own and so does not count as a part of it.
+/// Children inherit it, also when they leave the process group, the session and their parents. A daemon or a runner
+/// that was started from within a session carries a stamp of its own and so does not count as a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp(String);
 

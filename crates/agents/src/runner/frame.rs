@@ -11,8 +11,8 @@
 //! | 18 | runner | resized | columns and rows from now on |
 //! | 19 | runner | closed | why, as text; nothing follows |
 //!
-//! A kind that the receiver does not know is skipped. Nobody sends a payload of more than 64 KiB, and a longer one ends
-//! the connection.
+//! A kind that the receiver does not know is skipped. Nobody sends a payload of more than 64 KiB, and a longer one
+//! ends the connection.
 
 use std::io;
 

@@ -2,15 +2,17 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::frame::{Frame, FrameDecoder};
 use super::wire::{Hello, OrderLine, SOCKET};
@@ -65,10 +67,13 @@ impl Peer {
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     path: PathBuf,
+    inputs: mpsc::Sender<FromPeer>,
+    accepting: JoinHandle<()>,
 }
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
+        self.accepting.abort();
         // Nobody is left to be told; a stale socket refuses connections all the same.
         let _ = std::fs::remove_file(&self.path);
     }
@@ -81,21 +86,42 @@ impl Endpoint {
     /// When the socket cannot be made.
     pub(crate) fn open(run_dir: &Path, inputs: mpsc::Sender<FromPeer>) -> io::Result<Self> {
         let path = run_dir.join(SOCKET);
-        // The journal makes this runner the only one of its session, so whatever has this name is nobody's.
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        let accepting = tokio::spawn(accept(bind(&path)?, inputs.clone()));
+        Ok(Self { path, inputs, accepting })
+    }
+
+    /// Listens anew, in a directory that may be a new one: the runtime directory goes away when its user logs out.
+    ///
+    /// # Errors
+    /// When the socket cannot be made; the old one is listened to as before.
+    pub(crate) fn reopen(&mut self) -> io::Result<()> {
+        if let Some(dir) = self.path.parent() {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         }
-        let listener = UnixListener::bind(&path)?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-        tokio::spawn(accept(listener, inputs));
-        Ok(Self { path })
+        let accepting = tokio::spawn(accept(bind(&self.path)?, self.inputs.clone()));
+        std::mem::replace(&mut self.accepting, accepting).abort();
+        Ok(())
     }
 }
 
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    // The journal makes this runner the only one of its session, so whatever has this name is nobody's.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// The number of the next connection; a socket that is listened to anew goes on counting.
+static NEXT_PEER: AtomicU64 = AtomicU64::new(0);
+
 async fn accept(listener: UnixListener, inputs: mpsc::Sender<FromPeer>) {
     let own_uid = rustix::process::getuid().as_raw();
-    for number in 0.. {
+    loop {
+        let number = NEXT_PEER.fetch_add(1, Ordering::Relaxed);
         let Ok((stream, _)) = listener.accept().await else { continue };
         if stream.peer_cred().is_ok_and(|peer| peer.uid() == own_uid) {
             tokio::spawn(attend(number, stream, inputs.clone()));

@@ -1,10 +1,10 @@
 //! The runner: a small process that owns an agent's process and its terminal, and outlives the daemon.
 //!
-//! The daemon starts `adj runner <session>` and sends it its plan over standard input. The runner claims the session by
-//! making its journal, starts the agent, and from then on writes down what it sees. The daemon reads that journal over
-//! a socket, from the offset that it has committed, and gives its orders there. When the daemon goes away nothing
-//! happens; when it is back it goes on reading. What the session's processes leave behind comes to the runner, which
-//! ends and reaps it, so that nothing is left when it goes.
+//! The daemon starts `adj runner <session>` and sends it its plan over standard input. The runner claims the
+//! session by making its journal, starts the agent, and from then on writes down what it sees. The daemon reads
+//! that journal over a socket, from the offset that it has committed, and gives its orders there. When the daemon
+//! goes away nothing happens; when it is back it goes on reading. What the session's processes leave behind comes
+//! to the runner, which ends and reaps it, so that nothing is left when it goes.
 
 pub mod frame;
 mod journal;

@@ -24,7 +24,8 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    /// Begins to send the records from `from` on. When everything that is there now has been sent, `caught_up` is said.
+    /// Begins to send the records from `from` on. When everything that is there now has been sent, `caught_up` is
+    /// said.
     pub(crate) fn open(
         socket: OwnedWriteHalf,
         journal: File,

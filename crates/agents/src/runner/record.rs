@@ -1,7 +1,7 @@
 //! The records of a runner's journal, as they stand in the file: one JSON object per line.
 //!
-//! Every change here is additive. A reader skips records of a type that it does not know, so that a daemon and a runner
-//! of different versions get along; a field that is new has a default.
+//! Every change here is additive. A reader skips records of a type that it does not know, so that a daemon and a
+//! runner of different versions get along; a field that is new has a default.
 
 use adjutant_core::Timestamp;
 use adjutant_core::outcome::ExitStatus;

@@ -1,5 +1,5 @@
-//! Holding a runner in a scope of systemd's user manager, where there is one: its processes are then a unit of their own, and
-//! outlive the unit of the daemon.
+//! Holding a runner in a scope of systemd's user manager, where there is one: its processes are then a unit of their
+//! own, and outlive the unit of the daemon.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -62,8 +62,9 @@ async fn manager_answers() -> bool {
     }
 }
 
-/// The beginning of a command that runs the rest of its words in a scope. `systemd-run` becomes the runner when the scope is
-/// there, and ends without one when it cannot be made: so a dead process is the proof that nothing was started.
+/// The beginning of a command that runs the rest of its words in a scope. `systemd-run` becomes the runner when the
+/// scope is there, and ends without one when it cannot be made: so a dead process is the proof that nothing was
+/// started.
 pub(super) fn in_scope(unit: &str) -> Command {
     let mut command = program("systemd-run");
     command.env_clear().args(["--user", "--scope", "--quiet", "--collect"]).arg(format!("--unit={unit}")).arg("--");

@@ -1,9 +1,10 @@
 //! What is said over a runner's socket.
 //!
-//! The first line of a connection says what it is to be. A control connection carries orders in one direction, each a
-//! line of JSON, followed by exactly as many bytes as it announces; in the other direction the lines of the journal as
-//! they stand in the file, so that whoever reads them knows the offset, and between them notices, which begin with `!`
-//! and are not in the file. A terminal connection speaks frames after its first line, see [`super::frame`].
+//! The first line of a connection says what it is to be. A control connection carries orders in one direction, each
+//! a line of JSON, followed by exactly as many bytes as it announces; in the other direction the lines of the
+//! journal as they stand in the file, so that whoever reads them knows the offset, and between them notices, which
+//! begin with `!` and are not in the file. A terminal connection speaks frames after its first line, see
+//! [`super::frame`].
 
 use serde::{Deserialize, Serialize};
 

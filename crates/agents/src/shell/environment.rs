@@ -17,8 +17,8 @@ const MARKER_PREFIXES: [&str; 5] = ["CLAUDE_CODE_", "CODEX_", "OPENCODE", "ADJ_"
 /// Builds the environment: what the caller had, without the markers; then defaults; then what `--env` names; last the
 /// session's identity, which nothing overrides.
 ///
-/// `PAGER` and `GIT_PAGER` are `cat` unless `--env` says otherwise, whatever the caller's are: a pager would wait for a
-/// key that nobody presses. Keys of services, such as `ANTHROPIC_API_KEY`, are the caller's own and stay.
+/// `PAGER` and `GIT_PAGER` are `cat` unless `--env` says otherwise, whatever the caller's are: a pager would wait
+/// for a key that nobody presses. Keys of services, such as `ANTHROPIC_API_KEY`, are the caller's own and stay.
 pub(super) fn environment(launch: &LaunchPlan, place: &Place, stamp: &Stamp) -> BTreeMap<String, String> {
     let caller = launch.caller_environment.iter().filter(|(name, _)| !is_marker(name));
     let mut environment: BTreeMap<String, String> = caller.map(|(name, value)| (name.clone(), value.clone())).collect();

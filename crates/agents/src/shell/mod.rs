@@ -1,9 +1,9 @@
 //! The plain shell: one bash per session, which takes each message as a script.
 //!
-//! What a message leaves behind is there for the next one: the directory, variables, functions, options, traps, background
-//! jobs. Begin and exit status come over a pipe of the runner's, never from the screen; what was printed is read from
-//! the terminal and resolved to the text that a person would have seen. `exit` and `exec` end the session, as they
-//! would end anybody's shell.
+//! What a message leaves behind is there for the next one: the directory, variables, functions, options, traps,
+//! background jobs. Begin and exit status come over a pipe of the runner's, never from the screen; what was printed
+//! is read from the terminal and resolved to the text that a person would have seen. `exit` and `exec` end the
+//! session, as they would end anybody's shell.
 
 mod driver;
 mod environment;

@@ -249,6 +249,20 @@ async fn h304_of_launch_and_withdrawal_exactly_one_wins() {
 }
 
 #[tokio::test]
+async fn a_runtime_directory_that_went_away_is_made_anew() {
+    let world = World::new();
+    let mut session = world.launch().await;
+    session.run("V=kept").await;
+    session.let_go().await;
+    std::fs::remove_dir_all(world.place().run_dir).unwrap();
+    let mut session = world.adopt(session.cursor, &session, Vec::new());
+    session.until(seen).await;
+    assert_done(&session.run("echo $V").await, "kept");
+    session.kill().await;
+    world.assert_empty();
+}
+
+#[tokio::test]
 async fn h407_a_socket_that_is_not_the_runners_gets_nothing() {
     let world = World::new();
     let mut session = world.launch().await;

@@ -2,7 +2,7 @@
 
 use adjutant_agents::runner::frame::{Frame, FrameDecoder};
 use adjutant_agents::runner::{View, open_terminal};
-use adjutant_core::agent::{AgentReport, SessionEnd, TurnOrigin};
+use adjutant_core::agent::{AgentReport, RequestEnd, SessionEnd, TurnOrigin};
 use adjutant_core::{ExitStatus, Outcome};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -149,6 +149,9 @@ async fn a_person_may_type_into_a_running_message() {
     viewer.shows("ready").await;
     session.until(|report| matches!(report, AgentReport::RequestOpened { .. })).await;
     viewer.types("typed\r").await;
+    let seen = session.until(|report| matches!(report, AgentReport::RequestClosed { .. })).await;
+    let AgentReport::RequestClosed { end, .. } = &seen[0].report else { panic!("{seen:?}") };
+    assert_eq!(*end, RequestEnd::AnsweredThere);
     let done = session.end_of_turn().await;
     assert_eq!(done.text, "ready\ntyped\ntyped");
     session.kill().await;

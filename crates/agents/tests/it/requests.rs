@@ -52,6 +52,21 @@ async fn the_shell_itself_may_ask_and_more_than_once() {
 }
 
 #[tokio::test]
+async fn what_nobody_read_is_not_read_by_the_next_message() {
+    let world = World::new();
+    let mut session = world.launch().await;
+    session.begin("head -n 1").await;
+    let asked = request(&mut session).await;
+    answer(&mut session, &asked, "one\ntwo\nthree").await;
+    session.end_of_turn().await;
+    session.begin("head -n 1").await;
+    let asked = request(&mut session).await;
+    answer(&mut session, &asked, "four").await;
+    assert_eq!(session.end_of_turn().await.text, "four\nfour");
+    session.kill().await;
+}
+
+#[tokio::test]
 async fn a_request_ends_with_its_turn() {
     let world = World::new();
     let mut session = world.launch().await;

@@ -1,24 +1,33 @@
 //! Faults, driven through the real `adj`: daemons that are killed at every point, full disks, damaged stores, strangers.
 
+mod answers;
 mod autostart;
 mod canary;
 mod daemon_killed;
 mod daemon_restarted;
 mod damaged_store;
+mod ending;
 mod fan_out;
 mod full_disk;
+mod http;
 mod kill_points;
 mod killed_sessions;
 mod look;
 mod messages;
+mod must_show;
 mod places;
+mod queue;
 mod read_only;
 mod scenario;
+mod shell;
 mod skew;
 mod starting;
 mod stranger;
+mod surface;
 mod truth;
+mod waiting;
 mod wake;
+mod watching;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

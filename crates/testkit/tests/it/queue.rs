@@ -253,7 +253,7 @@ fn queued_messages_can_be_changed_moved_and_removed() {
     let states: Vec<&str> = rows.stdout.lines().skip(1).filter_map(|row| row.split_whitespace().nth(1)).collect();
     assert_eq!(states, ["done", "cancelled", "done", "done", "cancelled"], "{rows:#?}");
     for _ in 0..2 {
-        world.adj(["send", "-q", &x, "echo never", "--delay", "1h"]).expect_code(0);
+        let _ = world.adj(["send", "-q", &x, "echo never", "--delay", "1h"]).expect_code(0);
     }
     let told = world.adj(["queue", "remove", &x, "--all"]).expect_code(0);
     assert_eq!(told.stdout.lines().count(), 2, "{told:#?}");

@@ -220,7 +220,7 @@ fn a_wait_goes_on_after_its_stream_broke() {
 fn result(session: &str, exit_code: i32) -> serde_json::Value {
     json!({"session": session, "outcome": "failed", "turn": 1, "messages": ["m1"], "started_at": null, "ended_at": null,
            "duration_ms": null, "exit_code": exit_code, "reason": "command_failed", "error": null,
-           "answer": "the answer\n", "answer_cut_bytes": 0, "pending": []})
+           "answer": "the answer", "answer_cut_bytes": 0, "pending": []})
 }
 
 /// A message whose connection breaks before the answer is not sent a second time.

@@ -110,13 +110,13 @@ fn c9_a_command_that_asks_is_waiting_for_input() {
     let rows = world.adj(["requests"]).expect_code(0);
     assert!(rows.stdout.starts_with("REQUEST  SESSION") && rows.stdout.contains("Sure?"), "{rows:#?}");
     let _ = world.adj(["--json", "respond", &x, "--allow"]).expect_error(2, "usage");
-    let told = world.adj(["--json", "respond", "--request", "r1", "yes"]).expect_code(0).json();
+    let told = world.adj(["--json", "respond", "--request", "r1", "--message", "yes"]).expect_code(0).json();
     assert_eq!((&told["decision"], &told["by"]), (&"text".into(), &"human".into()), "{told:#}");
     let told = world.adj(["wait", &x, "--for", &m, "--print"]).expect_code(0);
     assert_eq!(told.stdout, "Sure? yes\nyes\n");
     let _ = world.adj(["--json", "respond", &x, "late"]).expect_error(1, "request_not_pending");
-    let _ = world.adj(["--json", "respond", "--request", "r1", "late"]).expect_error(1, "request_not_pending");
-    let _ = world.adj(["--json", "respond", "--request", "r99", "x"]).expect_error(4, "request_not_found");
+    let _ = world.adj(["--json", "respond", "--request", "r1", "--message", "late"]).expect_error(1, "request_not_pending");
+    let _ = world.adj(["--json", "respond", "--request", "r99", "--message", "x"]).expect_error(4, "request_not_found");
     assert_eq!(world.adj(["respond", &x]).expect_code(0).stdout, format!("No pending request for {x}\n"));
     assert_eq!(world.adj(["requests"]).expect_code(0).stdout, "No pending requests\n");
 }
@@ -231,12 +231,10 @@ fn c16_what_cannot_be_looked_at_is_unknown_and_kept() {
     let mut hold = Hold::new(&world, "x");
     let m = world.send(&x, &format!("{}; echo through", hold.script()));
     hold.await_begun();
-    let journal =
-        std::path::PathBuf::from(record(&world, &x)["state_dir"].as_str().unwrap_or_default()).join("journal");
+    let run_dir = std::path::PathBuf::from(record(&world, &x)["run_dir"].as_str().unwrap_or_default());
     world.kill_daemon();
     let aside = world.root().join("aside");
-    fs::rename(&journal, &aside).expect("the journal can be set aside");
-    fs::create_dir(&journal).expect("a directory in its place");
+    fs::rename(&run_dir, &aside).expect("the runner's sockets can be set aside");
     let told = world.adj(["status", &x]).expect_code(0);
     assert_eq!(told.stdout, "unknown\n");
     assert!(
@@ -251,8 +249,7 @@ fn c16_what_cannot_be_looked_at_is_unknown_and_kept() {
     world.send(&x, "echo after >> ran");
 
     let seen = world.start(["watch", "-F", "--types", "session.seen", "--since", "0", &x]);
-    fs::remove_dir(&journal).expect("an empty directory can be removed");
-    fs::rename(&aside, &journal).expect("the journal is put back");
+    fs::rename(&aside, &run_dir).expect("the runner's sockets are put back");
     hold.let_go();
     let told = world.adj(["wait", "--for", &m, "--print", &x]).expect_code(0);
     assert_eq!(told.stdout, "through\n");

@@ -40,7 +40,8 @@ impl LastWords {
 }
 
 impl Driver {
-    /// Reports what the journal still has; and if it has no end, that the session is lost, once nothing of it is left.
+    /// Reports what the journal still has; and if it has no end, that the session is lost, once nothing of it is
+    /// left.
     pub(super) async fn on_dead_runner(&mut self) -> Driven {
         let words = match self.read_to_the_end().await? {
             Ok(Some(words)) => words,

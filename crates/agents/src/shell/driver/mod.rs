@@ -1,6 +1,7 @@
 //! The daemon's side of a shell session: speaks to the runner, and says what it saw.
 
 mod begin;
+mod catch_up;
 mod dead;
 mod records;
 
@@ -8,7 +9,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use adjutant_core::agent::{AgentReport, Level, RequestEnd};
+use adjutant_core::agent::AgentReport;
 use adjutant_core::id::Attempt;
 use adjutant_core::outcome::UnknownReason;
 use adjutant_core::process::Incarnation;
@@ -21,7 +22,7 @@ use crate::limits::{
     HELLO_MS_MAX, RECONNECT_MS_MAX, RECONNECT_MS_MIN, RUNNER_END_MS_MAX, RUNNER_EXIT_MS, RUNNER_GONE_MS_MAX,
 };
 use crate::process::{ProcessHandle, Stamp};
-use crate::runner::{Found, Heard, JournalReader, Link, Notice, OrderLine, Record, wall_ms};
+use crate::runner::{Found, Heard, Link, Notice, OrderLine, Record, wall_ms};
 use crate::timer::{Backoff, Timers, pause};
 use crate::{DriverReport, DriverStart, DriverTask, Order, Place};
 
@@ -146,6 +147,12 @@ impl Driver {
             {
                 return self.on_dead_runner().await;
             }
+            if let Some(handle) = &handle
+                && matches!(lost.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+            {
+                // Its socket is gone, as after a logout, which takes the runtime directory along. It makes a new one.
+                let _ = handle.send(rustix::process::Signal::HUP);
+            }
             self.on_unreachable(&lost).await?;
             self.wait_to_reconnect(handle.as_ref(), backoff.next_ms()).await?;
         }
@@ -160,8 +167,8 @@ impl Driver {
         self.report(AgentReport::Unseen { why }).await
     }
 
-    /// Waits until it is time to try again, or the runner has ended. Orders wait meanwhile; only an end is carried out,
-    /// by force.
+    /// Waits until it is time to try again, or the runner has ended. Orders wait meanwhile; only an end is carried
+    /// out, by force.
     async fn wait_to_reconnect(&mut self, handle: Option<&ProcessHandle>, millis: u64) -> Driven {
         if let (Some(_), Some(handle)) = (self.ordered_end, handle) {
             // It may not be reached, so it cannot be asked; what it leaves is found by its stamp.
@@ -223,7 +230,8 @@ impl Driver {
         }
     }
 
-    /// Passes an order on. A message that cannot be passed on stays handed over until the journal says what became of it.
+    /// Passes an order on. A message that cannot be passed on stays handed over until the journal says what became
+    /// of it.
     async fn give(&mut self, link: &mut Link, order: Order) -> io::Result<()> {
         match order {
             Order::Deliver { message, attempt, text } => {
@@ -309,66 +317,5 @@ impl Driver {
 
     fn forget_handed(&mut self, message: u64) {
         self.handed.retain(|(handed, _)| handed.get() != message);
-    }
-
-    /// Everything up to now has been reported: what was handed over and is not in the journal was not taken.
-    async fn on_caught_up(&mut self, working: bool) -> Driven {
-        if !std::mem::replace(&mut self.resumed, false) {
-            return Ok(());
-        }
-        for (message, attempt) in self.not_in_journal() {
-            let detail = "the runner's journal does not have it, and the runner takes no message twice".to_owned();
-            self.report(AgentReport::NotTaken { message, attempt, detail }).await?;
-        }
-        self.unseen = false;
-        self.report(AgentReport::Seen { level: Level { working } }).await
-    }
-
-    /// Takes out the messages that were handed over and that the journal does not have, from its beginning on.
-    fn not_in_journal(&mut self) -> Vec<(MessageId, Attempt)> {
-        let mut handed = std::mem::take(&mut self.handed);
-        if !handed.is_empty()
-            && let Ok(journal) = JournalReader::open(&self.place.state_dir, 0)
-        {
-            for found in journal.map_while(Result::ok) {
-                if let Record::Given { message, .. } = found.entry.record {
-                    handed.retain(|(handed, _)| handed.get() != message);
-                }
-            }
-        }
-        handed
-    }
-
-    async fn on_notice(&mut self, notice: Notice) -> Driven {
-        match notice {
-            Notice::CaughtUp { .. } => Ok(()),
-            Notice::Refused { message, attempt, why } => {
-                self.forget_handed(message);
-                let (message, attempt) = (MessageId::new(message), Attempt::new(attempt));
-                self.report(AgentReport::NotTaken { message, attempt, detail: why }).await
-            }
-            Notice::TakenBefore { message } => self.repeat(message).await,
-            Notice::NothingToInterrupt => {
-                self.report(AgentReport::InterruptPassed { detail: "no command was running".to_owned() }).await
-            }
-            Notice::NoSuchRequest { native } => {
-                self.report(AgentReport::RequestClosed { native, end: RequestEnd::Withdrawn }).await
-            }
-        }
-    }
-
-    /// Reports again what the journal has of a message that was handed over once more.
-    async fn repeat(&mut self, message: u64) -> Driven {
-        self.forget_handed(message);
-        let Ok(journal) = JournalReader::open(&self.place.state_dir, 0) else { return Ok(()) };
-        for found in journal.map_while(Result::ok).filter(|found| found.next <= self.offset) {
-            if found.entry.record.tells_of() == Some(message)
-                && let Some((report, answer)) = report_of(&found.entry, &self.place.state_dir)
-            {
-                let observed_at = found.entry.observed_at();
-                self.send(DriverReport { session: self.session, observed_at, cursor: None, report, answer }).await?;
-            }
-        }
-        Ok(())
     }
 }

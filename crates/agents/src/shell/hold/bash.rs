@@ -161,10 +161,12 @@ impl Bash {
         Ok(tcgetattr(self.terminal.get_ref())?)
     }
 
-    /// Gives the terminal the modes back that it had at the start.
-    pub(super) fn restore_modes(&self) {
+    /// Gives the terminal the modes back that it had at the start. Unless somebody may be typing ahead, what was
+    /// typed and not read is dropped: it was for a command that has ended.
+    pub(super) fn restore_modes(&self, is_attended: bool) {
+        let how = if is_attended { OptionalActions::Now } else { OptionalActions::Flush };
         // It fails only when the terminal has gone, and then there is nothing to restore.
-        let _ = tcsetattr(self.terminal.get_ref(), OptionalActions::Now, &self.modes);
+        let _ = tcsetattr(self.terminal.get_ref(), how, &self.modes);
     }
 
     /// Gives the terminal a size; the programs in it are told by the kernel.

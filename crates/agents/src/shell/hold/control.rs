@@ -11,6 +11,8 @@ pub(super) enum Said {
     Start { message: u64 },
     /// A message has ended with this status.
     End { message: u64, status: i32, remark: Remark },
+    /// This bash is too old for the loop.
+    Old { version: String },
     /// The loop was left without having been told to.
     Fell,
 }
@@ -58,6 +60,7 @@ fn parse(line: &[u8]) -> Option<Said> {
         "ready" => Said::Ready,
         "idle" => Said::Idle { status: words.next()?.parse().ok()? },
         "fell" => Said::Fell,
+        "old" => Said::Old { version: words.next()?.to_owned() },
         "start" => Said::Start { message: words.next()?.parse().ok()? },
         "end" => {
             let (message, status) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);

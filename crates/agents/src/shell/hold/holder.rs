@@ -20,7 +20,7 @@ use super::turn::Turn;
 use super::viewers::Viewers;
 use crate::limits::{FAREWELL_MS_MAX, JOURNAL_RETRY_MS_MAX, JOURNAL_RETRY_MS_MIN, TERMINATED_GRACE_MS};
 use crate::process::own_incarnation;
-use crate::runner::{FromPeer, Journal, OutputLog, Record, RunnerPlan, reap};
+use crate::runner::{Endpoint, FromPeer, Journal, OutputLog, Record, RunnerPlan, reap};
 use crate::timer::{Backoff, Timers};
 
 /// Pieces of output that are taken in a row before anything else is looked at.
@@ -73,6 +73,7 @@ enum Input {
     Peer(FromPeer),
     Child,
     Terminate,
+    Relisten,
     Due(Timer),
     Nothing,
 }
@@ -109,6 +110,7 @@ struct Buffers {
 pub(super) struct Holder {
     pub(super) plan: RunnerPlan,
     pub(super) journal: Journal,
+    endpoint: Endpoint,
     pub(super) bash: Bash,
     pub(super) doing: Doing,
     pub(super) turn: Option<Turn>,
@@ -137,6 +139,7 @@ impl Holder {
     pub(super) async fn begin(
         plan: RunnerPlan,
         mut journal: Journal,
+        endpoint: Endpoint,
         inputs: mpsc::Receiver<FromPeer>,
     ) -> io::Result<()> {
         let signals = Signals::listen()?;
@@ -155,16 +158,17 @@ impl Holder {
             agent: bash.incarnation().into(),
             supervisor: plan.supervisor.clone(),
         });
-        Self::new(plan, journal, bash, &nonce).run(signals, inputs).await
+        Self::new(plan, journal, endpoint, bash, &nonce).run(signals, inputs).await
     }
 
-    fn new(plan: RunnerPlan, journal: Journal, bash: Bash, nonce: &str) -> Self {
+    fn new(plan: RunnerPlan, journal: Journal, endpoint: Endpoint, bash: Bash, nonce: &str) -> Self {
         Self {
             marks: Marks::new(nonce),
             log: OutputLog::new(&plan.state_dir),
             answers: Answers::new(&plan.state_dir),
             plan,
             journal,
+            endpoint,
             bash,
             doing: Doing::Starting,
             turn: None,
@@ -221,7 +225,7 @@ impl Holder {
             _ = signals.child.recv() => Input::Child,
             _ = signals.terminate.recv() => Input::Terminate,
             _ = signals.interrupt.recv() => Input::Nothing,
-            _ = signals.hangup.recv() => Input::Nothing,
+            _ = signals.hangup.recv() => Input::Relisten,
             _ = signals.quit.recv() => Input::Nothing,
             due = self.timers.due() => Input::Due(due),
         })
@@ -241,6 +245,8 @@ impl Holder {
             Input::Peer(peer) => return self.on_peer(peer),
             Input::Child => return self.on_child(),
             Input::Terminate => return self.on_end(TERMINATED_GRACE_MS),
+            // Whoever asked for it tries again.
+            Input::Relisten => drop(self.endpoint.reopen()),
             Input::Due(timer) => return self.on_due(timer),
             Input::Nothing => {}
         }

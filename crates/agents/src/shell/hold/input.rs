@@ -181,8 +181,8 @@ const READ_CALL: &str = if cfg!(target_arch = "x86_64") { "0" } else { "63" };
 /// The numbers of the calls in which a process waits for a file to become readable: `poll`, `select`, and their kin.
 const WAIT_CALLS: &[&str] = if cfg!(target_arch = "x86_64") { &["7", "23", "270", "271"] } else { &["72", "73"] };
 
-/// The system call in which a process is blocked, and its first argument. `None` where it is in none, or the kernel does not
-/// tell.
+/// The system call in which a process is blocked, and its first argument. `None` where it is in none, or the kernel
+/// does not tell.
 fn blocked_in(pid: u32) -> Option<(String, u32)> {
     let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?;
     let mut words = call.split_ascii_whitespace();

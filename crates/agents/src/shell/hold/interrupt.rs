@@ -50,8 +50,8 @@ impl Holder {
         }
     }
 
-    /// Interrupts a turn that has begun; one that has only just begun a little later. A shell that is hit while it sets up
-    /// its first command may leave that behind, half started.
+    /// Interrupts a turn that has begun; one that has only just begun a little later. A shell that is hit while it
+    /// sets up its first command may leave that behind, half started.
     pub(super) fn interrupt_when_settled(&mut self) {
         let Some(turn) = self.turn.as_mut().filter(|turn| turn.interrupt_wanted) else { return };
         let Some(started) = turn.started else { return };
@@ -117,8 +117,8 @@ impl Holder {
         }
     }
 
-    /// Sends SIGINT once more to those whom it would have ended: they got it while they were still copies of the shell.
-    /// Whoever catches it is not asked twice, since to many programs that means to drop everything.
+    /// Sends SIGINT once more to those whom it would have ended: they got it while they were still copies of the
+    /// shell. Whoever catches it is not asked twice, since to many programs that means to drop everything.
     fn interrupt_again(&self) -> Option<String> {
         let group = self.bash.foreground()?;
         let members = members_of_group(as_number(group), self.bash.pid()).unwrap_or_default();
@@ -135,8 +135,8 @@ impl Holder {
         (!deaf.is_empty()).then(|| format!("SIGINT again to {}", pids(&deaf)))
     }
 
-    /// Takes bash back from its prompt: the interrupt has thrown it out of the loop, and the message had taken the way
-    /// back from it.
+    /// Takes bash back from its prompt: the interrupt has thrown it out of the loop, and the message had taken the
+    /// way back from it.
     fn call_back(&mut self) -> String {
         self.typing.extend_from_slice(WAKE_KEYS);
         "the shell was called back from its prompt".to_owned()

@@ -18,8 +18,8 @@ pub(super) enum Part<'a> {
 /// Longest mark, in bytes; what only looks like one is output.
 const MARK_BYTES_MAX: usize = 96;
 
-/// Takes the marks out of the stream, in whatever pieces it comes. A mark is `ESC ] nonce ; kind [; id] BEL`; the nonce
-/// is known to nobody but the loop in bash.
+/// Takes the marks out of the stream, in whatever pieces it comes. A mark is `ESC ] nonce ; kind [; id] BEL`; the
+/// nonce is known to nobody but the loop in bash.
 #[derive(Debug)]
 pub(super) struct Marks {
     introducer: Vec<u8>,

@@ -52,7 +52,5 @@ async fn live(plan: RunnerPlan, mut journal: Journal) -> io::Result<()> {
         }
     };
     answer_listening()?;
-    let ended = Holder::begin(plan, journal, inputs).await;
-    drop(endpoint);
-    ended
+    Holder::begin(plan, journal, endpoint, inputs).await
 }

@@ -108,6 +108,7 @@ impl Holder {
         match (line, text) {
             (OrderLine::Deliver { message, attempt, committed, .. }, Some(script)) => {
                 self.answers.forget(committed);
+                self.journal.forget(committed);
                 self.on_deliver(Waiting { message, attempt, script, noted: false });
             }
             (OrderLine::Respond { native, .. }, Some(text)) => self.on_respond(native, &read_text(text)),

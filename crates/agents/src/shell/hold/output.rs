@@ -55,6 +55,10 @@ impl Holder {
         for said in self.lines.push(bytes) {
             match said {
                 Said::Ready => {}
+                Said::Old { version } => {
+                    let detail = format!("bash {version} is too old: a shell session needs bash 4.4 or newer");
+                    self.journal.append(&Record::StartFailed { detail });
+                }
                 // A `break` of a message's has left the loop, and bash is about to show its prompt.
                 Said::Fell => self.typing.extend_from_slice(WAKE_KEYS),
                 Said::Idle { status } => self.on_idle(status),
@@ -137,7 +141,7 @@ impl Holder {
                 self.timers.disarm(timer);
             }
             self.answers.settle(&mut self.journal, turn, self.log.take_dropped_bytes());
-            self.bash.restore_modes();
+            self.bash.restore_modes(self.viewers.is_attended());
             if self.timers.is_armed(Timer::Hangup) {
                 self.hang_up();
             }

@@ -5,6 +5,10 @@
 # Nothing here may depend on what a message can change: options are set aside (`local -`), builtins are called as such,
 # no field splitting, no redirection of the shell itself, and the functions are read-only. There is no `x=(...)` either:
 # an interrupt that hits one makes bash 5.2 believe that its input has ended.
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  printf 'old %s\n' "$BASH_VERSION" >@OUT@
+  exit 1
+fi
 unset HISTFILE PROMPT_COMMAND PS0
 shopt -s execfail
 # Files that whoever started the daemon had open are nobody's here.
@@ -82,7 +86,8 @@ __adj_fell() {
   builtin return "$status"
 }
 
-# Bound to a key that only the runner types: saves what a person has half typed, and makes sure that the loop comes back.
+# Bound to a key that only the runner types: saves what a person has half typed, and makes sure that the loop comes
+# back.
 __adj_wake() {
   local -
   set +aevxufkCT

@@ -60,7 +60,7 @@ impl Answers {
             answer,
         });
         journal.append_with(&record, attachment);
-        self.kept.extend(path.map(|path| Kept { path, end: journal.written() }));
+        self.kept.extend(path.map(|path| Kept { path, end: journal.end() }));
         if self.kept.len() > ANSWER_FILES_MAX {
             self.drop_oldest();
         }

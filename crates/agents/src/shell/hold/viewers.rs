@@ -120,8 +120,8 @@ impl Holder {
         self.viewers.all.push(viewer);
     }
 
-    /// What the screen showed lately, as plain text: the raw output may hold questions to a terminal, and answering them a
-    /// second time would type the answers.
+    /// What the screen showed lately, as plain text: the raw output may hold questions to a terminal, and answering
+    /// them a second time would type the answers.
     fn repaint(&self) -> Vec<u8> {
         let mut recent = Vec::new();
         if let Some((mut file, size)) = self.log.open_current() {

@@ -1,8 +1,8 @@
 //! The screen of a terminal, as far as it decides what text a person would have seen.
 //!
-//! Rows that scroll off the top are the text; colours are not kept. A row that is full goes on in the next, and the text
-//! has no line break there. A tabulator stays one, and what runs over the right edge is never lost: in these two the
-//! text is truer than a picture of the screen.
+//! Rows that scroll off the top are the text; colours are not kept. A row that is full goes on in the next, and the
+//! text has no line break there. A tabulator stays one, and what runs over the right edge is never lost: in these
+//! two the text is truer than a picture of the screen.
 
 use std::collections::VecDeque;
 
@@ -58,8 +58,8 @@ impl Screen {
         }
     }
 
-    /// Takes the size that the terminal has from now on. What is on the screen stays as it is; rows that no longer fit
-    /// scroll off.
+    /// Takes the size that the terminal has from now on. What is on the screen stays as it is; rows that no longer
+    /// fit scroll off.
     pub(super) fn resize(&mut self, columns: u16, rows: u16) {
         self.columns = usize::from(columns.max(2));
         let height = usize::from(rows.max(2));

@@ -4,16 +4,27 @@
 //! with `withdrawn`, has decided whether the session starts. Lines are appended whole; a torn last line is what a
 //! killed writer leaves, and is not a record.
 
+mod read;
+
+pub(crate) use read::{Found, Reader, parse_line};
+
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, Seek, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FallocateFlags, fallocate};
 use tokio::sync::watch;
 
 use super::record::{Entry, Record};
 use crate::limits::{LINE_BYTES_MAX, RECORDS_WAITING_MAX};
+
+/// Bytes that a file system gives room for at once, as far as holes are concerned.
+const BLOCK_BYTES: u64 = 4096;
+
+/// Bytes of records that are worth giving back.
+const FORGET_BYTES_MIN: u64 = 256 * 1024;
 
 /// The journal's name in a session's state directory.
 const FILE: &str = "journal";
@@ -101,6 +112,8 @@ impl Waiting {
 pub(crate) struct Journal {
     file: File,
     written: u64,
+    /// Up to here its records have been given up, but for the first block.
+    forgotten: u64,
     waiting: VecDeque<Waiting>,
     lost: u64,
     published: watch::Sender<u64>,
@@ -114,7 +127,20 @@ impl Journal {
     pub(crate) fn open(state_dir: &Path, first: &Record) -> io::Result<Self> {
         let (file, written) = create(state_dir, first)?;
         let published = watch::Sender::new(written);
-        Ok(Self { file, written, waiting: VecDeque::new(), lost: 0, published })
+        Ok(Self { file, written, forgotten: 0, waiting: VecDeque::new(), lost: 0, published })
+    }
+
+    /// Gives the room of records that the daemon has for sure back to the disk. Offsets stay as they are: the file
+    /// has a hole there. Its beginning stays, which says whose it is.
+    pub(crate) fn forget(&mut self, committed: u64) {
+        let (from, to) = (self.forgotten.max(BLOCK_BYTES), committed / BLOCK_BYTES * BLOCK_BYTES);
+        if to < from + FORGET_BYTES_MIN {
+            return;
+        }
+        let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        // A file system that cannot do this keeps the records.
+        let _ = fallocate(&self.file, punch, from, to - from);
+        self.forgotten = to;
     }
 
     /// Tells whoever asks how many bytes of whole records the file holds.
@@ -122,9 +148,9 @@ impl Journal {
         self.published.subscribe()
     }
 
-    /// Bytes of whole records in the file.
-    pub(crate) fn written(&self) -> u64 {
-        self.written
+    /// Where the last record ends, or will end when the disk has room.
+    pub(crate) fn end(&self) -> u64 {
+        self.written + self.waiting.iter().map(|waiting| waiting.line.len() as u64).sum::<u64>()
     }
 
     /// A second handle for reading.
@@ -194,145 +220,5 @@ fn write_whole(file: &File, line: &[u8], end: u64) -> io::Result<()> {
     })
 }
 
-/// What was found at a place of a journal.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Found {
-    /// The record.
-    pub(crate) entry: Entry,
-    /// The place behind it.
-    pub(crate) next: u64,
-}
-
-/// Reads a journal record by record; a torn last line is left out, and so is a line that is none.
-#[derive(Debug)]
-pub(crate) struct Reader {
-    file: io::BufReader<File>,
-    next: u64,
-    line: Vec<u8>,
-}
-
-impl Reader {
-    /// Begins at an offset behind a record, or at 0.
-    ///
-    /// # Errors
-    /// When the journal cannot be opened; `NotFound` means that there is none.
-    pub(crate) fn open(state_dir: &Path, offset: u64) -> io::Result<Self> {
-        let mut file = io::BufReader::new(File::open(journal_path(state_dir))?);
-        file.seek(io::SeekFrom::Start(offset))?;
-        Ok(Self { file, next: offset, line: Vec::new() })
-    }
-
-    fn read(&mut self) -> io::Result<Option<Found>> {
-        loop {
-            self.line.clear();
-            let read = self.file.read_until(b'\n', &mut self.line)?;
-            if read == 0 || self.line.last() != Some(&b'\n') {
-                return Ok(None);
-            }
-            self.next += read as u64;
-            if let Some(entry) = parse_line(&self.line) {
-                return Ok(Some(Found { entry, next: self.next }));
-            }
-        }
-    }
-}
-
-impl Iterator for Reader {
-    type Item = io::Result<Found>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.read().transpose()
-    }
-}
-
-/// Reads one line. Zeros before it are a part of the file that was given back to the disk.
-pub(crate) fn parse_line(line: &[u8]) -> Option<Entry> {
-    let start = line.iter().position(|byte| *byte != 0)?;
-    serde_json::from_slice(&line[start..]).ok()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn opened() -> Record {
-        let runner = (&crate::process::own_incarnation().unwrap()).into();
-        Record::Opened { version: 1, runner }
-    }
-
-    fn found(dir: &Path, offset: u64) -> Vec<Found> {
-        Reader::open(dir, offset).unwrap().collect::<io::Result<_>>().unwrap()
-    }
-
-    fn records(dir: &Path, offset: u64) -> Vec<Record> {
-        found(dir, offset).into_iter().map(|found| found.entry.record).collect()
-    }
-
-    #[test]
-    fn only_the_first_maker_decides() {
-        let dir = tempfile::tempdir().unwrap();
-        let first = Journal::open(dir.path(), &opened()).unwrap();
-        let second = create(dir.path(), &opened()).unwrap_err();
-        assert_eq!(second.kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(records(dir.path(), 0), [opened()]);
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-        assert_eq!(first.written(), std::fs::metadata(journal_path(dir.path())).unwrap().len());
-    }
-
-    #[test]
-    fn a_cursor_goes_on_behind_its_record() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path(), &opened()).unwrap();
-        journal.append(&Record::Ready);
-        journal.append(&Record::Given { message: 1, attempt: 1 });
-        let all = found(dir.path(), 0);
-        assert_eq!(all.len(), 3);
-        assert_eq!(records(dir.path(), all[1].next), [Record::Given { message: 1, attempt: 1 }]);
-        assert_eq!(all[2].next, journal.written());
-        assert_eq!(*journal.length().borrow(), journal.written());
-    }
-
-    #[test]
-    fn x_records_wait_for_a_full_disk_and_keep_their_order() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path(), &opened()).unwrap();
-        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let real = std::mem::replace(&mut journal.file, full);
-        let before = journal.written();
-        journal.append(&Record::Ready);
-        journal.append(&Record::Given { message: 1, attempt: 1 });
-        assert!(journal.is_behind());
-        assert_eq!((journal.written(), *journal.length().borrow()), (before, before));
-        journal.file = real;
-        journal.append(&Record::Taken { message: 1, attempt: 1 });
-        assert!(!journal.is_behind());
-        let expected =
-            [Record::Ready, Record::Given { message: 1, attempt: 1 }, Record::Taken { message: 1, attempt: 1 }];
-        assert_eq!(records(dir.path(), before), expected);
-    }
-
-    #[test]
-    fn x_records_beyond_the_bound_are_counted() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path(), &opened()).unwrap();
-        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let real = std::mem::replace(&mut journal.file, full);
-        (0..RECORDS_WAITING_MAX + 3).for_each(|_| journal.append(&Record::Ready));
-        journal.file = real;
-        journal.catch_up();
-        assert!(!journal.is_behind());
-        assert_eq!(records(dir.path(), 0).last(), Some(&Record::Lost { records: 3 }));
-    }
-
-    #[test]
-    fn a_torn_last_line_and_a_foreign_line_are_no_records() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path(), &opened()).unwrap();
-        journal.append(&Record::Ready);
-        let path = journal_path(dir.path());
-        let mut raw = std::fs::read(&path).unwrap();
-        raw.extend_from_slice(b"\0\0\0{\"at\":1,\"type\":\"ready\"}\nno json\n{\"at\":1,\"type\":\"rea");
-        std::fs::write(&path, raw).unwrap();
-        assert_eq!(records(dir.path(), 0), [opened(), Record::Ready, Record::Ready]);
-    }
-}
+mod tests;
