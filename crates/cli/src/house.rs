@@ -72,6 +72,15 @@ pub(crate) fn fill(home: &Home, sessions: usize, events: usize) -> Result<(), Co
     adjutant_daemon::fill(home, sessions, events).map_err(|error| CommandError::new(ErrorCode::Internal, error))
 }
 
+/// Writes the projections of the store anew from its log; `None` when a daemon serves, which has them in hand.
+pub(crate) fn rebuild(home: &Home) -> Result<Option<String>, CommandError> {
+    match adjutant_daemon::rebuild(home) {
+        Ok(told) => Ok(Some(told)),
+        Err(error) if error.code == ErrorCode::DaemonUnreachable => Ok(None),
+        Err(error) => Err(CommandError::from(error)),
+    }
+}
+
 /// Brings a damaged store back, while no daemon runs; says what came back and what did not.
 pub(crate) fn repair(home: &Home) -> Result<String, CommandError> {
     adjutant_daemon::repair(home).map_err(CommandError::from)

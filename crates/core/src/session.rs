@@ -184,6 +184,8 @@ impl Session {
             (Phase::Starting, _) => Status::Starting,
             (Phase::Unseen { .. }, _) => Status::Unknown,
             (Phase::Exited { .. }, _) => Status::Exited,
+            // A message on its way is work that the session has, though its agent has not said so yet.
+            (Phase::Live, Work::Idle) if self.delivering().is_some() => Status::Working,
             (Phase::Live, Work::Idle) => Status::Idle,
             (Phase::Live, Work::Turn(turn)) if turn.requests.is_empty() => Status::Working,
             (Phase::Live, Work::Turn(_)) => Status::WaitingForInput,

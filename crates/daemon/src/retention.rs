@@ -19,15 +19,16 @@ const SWEEP_FIRST: Duration = Duration::from_secs(10 * 60);
 /// Sessions that are forgotten in one sweep.
 const PURGED_MAX: usize = 10_000;
 
-/// Forgets exited sessions once they are older than `keep_days`.
+/// Once a day: makes a copy of the store, and forgets exited sessions that are older than `keep_days`.
 pub(crate) async fn sweep(app: App, keep_days: u32) {
-    if keep_days == 0 {
-        return;
-    }
     let mut clock = tokio::time::interval_at(tokio::time::Instant::now() + SWEEP_FIRST, SWEEP_EVERY);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         clock.tick().await;
+        copy_store(&app).await;
+        if keep_days == 0 {
+            continue;
+        }
         let before = clock::wall().as_millis() - i64::from(keep_days) * 24 * 60 * 60 * 1_000;
         let Ok(old) = app.supervisor.look(move |host| exited_before(host, Timestamp::from_millis(before))).await else {
             return;
@@ -38,6 +39,16 @@ pub(crate) async fn sweep(app: App, keep_days: u32) {
                 tracing::warn!(%refusal, "an old session could not be forgotten");
             }
         }
+    }
+}
+
+/// The copy that a repair falls back on.
+async fn copy_store(app: &App) {
+    let state_dir = app.home.state.clone();
+    match tokio::task::spawn_blocking(move || adjutant_store::backup(&state_dir)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the store could not be copied"),
+        Err(error) => tracing::warn!(%error, "copying the store ended in a panic"),
     }
 }
 

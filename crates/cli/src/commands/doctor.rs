@@ -18,7 +18,7 @@ use crate::{house, variables};
 /// Exit 1 if a check failed.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct DoctorArgs {
-    /// Fold the log anew and compare the result with what is kept of it
+    /// Fold the log anew: compare with what is kept of it, or write that anew when no daemon serves
     #[arg(long)]
     rebuild: bool,
 
@@ -30,6 +30,12 @@ pub(crate) struct DoctorArgs {
 pub(crate) async fn run_doctor(context: &mut Context, args: &DoctorArgs) -> Outcome {
     if args.repair {
         let told = house::repair(&Context::home()?)?;
+        context.ui.note(&told);
+    }
+    // A daemon that serves compares; without one the projections are written anew.
+    if args.rebuild
+        && let Some(told) = house::rebuild(&Context::home()?)?
+    {
         context.ui.note(&told);
     }
     let mut checks = vec![check_home(), check_config(context)];

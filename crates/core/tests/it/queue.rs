@@ -520,7 +520,7 @@ fn an_agent_that_gets_ready_unseen_is_given_nothing_before_it_is_seen() {
     stage.ready(x);
     assert_eq!((stage.status(x), stage.handed()), (Status::Unknown, vec![]));
     stage.report_at(x, None, AgentReport::Seen { level: Level { working: false } });
-    assert_eq!((stage.status(x), stage.handed()), (Status::Idle, vec![(m, 1)]));
+    assert_eq!((stage.status(x), stage.handed()), (Status::Working, vec![(m, 1)]));
 }
 
 #[test]

@@ -80,7 +80,7 @@ enum Input {
 
 /// The signals that the loop listens to. To listen also means that bash starts with all of these as they are by
 /// default.
-struct Signals {
+pub(super) struct Signals {
     child: Signal,
     hangup: Signal,
     terminate: Signal,
@@ -89,7 +89,7 @@ struct Signals {
 }
 
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             child: signal(SignalKind::child())?,
             hangup: signal(SignalKind::hangup())?,
@@ -140,9 +140,9 @@ impl Holder {
         plan: RunnerPlan,
         mut journal: Journal,
         endpoint: Endpoint,
+        signals: Signals,
         inputs: mpsc::Receiver<FromPeer>,
     ) -> io::Result<()> {
-        let signals = Signals::listen()?;
         let nonce = nonce()?;
         let bash = match Bash::start(&plan, &nonce) {
             Ok(bash) => bash,

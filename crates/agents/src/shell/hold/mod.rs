@@ -17,7 +17,7 @@ use std::io;
 
 use tokio::sync::mpsc;
 
-use self::holder::Holder;
+use self::holder::{Holder, Signals};
 use crate::process::own_incarnation;
 use crate::runner::{Endpoint, FromPeer, JOURNAL_VERSION, Journal, Record, RunnerPlan, answer_listening, read_plan};
 
@@ -30,18 +30,19 @@ pub(crate) fn hold() -> io::Result<()> {
     let _ = rustix::process::setsid();
     let Some(plan) = read_plan(io::stdin().lock())? else { return Ok(()) };
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    let runner = own_incarnation()?;
-    let opened = Record::Opened { version: JOURNAL_VERSION, runner: (&runner).into() };
-    let journal = match Journal::open(&plan.state_dir, &opened) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(live(plan))
+}
+
+async fn live(plan: RunnerPlan) -> io::Result<()> {
+    // From the moment at which anybody can find this runner, no signal may end it by the way.
+    let signals = Signals::listen()?;
+    let opened = Record::Opened { version: JOURNAL_VERSION, runner: (&own_incarnation()?).into() };
+    let mut journal = match Journal::open(&plan.state_dir, &opened) {
         Ok(journal) => journal,
         // The plan was withdrawn: somebody has said already that nothing was started.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => return Err(io::Error::new(error.kind(), format!("the journal cannot be made: {error}"))),
     };
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(live(plan, journal))
-}
-
-async fn live(plan: RunnerPlan, mut journal: Journal) -> io::Result<()> {
     let (sender, inputs) = mpsc::channel::<FromPeer>(INPUTS_WAITING_MAX);
     let endpoint = match Endpoint::open(&plan.run_dir, sender) {
         Ok(endpoint) => endpoint,
@@ -52,5 +53,5 @@ async fn live(plan: RunnerPlan, mut journal: Journal) -> io::Result<()> {
         }
     };
     answer_listening()?;
-    Holder::begin(plan, journal, endpoint, inputs).await
+    Holder::begin(plan, journal, endpoint, signals, inputs).await
 }

@@ -259,6 +259,7 @@ impl Model {
             () if s.exited => Status::Exited,
             () if !s.seen => Status::Unknown,
             () if !s.ready => Status::Starting,
+            () if self.running(session).is_none() && self.out(session).is_some() => Status::Working,
             () if self.running(session).is_none() => Status::Idle,
             () if self.open(session).is_empty() => Status::Working,
             () => Status::WaitingForInput,
