@@ -31,14 +31,21 @@ const KEPT: [&str; 15] = [
 ];
 
 /// Variables of ours that say who the caller is, or that are secret: a daemon belongs to no session.
-const OF_THE_CALLER: [&str; 5] =
-    ["ADJ_SESSION", "ADJ_PARENT", "ADJ_SESSION_TOKEN", "ADJ_GATEWAY_TOKEN", "ADJ_GATEWAY_TOKEN_FILE"];
+const OF_THE_CALLER: [&str; 6] =
+    ["ADJ_SESSION", "ADJ_PARENT", "ADJ_SESSION_TOKEN", "ADJ_GATEWAY_TOKEN", "ADJ_GATEWAY_TOKEN_FILE", STAMP];
+
+/// The variable by which a session's processes are known, also those that have left it.
+const STAMP: &str = "ADJ_STAMP";
+
+/// The stamp of a daemon: that of no session, so that the end of the session which happened to start it spares it.
+const STAMP_OF_A_DAEMON: &str = "daemon";
 
 /// Starts the daemon with a pipe on which it will say that it serves.
 pub(crate) fn daemon(options: &ClientOptions) -> Result<Child, ErrorBody> {
     let closer = SHELLS.iter().find(|shell| Path::new(shell).is_file()).copied();
     let mut command = command(&options.adj, closer, &inherited_descriptors());
     command.env_clear().envs(options.environment.iter().filter(|(name, _)| is_kept(name)).cloned());
+    command.env(STAMP, STAMP_OF_A_DAEMON);
     let log = open_log(&options.home.daemon_log())?;
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
     command.spawn().map_err(|error| {

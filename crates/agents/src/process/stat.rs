@@ -45,7 +45,10 @@ pub fn parse_proc_stat(raw: &[u8]) -> Option<ProcStat> {
 
 /// Whether a signal would do to the process what it does by default: it neither catches nor ignores nor blocks it.
 pub(crate) fn takes_signal_by_default(pid: u32, signal: u32) -> bool {
-    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return false };
+    std::fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| is_default_in(&status, signal))
+}
+
+fn is_default_in(status: &str, signal: u32) -> bool {
     let set = |name: &str| {
         let digits = status.lines().find_map(|line| line.strip_prefix(name))?;
         u64::from_str_radix(digits.trim(), 16).ok()
@@ -85,8 +88,12 @@ mod tests {
 
     #[test]
     fn the_disposition_of_a_signal_is_read() {
+        let status = "Name:\tsh\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001000\nSigCgt:\t0000000000000002\n";
+        assert!(is_default_in(status, 15));
+        assert!(!is_default_in(status, 2), "caught");
+        assert!(!is_default_in(status, 13), "ignored");
+        assert!(!is_default_in("Name:\tsh\n", 15), "not told");
         // Every Rust program ignores SIGPIPE from its start.
         assert!(!takes_signal_by_default(std::process::id(), 13));
-        assert!(takes_signal_by_default(std::process::id(), 12));
     }
 }

@@ -281,3 +281,17 @@ async fn h407_a_socket_that_is_not_the_runners_gets_nothing() {
     session.exited().await;
     world.assert_empty();
 }
+
+#[tokio::test]
+async fn a_journal_that_is_gone_with_its_runner_is_a_lost_session() {
+    let world = World::new();
+    let mut session = world.launch().await;
+    session.run("setsid sleep 1000 &").await;
+    session.let_go().await;
+    session.kill_runner();
+    std::fs::remove_dir_all(world.state_dir()).unwrap();
+    let mut session = world.adopt(session.cursor, &session, vec![(MessageId::new(9), FIRST)]);
+    assert!(matches!(session.next().await.report, AgentReport::Unclear { .. }));
+    assert!(matches!(session.exited().await, SessionEnd::Lost { .. }));
+    world.assert_empty();
+}

@@ -29,7 +29,7 @@ fn d1_d2_an_answer_is_whole_however_many_blocks_it_has() {
 fn d3_an_answer_is_there_before_its_end_is_told() {
     let world = World::new();
     let x = world.shell();
-    let watch = world.start(["watch", "-F", "--types", "turn.completed", &x]);
+    let watch = world.start(["watch", "-F", "--since", "0", "--types", "turn.completed", &x]);
     for i in 1..=20 {
         world.send(&x, &format!("echo answer {i}"));
         watch.await_stdout("the end is told", SOON, |told| told.lines().count() == i);
@@ -78,7 +78,11 @@ fn a_session_without_an_answer_says_so_beside_an_empty_result() {
     hold.let_go();
     let _ = world.adj(["wait", &x]).expect_code(0);
     let _ = world.adj(["kill", &x]).expect_code(0);
-    assert_eq!(world.adj(["last-message", "-n", "9", &x]).expect_code(0).stdout, "first\n\nsecond\n", "after its end too");
+    assert_eq!(
+        world.adj(["last-message", "-n", "9", &x]).expect_code(0).stdout,
+        "first\n\nsecond\n",
+        "after its end too"
+    );
     assert_eq!(world.adj(["wait", "--print", &x]).expect_code(0).stdout, "second\n");
 }
 
@@ -96,11 +100,15 @@ fn logs_show_who_said_what() {
     let human = json!({"role": "human", "text": "echo one; echo two", "turn": 1, "at": log[0]["at"], "from": "human",
                        "message": m, "tool": null});
     assert_eq!(log[0], human);
-    assert_eq!((&log[1]["role"], &log[1]["from"], &log[1]["message"]), (&"assistant".into(), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&log[1]["role"], &log[1]["from"], &log[1]["message"]),
+        (&"assistant".into(), &Value::Null, &Value::Null)
+    );
     let follow = world.start(["logs", "-F", &x]);
     follow.await_stdout("what was said before", SOON, |told| told.contains("two\n"));
     let _ = world.adj(["ask", &x, "echo three"]).expect_code(0);
-    follow.await_stdout("what is said now", SOON, |told| told.ends_with("[HUMAN]\necho three\n\n[ASSISTANT]\nthree\n\n"));
+    follow
+        .await_stdout("what is said now", SOON, |told| told.ends_with("[HUMAN]\necho three\n\n[ASSISTANT]\nthree\n\n"));
     let _ = world.adj(["kill", &x]).expect_code(0);
     let told = follow.end().expect_code(0);
     assert_eq!(told.stdout.matches("[HUMAN]").count(), 2, "each entry once: {told:#?}");
@@ -113,7 +121,9 @@ fn i6_a_reader_that_leaves_early_is_no_error() {
     let x = world.shell();
     let _ = world.adj(["ask", &x, "seq 20000"]).expect_code(0);
     let adj = world.adj_path().display();
-    for words in [format!("logs {x}"), format!("last-message {x}"), format!("watch {x} --since 0"), format!("inspect {x}")] {
+    for words in
+        [format!("logs {x}"), format!("last-message {x}"), format!("watch {x} --since 0"), format!("inspect {x}")]
+    {
         let told = world.inside(&format!("{adj} {words} | head -n 1")).expect_code(0);
         assert_eq!((told.stdout.lines().count(), told.stderr.as_str()), (1, ""), "{words}");
     }

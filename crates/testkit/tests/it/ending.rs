@@ -47,7 +47,8 @@ fn e3_no_client_ends_what_others_use() {
     others[0].signal(Signal::KILL);
     // One that goes away in the middle of its own words.
     let mut stream = std::os::unix::net::UnixStream::connect(world.socket()).expect("the daemon listens");
-    std::io::Write::write_all(&mut stream, b"POST /v1/sessions/kill HTTP/1.1\r\ncontent-length: 100\r\n\r\n{\"al").expect("it reads");
+    std::io::Write::write_all(&mut stream, b"POST /v1/sessions/kill HTTP/1.1\r\ncontent-length: 100\r\n\r\n{\"al")
+        .expect("it reads");
     drop(stream);
     let (code, _) = http(&world, "POST", "/v1/sessions/kill", &[], b"{");
     assert_eq!(code, 400);
@@ -69,11 +70,17 @@ fn e4_a_failure_does_not_stop_the_rest() {
     let (killed, code) = told.stdout.trim_end().rsplit_once('\n').expect("two lines");
     assert_eq!(code, "1", "{told:#?}");
     // The terminal is 200 columns wide, and the document is one line.
-    let killed: Value = serde_json::from_str(&killed.replace('\n', "")).unwrap_or_else(|error| panic!("{error}: {told:#?}"));
-    let words: Vec<(&Value, &Value, &Value)> =
-        killed.as_array().into_iter().flatten().map(|one| (&one["id"], &one["killed"], &one["error"]["code"])).collect();
+    let killed: Value =
+        serde_json::from_str(&killed.replace('\n', "")).unwrap_or_else(|error| panic!("{error}: {told:#?}"));
+    let words: Vec<(&Value, &Value, &Value)> = killed
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|one| (&one["id"], &one["killed"], &one["error"]["code"]))
+        .collect();
     let (yes, no) = (json!(true), json!(false));
-    let expected = [("kid-a", &yes, json!(null)), (foreign.as_str(), &no, json!("forbidden")), ("kid-b", &yes, json!(null))];
+    let expected =
+        [("kid-a", &yes, json!(null)), (foreign.as_str(), &no, json!("forbidden")), ("kid-b", &yes, json!(null))];
     let expected = expected.map(|(id, killed, code)| (json!(id), killed.clone(), code));
     assert_eq!(words.len(), 3);
     for (word, expected) in words.into_iter().zip(expected) {
@@ -106,7 +113,11 @@ fn e5_after_a_kill_no_process_is_left() {
         for member in &members {
             assert!(member.has_ended(), "{} is left: {:?}", member.pid(), world.processes());
         }
-        assert_eq!(texts(&messages(&world, &x), "state"), ["failed", "cancelled"], "the turn has ended, the queue is void");
+        assert_eq!(
+            texts(&messages(&world, &x), "state"),
+            ["failed", "cancelled"],
+            "the turn has ended, the queue is void"
+        );
         let ends = event_types(&world, &x, "turn.completed,turn.failed,turn.interrupted,turn.exited,session.exited");
         assert!(ends.len() == 2 && ends[0] != "turn.completed" && ends[1] == "session.exited", "{ends:?}");
         let again = world.adj(["--json", "kill", &x]).expect_code(0).json();
@@ -187,7 +198,8 @@ fn children_go_to_the_parent_of_a_killed_session_or_with_it() {
     let create = "adj create -q --cli shell --id kid >/dev/null; adj ask kid 'adj create -q --cli shell --id grandkid'";
     let _ = world.adj(["ask", &x, create]).expect_code(0);
     let tree = world.adj(["list", "--tree"]).expect_code(0);
-    let ids: Vec<&str> = tree.stdout.lines().skip(1).filter_map(|row| row.split("  shell").next()).map(str::trim_end).collect();
+    let ids: Vec<&str> =
+        tree.stdout.lines().skip(1).filter_map(|row| row.split("  shell").next()).map(str::trim_end).collect();
     assert_eq!(ids, [x.as_str(), "  kid", "    grandkid"]);
     let _ = world.adj(["kill", "kid"]).expect_code(0);
     assert_eq!(world.adj(["list", "-q", "--parent", &x]).expect_code(0).stdout, "grandkid\n");
@@ -207,7 +219,11 @@ fn e9_ending_a_session_deletes_nothing_of_the_users() {
     assert_eq!(world.lines_of("uncommitted"), ["kept", "more"]);
     assert!(world.work().join("new/dir").is_dir() && world.work().join(".git").is_dir());
     let _ = world.adj(["--json", "status", &x]).expect_error(4, "session_not_found");
-    assert_eq!(fs::read_dir(world.state().join("sessions")).map(Iterator::count).unwrap_or(9), 0, "its own files are gone");
+    assert_eq!(
+        fs::read_dir(world.state().join("sessions")).map(Iterator::count).unwrap_or(9),
+        0,
+        "its own files are gone"
+    );
 }
 
 #[test]
@@ -217,7 +233,7 @@ fn e10_a_stopped_agent_holds_up_nobody_else() {
     let members = processes(&world, &stopped);
     members.iter().for_each(|member| member.signal(Signal::STOP));
     let m = world.send(&stopped, "echo late");
-    let watch = world.start(["watch", "-F", "--types", "turn.completed", &other]);
+    let watch = world.start(["watch", "-F", "--since", "0", "--types", "turn.completed", &other]);
     let listed = world.adj(["list", "-q"]).expect_code(0);
     assert_eq!(listed.stdout.lines().count(), 2);
     for i in 1..4 {

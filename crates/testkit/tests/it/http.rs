@@ -39,7 +39,9 @@ fn h3_h4_words_of_the_command_line_are_no_ids_and_files_no_texts() {
         assert_eq!(refused(&world, "GET", path, b""), (400, "id_invalid".to_owned()), "{path}");
     }
     let path = format!("/v1/sessions/{x}/messages");
-    for body in [r#"{"file":"/etc/hostname"}"#, r#"{"text":"x","file":"/etc/hostname"}"#, r#"{"text":7}"#, "[", "\u{fe}"] {
+    for body in
+        [r#"{"file":"/etc/hostname"}"#, r#"{"text":"x","file":"/etc/hostname"}"#, r#"{"text":7}"#, "[", "\u{fe}"]
+    {
         assert_eq!(refused(&world, "POST", &path, body.as_bytes()), (400, "usage".to_owned()), "{body}");
     }
     assert_eq!(refused(&world, "GET", "/v1/sessions?bogus=1", b""), (400, "usage".to_owned()));
@@ -57,7 +59,8 @@ fn h5_h6_what_is_not_there_or_too_large_is_told_in_json() {
     let (_, told) = http(&world, "GET", &format!("/v1/sessions/{x}x"), &[], b"");
     assert_eq!(told["error"]["exit"], 4);
     assert_eq!(told["error"]["details"]["near"], json!([x]), "the full reason: {told:#}");
-    for (verb, path) in [("GET", "/"), ("GET", "/v1/nothing"), ("POST", "/v2/sessions"), ("GET", "/v1/sessions/a/b/c")] {
+    for (verb, path) in [("GET", "/"), ("GET", "/v1/nothing"), ("POST", "/v2/sessions"), ("GET", "/v1/sessions/a/b/c")]
+    {
         assert_eq!(refused(&world, verb, path, b"").0, 404, "{verb} {path}");
     }
     assert_eq!(refused(&world, "DELETE", "/v1/wait", b"").0, 405);

@@ -1,6 +1,6 @@
 //! How tests look at a session: its events, messages and record; and how they hold a command that runs.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 
 use adjutant_testkit::{Bell, Process, World};
@@ -98,6 +98,20 @@ impl Hold {
     /// Lets one command go on.
     pub(crate) fn let_go(&self) {
         self.gate.release(1);
+    }
+}
+
+/// The records of a stream of the daemon's, one after the other; what only says that it lives is passed over.
+pub(crate) fn records(world: &World, path: &str) -> impl FnMut() -> Option<Value> + use<> {
+    let mut stream = UnixStream::connect(world.socket()).expect("the daemon listens");
+    stream.set_read_timeout(Some(SOON)).expect("a socket has a timeout");
+    let head = format!("GET {path} HTTP/1.1\r\nhost: adj\r\naccept: application/x-ndjson\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("the daemon reads");
+    // Between the records stand the lengths of the chunks, which are no JSON objects.
+    let mut lines = BufReader::new(stream).lines();
+    move || {
+        let records = lines.by_ref().map_while(Result::ok).filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        records.filter(Value::is_object).find(|record| record["type"] != "alive")
     }
 }
 

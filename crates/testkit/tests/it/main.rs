@@ -3,6 +3,7 @@
 mod answers;
 mod autostart;
 mod canary;
+mod coverage;
 mod daemon_killed;
 mod daemon_restarted;
 mod damaged_store;

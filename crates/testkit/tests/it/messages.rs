@@ -5,8 +5,7 @@ use std::fs;
 use adjutant_testkit::World;
 use serde_json::Value;
 
-use crate::SOON;
-use crate::look::{Hold, http, message, messages, status, texts};
+use crate::look::{Hold, http, message, messages, records, status, texts};
 
 /// A script of exactly `bytes` bytes that writes the rest of itself to a file, and that rest.
 fn script_of(bytes: usize, file: &str) -> (String, String) {
@@ -216,14 +215,16 @@ fn a14_messages_that_come_later_do_not_lengthen_a_wait() {
     let (mut first, mut second) = (Hold::new(&world, "first"), Hold::new(&world, "second"));
     let m = world.send(&x, &format!("{}; echo first", first.script()));
     first.await_begun();
-    let waiting = world.start(["--json", "wait", &x]);
-    adjutant_testkit::await_fact("the wait is connected", SOON, || {
-        crate::daemon_killed::connections(&world.socket()) >= 1
-    });
+    let mut waiting = records(&world, &format!("/v1/wait?session={x}"));
+    assert_eq!(
+        waiting().map(|record| record["type"].clone()),
+        Some("waiting".into()),
+        "the daemon knows what is waited for"
+    );
     world.send(&x, &second.script());
     first.let_go();
     second.await_begun();
-    let told = waiting.end().expect_code(0).json();
+    let told = waiting().unwrap_or_default()["result"].clone();
     assert_eq!((&told["turn"], &told["messages"]), (&1.into(), &serde_json::json!([m])), "{told:#}");
     second.let_go();
     let _ = world.adj(["wait", &x]).expect_code(0);

@@ -29,11 +29,15 @@ adj inspect $sid --json";
     let record: Value = serde_json::from_str(lines[7 + rows]).unwrap_or_else(|error| panic!("{error}: {told:#?}"));
     let message = &record["messages"][0];
     let receipt = &message["receipt"];
-    let steps = ["queued_at", "handed_at", "accepted_at", "settled_at"].map(|step| receipt[step].as_str().unwrap_or_default());
+    let steps =
+        ["queued_at", "handed_at", "accepted_at", "settled_at"].map(|step| receipt[step].as_str().unwrap_or_default());
     assert!(steps.is_sorted() && steps.iter().all(|at| at.ends_with('Z') && at.len() == 24), "{receipt:#}");
     let evidence = &receipt["evidence"];
     assert!(evidence["source"] == "control pipe" && evidence["detail"].is_string(), "{receipt:#}");
-    assert_eq!((&receipt["outcome"], &message["state"], &message["turn"]), (&"failed".into(), &"failed".into(), &1.into()));
+    assert_eq!(
+        (&receipt["outcome"], &message["state"], &message["turn"]),
+        (&"failed".into(), &"failed".into(), &1.into())
+    );
 }
 
 /// What `kill -9` hits.
@@ -88,7 +92,8 @@ fn a_killed_session_is_told_by_status_wait_and_list_and_leaves_no_process() {
 #[test]
 fn the_first_command_of_the_readme_works_in_a_fresh_home() {
     let world = World::new();
-    let git = "git init -q . && git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m 'a first commit'";
+    let git =
+        "git init -q . && git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m 'a first commit'";
     let _ = world.inside(git).expect_code(0);
     let mut run = world.command(world.adj_path());
     run.args(["run", "--cli", "shell", "uname -sr && git log --oneline -1"]);

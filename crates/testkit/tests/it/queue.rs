@@ -77,7 +77,10 @@ fn g6_what_could_not_run_is_failed_and_kept() {
     for id in [&behind, &delayed] {
         let lost = message(&world, &x, id);
         assert_eq!((&lost["state"], &lost["turn"]), (&"failed".into(), &Value::Null), "{lost:#}");
-        assert!(lost["error"].is_string() && lost["text"].as_str().is_some_and(|text| text.starts_with("echo ")), "{lost:#}");
+        assert!(
+            lost["error"].is_string() && lost["text"].as_str().is_some_and(|text| text.starts_with("echo ")),
+            "{lost:#}"
+        );
     }
 }
 
@@ -107,7 +110,11 @@ fn g7_g8_ids_are_checked_and_unknown_sessions_are_not_found() {
     for words in unknown {
         let _ = world.adj(["--json"].iter().chain(words)).expect_error(4, "session_not_found");
     }
-    for words in [["queue", "edit", &x, "m99", "--now"], ["queue", "remove", &x, "m99", "-q"], ["queue", "retry", &x, "m99", "-q"]] {
+    for words in [
+        ["queue", "edit", &x, "m99", "--now"],
+        ["queue", "remove", &x, "m99", "-q"],
+        ["queue", "retry", &x, "m99", "-q"],
+    ] {
         let _ = world.adj(["--json"].into_iter().chain(words)).expect_error(4, "message_not_found");
     }
     let _ = world.adj(["--json", "wait", &x, "--for", "m99"]).expect_error(4, "message_not_found");
@@ -125,7 +132,10 @@ fn g9_a_delayed_message_runs_when_it_is_due() {
     let started = events(&world, &x, "turn.started");
     let late = (day_ms(&started[0]["at"]) - day_ms(&sent["run_at"])).rem_euclid(86_400_000);
     assert!(late < 5_000, "{late} ms late: {sent:#} {started:#?}");
-    assert_eq!(event_types(&world, &x, "message.*"), ["queued", "due", "handed", "delivered", "ended"].map(|w| format!("message.{w}")));
+    assert_eq!(
+        event_types(&world, &x, "message.*"),
+        ["queued", "due", "handed", "delivered", "ended"].map(|w| format!("message.{w}"))
+    );
 }
 
 #[test]
@@ -154,12 +164,21 @@ fn g10_a_key_makes_a_repetition_harmless() {
 fn g11_delays_are_read_as_people_write_them() {
     let world = World::new();
     let x = world.shell();
-    let minutes = [("1 minute", 1), ("1hour", 60), ("1 day", 1440), ("1h30m", 90), ("90 SECS", 1), ("1.5h", 90), ("1 week", 10_080)];
+    let minutes = [
+        ("1 minute", 1),
+        ("1hour", 60),
+        ("1 day", 1440),
+        ("1h30m", 90),
+        ("90 SECS", 1),
+        ("1.5h", 90),
+        ("1 week", 10_080),
+    ];
     for (delay, minutes) in minutes {
         let sent = world.adj(["--json", "wake", &x, "echo never", "--delay", delay]).expect_code(0).json();
-        let due = day_ms(&sent["run_at"]) - day_ms(&sent["created_at"]);
-        let expected = minutes * 60_000 + if delay == "90 SECS" { 30_000 } else { 0 };
-        assert_eq!((due - expected).rem_euclid(86_400_000) / 5_000, 0, "{delay}: {sent:#}");
+        let seconds = if delay == "90 SECS" { 90 } else { minutes * 60 };
+        let off = day_ms(&sent["run_at"]) - day_ms(&sent["created_at"]) - seconds * 1000;
+        // Midnight may lie between the two.
+        assert!((off + 5_000).rem_euclid(86_400_000) < 10_000, "{delay}: {sent:#}");
     }
     for wrong in ["5", "-5s", "", "1 fortnight", "s"] {
         let _ = world.adj(["--json", "wake", &x, "echo never", &format!("--delay={wrong}")]).expect_error(2, "usage");

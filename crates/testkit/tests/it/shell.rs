@@ -23,7 +23,10 @@ fn what_a_message_leaves_behind_is_there_for_the_next() {
         ("mkdir -p sub/dir; cd sub/dir", ""),
         ("v=value; declare -A map=([k]=w); arr=(1 2 3); export E=exported", ""),
         ("f() { echo \"f of $1\"; }; alias ll='echo aliased'; shopt -s expand_aliases; set -o pipefail", ""),
-        ("pwd | tail -c 9; echo $v ${map[k]} ${arr[2]} $(sh -c 'echo $E'); f x; ll", "/sub/dir\nvalue w 3 exported\nf of x\naliased\n"),
+        (
+            "pwd | tail -c 9; echo $v ${map[k]} ${arr[2]} $(sh -c 'echo $E'); f x; ll",
+            "/sub/dir\nvalue w 3 exported\nf of x\naliased\n",
+        ),
         ("false | true", ""),
         ("trap 'echo caught' USR1; kill -USR1 $$", "caught\n"),
         ("umask 077; touch private; stat -c %a private", "600\n"),
@@ -122,9 +125,14 @@ fn a_session_answers_its_descendants_and_never_itself() {
 fn a_changed_terminal_is_put_right() {
     let world = World::new();
     let x = world.shell();
-    let _ = world.adj(["ask", &x, "stty raw -echo; printf '\\033[?1049h\\033[2J\\033[31m\\033[?25l\\033(0'; tput smcup"]);
-    assert_eq!(said(&world, &x, "printf 'a\\nb\\n'; stty -a | grep -ow -e '-*icanon' -e '-*echo'"), "a\nb\nicanon\necho\n");
-    let progress = "for i in 1 2 3; do printf '\\r%d%%' ${i}0; done; echo; printf 'ab\\bc\\n'; printf '\\033[1mbold\\033[0m\\n'";
+    let _ =
+        world.adj(["ask", &x, "stty raw -echo; printf '\\033[?1049h\\033[2J\\033[31m\\033[?25l\\033(0'; tput smcup"]);
+    assert_eq!(
+        said(&world, &x, "printf 'a\\nb\\n'; stty -a | grep -ow -e '-*icanon' -e '-*echo'"),
+        "a\nb\nicanon\necho\n"
+    );
+    let progress =
+        "for i in 1 2 3; do printf '\\r%d%%' ${i}0; done; echo; printf 'ab\\bc\\n'; printf '\\033[1mbold\\033[0m\\n'";
     assert_eq!(said(&world, &x, progress), "30%\nac\nbold\n", "as a person would have seen it at last");
     assert_eq!(said(&world, &x, "[ -t 0 ] && [ -t 1 ] && [ -t 2 ] && tput cols"), "200\n");
 }
@@ -134,10 +142,15 @@ fn a_changed_terminal_is_put_right() {
 fn a_flood_of_output_is_bounded_and_the_cut_is_told() {
     let world = World::new();
     let x = world.shell();
-    let told = world.adj(["ask", &x, "echo first; head -c 100000000 /dev/zero | tr '\\0' x | fold -w 150; echo; echo last; (exit 4)"]);
+    let told = world.adj([
+        "ask",
+        &x,
+        "echo first; head -c 100000000 /dev/zero | tr '\\0' x | fold -w 150; echo; echo last; (exit 4)",
+    ]);
     let told = told.expect_code(4);
     let last = world.adj(["--json", "wait", &x]).expect_code(4).json();
-    let (cut, kept) = (last["answer_cut_bytes"].as_u64().unwrap_or_default(), last["answer"].as_str().unwrap_or_default());
+    let (cut, kept) =
+        (last["answer_cut_bytes"].as_u64().unwrap_or_default(), last["answer"].as_str().unwrap_or_default());
     assert!(cut > 99_000_000 && kept.len() <= 1024 * 1024, "{cut} cut, {} kept", kept.len());
     assert!(kept.starts_with("first\nxxx") && kept.ends_with("xxx\nlast"), "both ends are kept");
     assert!(kept.contains(&format!("[... {cut} bytes left out ...]")), "and the place of the cut is marked");
@@ -154,7 +167,12 @@ fn a_flood_of_output_is_bounded_and_the_cut_is_told() {
 fn binary_output_is_shown_as_far_as_it_is_text() {
     let world = World::new();
     let x = world.shell();
-    let told = world.adj(["--json", "ask", &x, "printf 'a\\377\\000b\\n'; head -c 50000 /dev/urandom; printf '\\033c\\033[Hend\\n'"]);
+    let told = world.adj([
+        "--json",
+        "ask",
+        &x,
+        "printf 'a\\377\\000b\\n'; head -c 50000 /dev/urandom; printf '\\033c\\033[Hend\\n'",
+    ]);
     let told = told.expect_code(0).json();
     let answer = told["answer"].as_str().unwrap_or_default();
     assert!(answer.ends_with("end") && !answer.contains('\0') && !answer.contains('\u{1b}'), "{answer}");
@@ -221,7 +239,8 @@ fn an_interrupt_gets_harder_until_the_turn_ends() {
     let told = world.adj(["--json", "interrupt", &x]).expect_code(0).json();
     assert_eq!(told["outcome"], "interrupted", "{told:#}");
     let passed = events(&world, &x, "turn.interrupt_passed");
-    let steps: Vec<&str> = passed.iter().filter_map(|event| event["data"]["detail"].as_str()?.split(' ').next()).collect();
+    let steps: Vec<&str> =
+        passed.iter().filter_map(|event| event["data"]["detail"].as_str()?.split(' ').next()).collect();
     assert_eq!(steps, ["SIGINT", "SIGTERM", "SIGKILL"], "{passed:#?}");
     assert_eq!(said(&world, &x, "echo $kept"), "yes\n");
     // A program with an end of its own keeps its own status, and the outcome is still that it was interrupted.
@@ -244,7 +263,10 @@ fn a_session_outlives_its_daemon_and_keeps_what_happened_meanwhile() {
     let refused = world.adj(["--json", "daemon", "stop"]).expect_error(1, "sessions_working");
     assert_eq!(refused.error()["details"]["sessions"], json!([x]), "{refused:#?}");
     let stopped = world.adj(["daemon", "stop", "--force"]).expect_code(0);
-    assert!(stopped.stdout.starts_with("Stopped daemon (pid ") && stopped.stdout.ends_with("); 1 sessions go on\n"), "{stopped:#?}");
+    assert!(
+        stopped.stdout.starts_with("Stopped daemon (pid ") && stopped.stdout.ends_with("); 1 sessions go on\n"),
+        "{stopped:#?}"
+    );
     assert_eq!(world.adj(["daemon", "status"]).expect_code(255).stdout, "stopped\n");
     assert_eq!(world.adj(["daemon", "stop"]).expect_code(0).stdout, "No daemon is running\n");
     hold.let_go();
@@ -252,7 +274,10 @@ fn a_session_outlives_its_daemon_and_keeps_what_happened_meanwhile() {
     assert_eq!(told.stdout, "meanwhile\n", "the runner kept the exit status until somebody read it");
     assert_eq!(processes(&world, &x).iter().map(Process::identity).collect::<Vec<_>>(), before);
     let running = world.adj(["daemon", "status"]).expect_code(0).stdout;
-    assert!(running.starts_with("running pid ") && running.contains(" version ") && running.contains(" sessions 1 "), "{running}");
+    assert!(
+        running.starts_with("running pid ") && running.contains(" version ") && running.contains(" sessions 1 "),
+        "{running}"
+    );
 }
 
 #[test]

@@ -81,14 +81,21 @@ fn i5_a_failure_has_the_code_of_its_kind() {
 #[test]
 fn i8_a_session_knows_who_it_is_from_its_first_turn() {
     let world = world_with_adj();
-    let x = world.adj(["create", "-q", "--cli", "shell", "echo $ADJ_SESSION; adj whoami"]).expect_code(0).word().to_owned();
+    let x =
+        world.adj(["create", "-q", "--cli", "shell", "echo $ADJ_SESSION; adj whoami"]).expect_code(0).word().to_owned();
     let told = world.adj(["wait", "--print", &x]).expect_code(0).stdout;
     assert_eq!(told.lines().take(2).collect::<Vec<_>>(), [x.as_str(), &x], "{told}");
-    let script = "adj create -q --cli shell --id kid >/dev/null; adj ask kid 'adj --json whoami'; adj status self parent";
+    let script =
+        "adj create -q --cli shell --id kid >/dev/null; adj ask kid 'adj --json whoami'; adj status self parent";
     let told = world.adj(["ask", &x, script]).expect_code(4);
     let (who, rest) = told.stdout.split_once("}\n").unwrap_or_else(|| panic!("{told:#?}"));
-    let who: Value = serde_json::from_str(&format!("{}}}", who.replace('\n', ""))).unwrap_or_else(|error| panic!("{error}: {told:#?}"));
-    assert_eq!((&who["caller"], &who["parent"], &who["session"]["id"]), (&"kid".into(), &json!(x), &"kid".into()), "{who:#}");
+    let who: Value = serde_json::from_str(&format!("{}}}", who.replace('\n', "")))
+        .unwrap_or_else(|error| panic!("{error}: {told:#?}"));
+    assert_eq!(
+        (&who["caller"], &who["parent"], &who["session"]["id"]),
+        (&"kid".into(), &json!(x), &"kid".into()),
+        "{who:#}"
+    );
     assert!(rest.contains(&format!("{x}\tworking")) && rest.contains("no parent"), "{rest}");
     assert_eq!(world.adj(["whoami", "-q"]).expect_code(0).stdout, "human\n");
     assert_eq!(world.adj(["--json", "whoami"]).expect_code(0).json()["caller"], "human");
@@ -103,7 +110,11 @@ fn i9_the_end_of_a_child_is_an_event_of_its_parent() {
     let _ = world.adj(["ask", &x, script]).expect_code(0);
     let told = events(&world, &x, "child.*");
     assert_eq!(texts(&told, "type"), ["child.created", "child.created", "child.ended"]);
-    assert_eq!((&told[2]["data"]["child"], &told[2]["data"]["end"]["exit_code"]), (&"kid-b".into(), &3.into()), "{told:#?}");
+    assert_eq!(
+        (&told[2]["data"]["child"], &told[2]["data"]["end"]["exit_code"]),
+        (&"kid-b".into(), &3.into()),
+        "{told:#?}"
+    );
 }
 
 /// A small one of the ten thousand: any of many sessions is found by its name, ended ones among them, after a restart too.
@@ -168,10 +179,14 @@ fn i12_help_names_what_there_is() {
     let overview = world.adj(["help"]).expect_code(0).stdout;
     let readme = include_str!("../../../../README.md");
     let reference = include_str!("../../../../docs/reference.md");
-    let verbs: BTreeSet<&str> = reference.lines().filter_map(|line| line.strip_prefix("### `adj ")?.split(['`', ' ']).next()).collect();
+    let verbs: BTreeSet<&str> =
+        reference.lines().filter_map(|line| line.strip_prefix("### `adj ")?.split(['`', ' ']).next()).collect();
     assert!(verbs.len() > 20, "{verbs:?}");
     for verb in &verbs {
-        assert!(overview.lines().any(|line| line.trim_start().starts_with(verb)), "`adj help` names {verb}: {overview}");
+        assert!(
+            overview.lines().any(|line| line.trim_start().starts_with(verb)),
+            "`adj help` names {verb}: {overview}"
+        );
         let page = world.adj([verb, "--help"]).expect_code(0).stdout;
         assert!(page.contains(&format!("Usage: adj {verb}")), "{page}");
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use adjutant_testkit::{Running, World, await_fact};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -115,7 +116,8 @@ fn c9_a_command_that_asks_is_waiting_for_input() {
     let told = world.adj(["wait", &x, "--for", &m, "--print"]).expect_code(0);
     assert_eq!(told.stdout, "Sure? yes\nyes\n");
     let _ = world.adj(["--json", "respond", &x, "late"]).expect_error(1, "request_not_pending");
-    let _ = world.adj(["--json", "respond", "--request", "r1", "--message", "late"]).expect_error(1, "request_not_pending");
+    let _ =
+        world.adj(["--json", "respond", "--request", "r1", "--message", "late"]).expect_error(1, "request_not_pending");
     let _ = world.adj(["--json", "respond", "--request", "r99", "--message", "x"]).expect_error(4, "request_not_found");
     assert_eq!(world.adj(["respond", &x]).expect_code(0).stdout, format!("No pending request for {x}\n"));
     assert_eq!(world.adj(["requests"]).expect_code(0).stdout, "No pending requests\n");
@@ -233,8 +235,11 @@ fn c16_what_cannot_be_looked_at_is_unknown_and_kept() {
     hold.await_begun();
     let run_dir = std::path::PathBuf::from(record(&world, &x)["run_dir"].as_str().unwrap_or_default());
     world.kill_daemon();
+    // A file in the place of the directory, so that the runner cannot make it anew.
     let aside = world.root().join("aside");
-    fs::rename(&run_dir, &aside).expect("the runner's sockets can be set aside");
+    fs::write(&aside, "").expect("a file");
+    let exchange = || renameat_with(CWD, &run_dir, CWD, &aside, RenameFlags::EXCHANGE);
+    exchange().expect("the runner's sockets can be set aside");
     let told = world.adj(["status", &x]).expect_code(0);
     assert_eq!(told.stdout, "unknown\n");
     assert!(
@@ -249,7 +254,7 @@ fn c16_what_cannot_be_looked_at_is_unknown_and_kept() {
     world.send(&x, "echo after >> ran");
 
     let seen = world.start(["watch", "-F", "--types", "session.seen", "--since", "0", &x]);
-    fs::rename(&aside, &run_dir).expect("the runner's sockets are put back");
+    exchange().expect("the runner's sockets are put back");
     hold.let_go();
     let told = world.adj(["wait", "--for", &m, "--print", &x]).expect_code(0);
     assert_eq!(told.stdout, "through\n");

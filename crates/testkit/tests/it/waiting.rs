@@ -60,7 +60,8 @@ fn any_and_count_return_when_so_many_are_done() {
         world.send(id, &format!("{}; echo {id}", hold.script()));
         hold.await_begun();
     }
-    let wait = |options: &[&str]| world.start(["wait"].iter().chain(options).copied().chain(ids.iter().map(String::as_str)));
+    let wait =
+        |options: &[&str]| world.start(["wait"].iter().chain(options).copied().chain(ids.iter().map(String::as_str)));
     let (any, two, all) = (wait(&["--any"]), wait(&["--count", "2"]), wait(&["--print"]));
     await_fact("the waits are connected", SOON, || connections(&world.socket()) >= 3);
     holds[1].let_go();
@@ -102,10 +103,13 @@ fn the_next_turn_is_one_that_has_not_ended_yet() {
     let next = world.start(["wait", "--next-turn", "--print", &x]);
     let watched = world.start(["watch", "--until", "next", &x]);
     await_fact("both wait", SOON, || connections(&world.socket()) >= 2);
-    let _ = world.adj(["ask", &x, "echo after; (exit 6)"]).expect_code(6);
+    // That they are connected is not that the daemon has read what they want; a turn more ends whoever came late.
+    while next.runs() || watched.runs() {
+        let _ = world.adj(["ask", &x, "echo after; (exit 6)"]).expect_code(6);
+    }
     assert_eq!(next.end().expect_code(6).stdout, "after\n");
     let told = watched.end().expect_code(6).stdout;
-    assert!(told.starts_with(&format!("{x} turn 2 failed in 0.")) && told.ends_with("s (exit 6)\n"), "{told}");
+    assert!(told.starts_with(&format!("{x} turn ")) && told.ends_with("s (exit 6)\n"), "{told}");
     let _ = world.adj(["--json", "wait", "--goal", &x]).expect_error(2, "not_supported");
     let _ = world.adj(["--json", "wait", "--goal", "--next-turn", &x]).expect_error(2, "usage");
 }
@@ -119,11 +123,16 @@ fn an_ask_prints_the_answer_and_exits_as_the_command() {
     assert_eq!(world.adj(["ask", &x, "true"]).expect_code(0).stdout, "");
     for code in [1, 2, 3, 4, 5, 77, 124, 130, 255] {
         let told = world.adj(["ask", &x, &format!("echo said; (exit {code})")]).expect_code(code);
-        assert_eq!((told.stdout.as_str(), told.stderr.as_str()), ("said\n", ""), "only `adj`'s own errors begin with adj:");
+        assert_eq!(
+            (told.stdout.as_str(), told.stderr.as_str()),
+            ("said\n", ""),
+            "only `adj`'s own errors begin with adj:"
+        );
     }
     let _ = world.adj(["ask", &x, "bash -c 'kill -TERM $$'"]).expect_code(143);
     let told = world.adj(["--json", "ask", &x, "echo said; (exit 3)"]).expect_code(3).json();
-    let keys = ["session", "outcome", "turn", "messages", "exit_code", "reason", "error", "answer"].map(|key| told[key].clone());
+    let keys = ["session", "outcome", "turn", "messages", "exit_code", "reason", "error", "answer"]
+        .map(|key| told[key].clone());
     let message = messages(&world, &x).pop().unwrap_or_default();
     let expected = [json!(x), json!("failed"), message["turn"].clone(), json!([message["id"]]), json!(3)];
     let expected = [expected.as_slice(), &[json!("command_failed"), json!(null), json!("said")]].concat();
@@ -140,7 +149,10 @@ fn an_ask_that_gives_up_says_where_its_answer_will_be() {
     let told = world.adj(["ask", "-t", "1", &x, &text]).expect_code(124);
     assert_eq!(told.stdout, "");
     let pick_up = format!("adj wait {x} --for m1 --print");
-    assert_eq!(told.stderr, format!("adj: {x} is not done after 1s; its work goes on\nadj: m1 stays; its answer will be at: {pick_up}\n"));
+    assert_eq!(
+        told.stderr,
+        format!("adj: {x} is not done after 1s; its work goes on\nadj: m1 stays; its answer will be at: {pick_up}\n")
+    );
     hold.await_begun();
     hold.let_go();
     let words: Vec<&str> = pick_up.split(' ').skip(1).collect();
@@ -150,10 +162,17 @@ fn an_ask_that_gives_up_says_where_its_answer_will_be() {
     assert_eq!(told.stdout, "", "a question is never taken for an answer");
     let [stays, waits, hint] = told.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{told:#?}") };
     assert_eq!(stays, format!("adj: m2 stays; its answer will be at: adj wait {x} --for m2 --print"));
-    assert!(waits.starts_with(&format!("adj: {x} waits for an answer to r1: input for bash, `bash` (pid ")), "{told:#?}");
+    assert!(
+        waits.starts_with(&format!("adj: {x} waits for an answer to r1: input for bash, `bash` (pid ")),
+        "{told:#?}"
+    );
     assert_eq!(hint, format!("hint: adj respond {x}"));
     let behind = world.adj(["--json", "ask", &x, "echo behind"]).expect_code(3).json();
-    assert_eq!((&behind["outcome"], &behind["pending"][0]["id"]), (&"waiting_for_input".into(), &"r1".into()), "{behind:#}");
+    assert_eq!(
+        (&behind["outcome"], &behind["pending"][0]["id"]),
+        (&"waiting_for_input".into(), &"r1".into()),
+        "{behind:#}"
+    );
     let _ = world.adj(["respond", &x, "yes"]).expect_code(0);
     assert_eq!(world.adj(["wait", "--print", &x]).expect_code(0).stdout, "behind\n");
     assert_eq!(world.adj(["wait", "--print", "--for", "m2", &x]).expect_code(0).stdout, "Sure? yes\nyes\n");
@@ -175,7 +194,10 @@ fn a_run_is_a_session_of_its_own() {
 
     let asks = run(&["--id", "asking", "read -rp '? ' x; echo got $x"]).expect_code(3);
     assert_eq!(asks.stdout, "");
-    assert!(asks.stderr.contains("adj: the session is kept; its answer will be at: adj wait asking --print\n"), "{asks:#?}");
+    assert!(
+        asks.stderr.contains("adj: the session is kept; its answer will be at: adj wait asking --print\n"),
+        "{asks:#?}"
+    );
     let _ = world.adj(["respond", "asking", "it"]).expect_code(0);
     assert_eq!(world.adj(["wait", "asking", "--print"]).expect_code(0).stdout, "? it\ngot it\n");
     let mut hold = Hold::new(&world, "late");
@@ -217,7 +239,9 @@ fn sessions_are_read_by_uuid_and_by_its_beginning_and_changed_by_whole_names_alo
     let told = world.adj(["--json", "wait", prefix, "--next-turn", "-t", "0"]).expect_code(124).json();
     assert_eq!(told["session"], x, "a result names the session as everybody knows it");
     let _ = world.adj(["ask", &uuid, "true"]).expect_code(0);
-    for words in [vec!["send", prefix, "hi"], vec!["ask", prefix, "hi"], vec!["interrupt", prefix], vec!["kill", prefix]] {
+    for words in
+        [vec!["send", prefix, "hi"], vec!["ask", prefix, "hi"], vec!["interrupt", prefix], vec!["kill", prefix]]
+    {
         let refused = world.adj(words);
         assert!([2, 4].contains(&refused.code) && refused.stdout.is_empty(), "{refused:#?}");
     }

@@ -26,7 +26,10 @@ fn the_last_events_are_shown_and_the_watch_ends() {
     assert_eq!(told.stdout.lines().count(), all.len().min(20));
     let line = told.stdout.lines().find(|line| line.contains("turn.failed")).unwrap_or_default();
     let at = all.iter().find(|event| event["type"] == "turn.failed").and_then(|event| event["at"].as_str());
-    let expected = format!("{} {x} turn.failed turn=1 answer_bytes=0 answer_cut_bytes=0 exit_code=3 outcome=failed", at.unwrap_or_default());
+    let expected = format!(
+        "{} {x} turn.failed turn=1 answer_bytes=0 answer_cut_bytes=0 exit_code=3 outcome=failed",
+        at.unwrap_or_default()
+    );
     assert_eq!(line, expected);
     let last = world.adj(["--json", "watch", "--tail", "1"]).expect_code(0);
     assert_eq!(parsed(&last.stdout)[0]["session"], y, "without an id it is all sessions");
@@ -50,21 +53,23 @@ fn a_watch_waits_for_the_run_and_sums_it_up() {
     assert_eq!(idle.stdout, format!("{x} idle (exit 0)\n"));
     let mut hold = Hold::new(&world, "x");
     world.send(&x, &format!("{}; (exit 5)", hold.script()));
-    world.send(&x, "echo second");
+    world.send(&x, "(exit 5)");
     hold.await_begun();
     let (terminal, until_idle) = (world.start(["watch", &x]), world.start(["watch", "--until", "idle", &x]));
     let json = world.start(["--json", "watch", "--until", "terminal", &x]);
     await_fact("all watch", SOON, || connections(&world.socket()) >= 3);
     hold.let_go();
     let told = terminal.end().expect_code(5).stdout;
-    assert!(told.starts_with(&format!("{x} turn 1 failed in ")) && told.ends_with("s (exit 5)\n"), "{told}");
-    let told = until_idle.end().expect_code(0).stdout;
-    assert!(told.starts_with(&format!("{x} turn 2 completed in ")), "{told}");
+    assert!(told.starts_with(&format!("{x} turn ")) && told.ends_with("s (exit 5)\n"), "{told}");
+    let told = until_idle.end().expect_code(5).stdout;
+    assert!(told.starts_with(&format!("{x} turn 2 failed in ")), "{told}");
     assert_eq!(json.end().expect_code(5).json()["exit_code"], 5);
+    let told = world.adj(["ask", &x, "echo third"]).expect_code(0).stdout;
+    assert_eq!(told, "third\n");
     // What is not due yet, or held, is no work: nobody waits for it, and nobody spins.
     let _ = world.adj(["send", &x, "echo later", "--delay", "1h"]).expect_code(0);
     let told = world.adj(["watch", "--until", "idle", "-t", "20", &x]).expect_code(0);
-    assert!(told.stdout.starts_with(&format!("{x} turn 2 completed")), "{told:#?}");
+    assert!(told.stdout.starts_with(&format!("{x} turn 3 completed in 0.")), "{told:#?}");
     let late = world.adj(["watch", "--until", "input", "-t", "50ms", &x]).expect_code(124);
     assert!(late.took < std::time::Duration::from_millis(1500), "its time is its own: {:?}", late.took);
     let _ = world.adj(["kill", &x]).expect_code(0);
@@ -77,7 +82,9 @@ fn a_watch_waits_for_the_run_and_sums_it_up() {
 fn a_watch_that_follows_ends_with_what_it_waits_for() {
     let world = World::new();
     let (x, y) = (world.shell(), world.shell());
-    let follow = |words: &[&str]| world.start(["watch", "-F", "--types", "turn.*,request.*,session.exited"].iter().chain(words));
+    let follow = |words: &[&str]| {
+        world.start(["watch", "-F", "--since", "0", "--types", "turn.*,request.*,session.exited"].iter().chain(words))
+    };
     let mut hold = Hold::new(&world, "x");
     world.send(&x, &format!("{}; (exit 3)", hold.script()));
     world.send(&x, "read -r x");
@@ -107,7 +114,8 @@ fn a_watch_that_follows_ends_with_what_it_waits_for() {
     // What is there already need not come.
     let there = world.adj(["watch", "-F", "--until", "exit", &x]).expect_code(0);
     assert_eq!(there.stdout, "");
-    let there = world.adj(["watch", "-F", "--until", "exit", "--since", "0", "--types", "session.exited", &x]).expect_code(0);
+    let there =
+        world.adj(["watch", "-F", "--until", "exit", "--since", "0", "--types", "session.exited", &x]).expect_code(0);
     assert_eq!(there.stdout.lines().count(), 1, "with what led to it, where that is asked for");
     let _ = world.adj(["watch", "-F", "--until", "terminal", &y]).expect_code(0);
 }
@@ -117,7 +125,7 @@ fn a_watch_goes_on_with_the_next_daemon_without_a_gap_or_a_double() {
     let world = World::new();
     let x = world.shell();
     let watch = world.start(["--json", "watch", "-F", "--since", "0", &x, "--until", "exit"]);
-    let everything = world.start(["--json", "watch", "-F", "--until", "exit"]);
+    let everything = world.start(["--json", "watch", "-F", "--since", "0", "--until", "exit"]);
     for i in 0..3 {
         let _ = world.adj(["ask", &x, &format!("echo {i}")]).expect_code(0);
         watch.await_stdout("the turn is told", SOON, |told| told.matches("turn.completed").count() == i + 1);
@@ -134,7 +142,7 @@ fn a_watch_goes_on_with_the_next_daemon_without_a_gap_or_a_double() {
 fn a_watch_is_left_with_a_signal_and_a_closed_pipe() {
     let world = World::new();
     let x = world.shell();
-    let watch = world.start(["watch", "-F", &x]);
+    let watch = world.start(["watch", "-F", "--since", "0", &x]);
     let _ = world.adj(["ask", &x, "true"]).expect_code(0);
     watch.await_stdout("the turn is told", SOON, |told| told.contains("turn.completed"));
     watch.signal(Signal::INT);

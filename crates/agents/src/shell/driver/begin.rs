@@ -143,7 +143,7 @@ impl Driver {
         self.report(AgentReport::StartFailed { why }).await
     }
 
-    async fn on_unreadable(&mut self, error: &io::Error) -> Driven {
+    pub(super) async fn on_unreadable(&mut self, error: &io::Error) -> Driven {
         self.resumed = true;
         if std::mem::replace(&mut self.unseen, true) {
             return Ok(());
@@ -152,7 +152,7 @@ impl Driver {
         self.report(AgentReport::Unseen { why }).await
     }
 
-    async fn wait_for_journal(&mut self, millis: u64) -> Driven {
+    pub(super) async fn wait_for_journal(&mut self, millis: u64) -> Driven {
         tokio::select! {
             () = pause(millis) => Ok(()),
             order = self.orders.recv() => match order {

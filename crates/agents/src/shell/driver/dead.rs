@@ -11,9 +11,10 @@ use tokio::time::timeout;
 
 use super::{Driven, Driver};
 use crate::Order;
-use crate::limits::LEFTOVERS_MS_MAX;
+use crate::limits::{LEFTOVERS_MS_MAX, RECONNECT_MS_MAX, RECONNECT_MS_MIN};
 use crate::process::end_leftovers;
 use crate::runner::{JournalReader, Record};
+use crate::timer::Backoff;
 
 /// What the whole journal says of the state in which the runner died.
 #[derive(Default)]
@@ -43,13 +44,31 @@ impl Driver {
     /// Reports what the journal still has; and if it has no end, that the session is lost, once nothing of it is
     /// left.
     pub(super) async fn on_dead_runner(&mut self) -> Driven {
-        let words = match self.read_to_the_end().await? {
-            Ok(Some(words)) => words,
-            // It told of its end before it died.
-            Ok(None) => return Ok(()),
-            Err(error) => return self.lost(LastWords::default(), format!("its journal cannot be read: {error}")).await,
-        };
-        self.lost(words, "it was killed, or crashed".to_owned()).await
+        let mut backoff = Backoff::new(RECONNECT_MS_MIN, RECONNECT_MS_MAX);
+        loop {
+            match self.read_to_the_end().await? {
+                Ok(Some(words)) => return self.lost(words, "it was killed, or crashed").await,
+                // It told of its end before it died.
+                Ok(None) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.unclear_without_journal().await?;
+                    return self.lost(LastWords::default(), "its journal is gone too").await;
+                }
+                // What it tells is not lost yet.
+                Err(error) => self.on_unreadable(&error).await?,
+            }
+            self.wait_for_journal(backoff.next_ms()).await?;
+        }
+    }
+
+    /// Without the journal nobody can say of a message that was sent whether it was taken.
+    async fn unclear_without_journal(&mut self) -> Driven {
+        for (message, attempt) in std::mem::take(&mut self.handed) {
+            let detail = "it was handed over, and the runner is gone together with its journal".to_owned();
+            let why = UnknownReason::HandoverUnproven { detail };
+            self.report(AgentReport::Unclear { message, attempt, why }).await?;
+        }
+        Ok(())
     }
 
     /// Reports the rest of the journal; `None` when it has the end of the session.
@@ -72,7 +91,7 @@ impl Driver {
         Ok(Ok(Some(words)))
     }
 
-    async fn lost(&mut self, words: LastWords, how: String) -> Driven {
+    async fn lost(&mut self, words: LastWords, how: &str) -> Driven {
         let detail = format!("the runner is gone without a word of the end: {how}");
         if words.working {
             let end = TurnEnd { detail: Some(detail.clone()), ..TurnEnd::bare(Outcome::Exited) };
@@ -87,7 +106,7 @@ impl Driver {
         }
         self.refuse_held("the runner is gone, and its journal does not have it").await?;
         let left = self.end_what_is_left().await;
-        let end = match (self.ordered_end, words.started) {
+        let end = match (self.ordered_end, words.started || self.agent.is_some()) {
             _ if self.not_ready.is_some() => {
                 return self.report(super::begin::not_ready(self.not_ready.as_deref().unwrap_or_default())).await;
             }
