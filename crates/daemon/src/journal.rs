@@ -67,3 +67,24 @@ impl<'a> MakeWriter<'a> for Rotated {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f12_the_log_is_turned_over_and_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("daemon.log");
+        let begun = |bytes| Rotated(Mutex::new(Open { path: path.clone(), file: None, bytes }));
+        let mut first = &begun(0);
+        first.write_all(b"first\n").unwrap();
+        first.0.lock().unwrap().bytes = LOG_BYTES_MAX + 1;
+        first.write_all(b"second\n").unwrap();
+        // A daemon that starts goes on where the last one ended.
+        let mut next = &begun(0);
+        next.write_all(b"third\n").unwrap();
+        let read = |name: &str| std::fs::read_to_string(home.path().join(name)).unwrap();
+        assert_eq!((read("daemon.log.1"), read("daemon.log")), ("first\n".to_owned(), "second\nthird\n".to_owned()));
+    }
+}

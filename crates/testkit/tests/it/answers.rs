@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::SOON;
-use crate::look::{Hold, texts};
+use crate::look::{Hold, begin, texts};
 
 #[test]
 fn d1_d2_an_answer_is_whole_however_many_blocks_it_has() {
@@ -72,7 +72,7 @@ fn a_session_without_an_answer_says_so_beside_an_empty_result() {
     assert_eq!(world.adj(["--json", "logs", &x]).expect_code(0).json(), json!([]));
     let mut hold = Hold::new(&world, "x");
     let _ = world.adj(["ask", &x, "echo first"]).expect_code(0);
-    world.send(&x, &format!("{}; echo second", hold.script()));
+    begin(&world, &x, &format!("{}; echo second", hold.script()));
     hold.await_begun();
     assert_eq!(world.adj(["last-message", &x]).expect_code(0).stdout, "first\n", "the last ended turn is shown");
     hold.let_go();

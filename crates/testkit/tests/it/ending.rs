@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use adjutant_testkit::{Process, Running, World};
+use adjutant_testkit::{Process, Running, World, await_fact};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::SOON;
-use crate::look::{Hold, event_types, http, messages, processes, record, status, texts, world_with_adj};
+use crate::look::{Hold, begin, event_types, http, messages, processes, record, status, texts, world_with_adj};
 
 #[test]
 fn e1_a_name_is_never_taken_for_another() {
@@ -38,12 +38,10 @@ fn e3_no_client_ends_what_others_use() {
     let x = world.shell();
     let daemon = world.daemon();
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &format!("{}; echo done", hold.script()));
+    begin(&world, &x, &format!("{}; echo done", hold.script()));
     hold.await_begun();
     let others: Vec<Running> = (0..3).map(|_| world.start(["wait", "--print", &x])).collect();
-    adjutant_testkit::await_fact("the waits are connected", SOON, || {
-        crate::daemon_killed::connections(&world.socket()) >= 3
-    });
+    await_fact("the waits are connected", SOON, || crate::daemon_killed::connections(&world.socket()) >= 3);
     others[0].signal(Signal::KILL);
     // One that goes away in the middle of its own words.
     let mut stream = std::os::unix::net::UnixStream::connect(world.socket()).expect("the daemon listens");
@@ -145,7 +143,7 @@ fn e7_a_working_session_is_never_too_old() {
     let world = World::new();
     let (working, idle) = (world.shell(), world.shell());
     let mut hold = Hold::new(&world, "x");
-    world.send(&working, &hold.script());
+    begin(&world, &working, &hold.script());
     hold.await_begun();
     let none = world.adj(["kill", "--older-than", "7d"]).expect_code(0);
     assert_eq!(none.stdout, "No matching sessions to kill\n");
@@ -219,11 +217,9 @@ fn e9_ending_a_session_deletes_nothing_of_the_users() {
     assert_eq!(world.lines_of("uncommitted"), ["kept", "more"]);
     assert!(world.work().join("new/dir").is_dir() && world.work().join(".git").is_dir());
     let _ = world.adj(["--json", "status", &x]).expect_error(4, "session_not_found");
-    assert_eq!(
-        fs::read_dir(world.state().join("sessions")).map(Iterator::count).unwrap_or(9),
-        0,
-        "its own files are gone"
-    );
+    await_fact("its own files are gone", SOON, || {
+        fs::read_dir(world.state().join("sessions")).map_or(0, Iterator::count) == 0
+    });
 }
 
 #[test]
@@ -254,7 +250,7 @@ fn e11_an_interrupt_stops_the_turn_and_keeps_the_session() {
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
     let _ = world.adj(["ask", &x, "kept=yes"]).expect_code(0);
-    world.send(&x, &format!("{}; echo not here", hold.script()));
+    begin(&world, &x, &format!("{}; echo not here", hold.script()));
     let behind = world.send(&x, "echo behind");
     hold.await_begun();
     let told = world.adj(["--json", "interrupt", &x]).expect_code(0).json();
@@ -266,14 +262,14 @@ fn e11_an_interrupt_stops_the_turn_and_keeps_the_session() {
     assert_eq!(world.adj(["wait", "--print", &x]).expect_code(0).stdout, "yes\n", "until the next message, behind it");
     assert_eq!(world.adj(["wait", "--print", "--for", &behind, &x]).expect_code(0).stdout, "behind\n");
 
-    world.send(&x, &hold.script());
+    begin(&world, &x, &hold.script());
     let cancelled = world.send(&x, "echo never");
     hold.await_begun();
     let _ = world.adj(["interrupt", "--clear-queue", &x]).expect_code(0);
     assert_eq!(world.adj(["queue", "list", &x]).expect_code(0).stdout, "Queue is empty\n");
     assert_eq!(world.adj(["wait", "--for", &cancelled, &x]).expect_code(130).stdout, "interrupted\n");
 
-    world.send(&x, &hold.script());
+    begin(&world, &x, &hold.script());
     let behind = world.send(&x, "echo behind");
     hold.await_begun();
     let first = world.adj(["send", "-q", "--interrupt", &x, "echo first"]).expect_code(0).word().to_owned();

@@ -3,7 +3,7 @@
 use adjutant_testkit::World;
 use serde_json::{Value, json};
 
-use crate::look::{Hold, http, messages, record, status};
+use crate::look::{Hold, begin, http, messages, record, status};
 
 #[track_caller]
 fn refused(world: &World, verb: &str, path: &str, body: &[u8]) -> (u16, String) {
@@ -76,7 +76,7 @@ fn h16_a_record_shows_neither_texts_nor_values() {
     let created = ["create", "-q", "--cli", "shell", "--env", "SECRET=value-of-the-secret", ": text-of-the-first"];
     let x = world.adj(created).expect_code(0).word().to_owned();
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &format!(": text-of-the-second; {}", hold.script()));
+    begin(&world, &x, &format!(": text-of-the-second; {}", hold.script()));
     world.send(&x, "echo text-of-the-third");
     hold.await_begun();
     let shown = record(&world, &x);

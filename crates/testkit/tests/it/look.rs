@@ -71,6 +71,12 @@ pub(crate) fn world_with_adj() -> World {
     world.with_variable("PATH", &format!("{dir}:{path}"))
 }
 
+/// Sends a message to a session that is free, and returns when its turn has begun.
+#[track_caller]
+pub(crate) fn begin(world: &World, session: &str, text: &str) -> String {
+    world.adj(["send", "-q", "--confirm", session, text]).expect_code(0).word().to_owned()
+}
+
 /// The place at which a session's command stands still until it is let go.
 pub(crate) struct Hold {
     name: String,

@@ -5,7 +5,7 @@ use std::fs;
 use adjutant_testkit::World;
 use serde_json::Value;
 
-use crate::look::{Hold, http, message, messages, records, status, texts};
+use crate::look::{Hold, begin, http, message, messages, records, status, texts};
 
 /// A script of exactly `bytes` bytes that writes the rest of itself to a file, and that rest.
 fn script_of(bytes: usize, file: &str) -> (String, String) {
@@ -193,7 +193,7 @@ fn a14_a_wait_covers_all_that_was_accepted() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &format!("{}; echo first", hold.script()));
+    begin(&world, &x, &format!("{}; echo first", hold.script()));
     world.send(&x, "echo second; (exit 5)");
     hold.await_begun();
     let waiting = world.start(["wait", "--print", &x]);
@@ -213,7 +213,7 @@ fn a14_messages_that_come_later_do_not_lengthen_a_wait() {
     let world = World::new();
     let x = world.shell();
     let (mut first, mut second) = (Hold::new(&world, "first"), Hold::new(&world, "second"));
-    let m = world.send(&x, &format!("{}; echo first", first.script()));
+    let m = begin(&world, &x, &format!("{}; echo first", first.script()));
     first.await_begun();
     let mut waiting = records(&world, &format!("/v1/wait?session={x}"));
     assert_eq!(
@@ -248,7 +248,7 @@ fn a19_messages_to_a_working_session_keep_their_order() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    let first = world.send(&x, &hold.script());
+    let first = begin(&world, &x, &hold.script());
     hold.await_begun();
     let told = world.adj(["send", &x, "echo b >> ran"]).expect_code(0);
     assert_eq!(told.stdout, format!("Queued message for {x} (1 ahead)\n"));

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::SOON;
 use crate::daemon_killed::connections;
-use crate::look::{Hold, processes, world_with_adj};
+use crate::look::{Hold, begin, processes, world_with_adj};
 
 /// "`sid=$(adj create -q --cli shell)`; `adj send $sid 'sleep 2; echo hi; exit 7'`; `adj wait --print $sid` prints `hi`, exits
 /// 7; `adj status $sid --explain` names its source; `adj inspect $sid --json` shows the message's receipt."
@@ -56,12 +56,14 @@ fn a_killed_session_is_told_by_status_wait_and_list_and_leaves_no_process() {
         let world = World::new();
         let x = world.shell();
         let mut hold = Hold::new(&world, "x");
-        let script = format!("bash -c 'read -r _ < gate-x' & setsid bash -c 'read -r _ < gate-x' & {}", hold.script());
-        world.send(&x, &script);
+        let mut kids = world.bell("kids");
+        let kid = "bash -c 'echo $$ > kids; read -r _ < gate-x'";
+        begin(&world, &x, &format!("{kid} & setsid {kid} & {}", hold.script()));
         hold.await_begun();
         let [runner, bash] = processes(&world, &x);
-        let group: Vec<Process> = world.session_processes().iter().filter_map(|(pid, _)| Process::open(*pid)).collect();
-        assert!(group.len() >= 4, "runner, bash and two children: {:?}", world.processes());
+        let kids = (0..2).filter_map(|_| Process::open(kids.line(SOON).parse().ok()?));
+        let group: Vec<Process> = kids.chain(processes(&world, &x)).collect();
+        assert_eq!(group.len(), 4, "runner, bash and two children: {:?}", world.processes());
         let wait = world.start(["wait", &x]);
         let exit = world.start(["watch", "--until", "exit", &x]);
         await_fact("both are connected", SOON, || connections(&world.socket()) >= 2);

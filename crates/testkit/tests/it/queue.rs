@@ -3,7 +3,7 @@
 use adjutant_testkit::{Running, World};
 use serde_json::{Value, json};
 
-use crate::look::{Hold, event_types, events, http, message, messages, status, texts};
+use crate::look::{Hold, begin, event_types, events, http, message, messages, status, texts};
 
 /// The ids that `queue list` shows, in order.
 #[track_caller]
@@ -47,8 +47,9 @@ fn g3_g4_a_delayed_head_blocks_nobody() {
     let later = world.adj(["send", &x, "echo later", "--delay", "1h"]).expect_code(0);
     assert!(later.stdout.starts_with(&format!("Queued message for {x}, runs at 20")), "{later:#?}");
     let soon = world.adj(["send", "-q", &x, "echo soon", "--delay", "100ms"]).expect_code(0).word().to_owned();
-    world.send(&x, "echo now");
-    assert_eq!(world.adj(["wait", "--print", &x]).expect_code(0).stdout, "now\n", "a wait is for what is due");
+    let now = world.send(&x, "echo now");
+    assert_eq!(world.adj(["wait", "--print", "--for", &now, &x]).expect_code(0).stdout, "now\n");
+    let _ = world.adj(["wait", &x]).expect_code(0);
     assert_eq!(world.adj(["wait", "--print", "--for", &soon, &x]).expect_code(0).stdout, "soon\n");
     let left = messages(&world, &x);
     assert_eq!((&left[0]["state"], &left[0]["delayed"]), (&"queued".into(), &true.into()), "{:#}", left[0]);
@@ -66,7 +67,7 @@ fn g6_what_could_not_run_is_failed_and_kept() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &format!("{}; exit 7", hold.script()));
+    begin(&world, &x, &format!("{}; exit 7", hold.script()));
     let behind = world.send(&x, "echo behind");
     let delayed = world.adj(["send", "-q", &x, "echo delayed", "--delay", "1h"]).expect_code(0).word().to_owned();
     hold.await_begun();
@@ -143,7 +144,7 @@ fn g10_a_key_makes_a_repetition_harmless() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &hold.script());
+    begin(&world, &x, &hold.script());
     hold.await_begun();
     let wakes: Vec<Running> = (0..4).map(|_| world.start(["wake", "-q", &x, "echo x >> ran", "--key", "k"])).collect();
     let ids: Vec<String> = wakes.into_iter().map(|wake| wake.end().expect_code(0).stdout).collect();
@@ -192,7 +193,7 @@ fn g13_text_for_a_running_turn_becomes_the_next_one() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &hold.script());
+    begin(&world, &x, &hold.script());
     hold.await_begun();
     let told = world.adj(["send", "--steer", &x, "echo steered >> ran"]).expect_code(0);
     assert_eq!(told.stdout, format!("Queued message for {x} (1 ahead)\n"));
@@ -224,7 +225,7 @@ fn g16_after_a_failed_turn_the_queue_goes_on() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &format!("{}; (exit 1)", hold.script()));
+    begin(&world, &x, &format!("{}; (exit 1)", hold.script()));
     world.send(&x, "nosuchcommand");
     world.send(&x, "echo a (");
     world.send(&x, "echo last");
@@ -241,7 +242,7 @@ fn queued_messages_can_be_changed_moved_and_removed() {
     assert_eq!(world.adj(["queue", "list", &x]).expect_code(0).stdout, "Queue is empty\n");
     assert_eq!(world.adj(["--json", "queue", "list", &x]).expect_code(0).json(), json!([]));
     let mut hold = Hold::new(&world, "x");
-    let running = world.send(&x, &hold.script());
+    let running = begin(&world, &x, &hold.script());
     hold.await_begun();
     let [a, b, c, d] = ["a", "b", "c", "d"].map(|text| world.send(&x, &format!("echo {text} >> ran")));
     let told = world.adj(["queue", "edit", &x, &c, "--first"]).expect_code(0);
@@ -304,7 +305,7 @@ fn a_message_that_is_not_started_in_time_expires() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &hold.script());
+    begin(&world, &x, &hold.script());
     hold.await_begun();
     let m = world.adj(["send", "-q", &x, "echo late >> ran", "--expires", "100ms"]).expect_code(0).word().to_owned();
     let n = world.adj(["send", "-q", &x, "echo good >> ran", "--expires", "1h"]).expect_code(0).word().to_owned();
@@ -342,7 +343,7 @@ fn a_confirmation_that_does_not_come_is_unknown() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &hold.script());
+    begin(&world, &x, &hold.script());
     hold.await_begun();
     let path = format!("/v1/sessions/{x}/messages");
     let (_, told) = http(&world, "POST", &path, &[], br#"{"text":"echo x >> ran","confirm_ms":50}"#);

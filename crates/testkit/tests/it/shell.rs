@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::SOON;
-use crate::look::{Hold, event_types, events, messages, processes, record, status, world_with_adj};
+use crate::look::{Hold, begin, event_types, events, messages, processes, record, status, world_with_adj};
 
 /// Asks, and gives the output; the command succeeds.
 #[track_caller]
@@ -192,7 +192,7 @@ fn exit_and_exec_end_turn_and_session_with_their_code() {
         let world = World::new();
         let x = world.shell();
         let mut hold = Hold::new(&world, "x");
-        let first = world.send(&x, &format!("{}; {text}", hold.script()));
+        let first = begin(&world, &x, &format!("{}; {text}", hold.script()));
         let behind = world.send(&x, "echo behind >> ran");
         hold.await_begun();
         hold.let_go();
@@ -234,7 +234,7 @@ fn an_interrupt_gets_harder_until_the_turn_ends() {
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
     let _ = world.adj(["ask", &x, "kept=yes"]).expect_code(0);
-    world.send(&x, &format!("(trap '' INT TERM; {}; {}); echo not here", hold.script(), hold.script()));
+    begin(&world, &x, &format!("(trap '' INT TERM; {}; {}); echo not here", hold.script(), hold.script()));
     hold.await_begun();
     let told = world.adj(["--json", "interrupt", &x]).expect_code(0).json();
     assert_eq!(told["outcome"], "interrupted", "{told:#}");
@@ -257,7 +257,7 @@ fn a_session_outlives_its_daemon_and_keeps_what_happened_meanwhile() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    let m = world.send(&x, &format!("{}; echo meanwhile; (exit 6)", hold.script()));
+    let m = begin(&world, &x, &format!("{}; echo meanwhile; (exit 6)", hold.script()));
     hold.await_begun();
     let before: Vec<(u32, u64)> = processes(&world, &x).iter().map(Process::identity).collect();
     let refused = world.adj(["--json", "daemon", "stop"]).expect_error(1, "sessions_working");
@@ -288,7 +288,7 @@ fn attach_needs_a_terminal() {
     assert_eq!(refused.stderr, "adj: `attach` needs a terminal on standard input and standard output\n");
     // With one, whoever looks sees what a command prints, and leaving leaves it running.
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &format!("echo printed; {}; echo later", hold.script()));
+    begin(&world, &x, &format!("echo printed; {}; echo later", hold.script()));
     hold.await_begun();
     let adj = world.adj_path().display();
     let mut terminal = world.command("script");

@@ -7,18 +7,20 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use adjutant_testkit::{Running, World};
+use adjutant_testkit::{Running, World, await_fact};
 use serde_json::{Value, json};
 
+use crate::SOON;
 use crate::look::{Hold, record, status};
 
 /// Nothing was created: no record, no directory, no process of a session.
 #[track_caller]
 fn assert_none(world: &World) {
     assert_eq!(world.adj(["--json", "list", "-a"]).expect_code(0).json(), json!([]));
-    let kept = fs::read_dir(world.state().join("sessions")).map(Iterator::count).unwrap_or_default();
-    assert_eq!(kept, 0, "directories of sessions");
-    assert!(world.session_processes().is_empty(), "{:?}", world.processes());
+    await_fact("no directory of a session is left", SOON, || {
+        fs::read_dir(world.state().join("sessions")).map_or(0, Iterator::count) == 0
+    });
+    await_fact("no process of a session is left", SOON, || world.session_processes().is_empty());
 }
 
 /// A directory with a `bash` that is this script.

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 
 use crate::SOON;
 use crate::daemon_killed::connections;
-use crate::look::{Hold, event_types, events, message, messages, processes, record, status};
+use crate::look::{Hold, begin, event_types, events, message, messages, processes, record, status};
 
 #[test]
 fn c1_a_session_works_while_its_command_runs() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &hold.script());
+    begin(&world, &x, &hold.script());
     hold.await_begun();
     assert_eq!(status(&world, &x), "working");
     let seen = world.adj(["--json", "status", &x]).expect_code(0).json();
@@ -58,7 +58,7 @@ fn c6_c11_an_interrupted_turn_is_interrupted_and_no_failure() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &hold.script());
+    begin(&world, &x, &hold.script());
     hold.await_begun();
     let waiting = world.start(["wait", &x]);
     let told = world.adj(["interrupt", &x]).expect_code(0);
@@ -79,7 +79,7 @@ fn c7_a_killed_agent_ends_the_wait() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    let m = world.send(&x, &hold.script());
+    let m = begin(&world, &x, &hold.script());
     hold.await_begun();
     let waiting = world.start(["wait", &x]);
     await_fact("the wait is connected", SOON, || connections(&world.socket()) >= 1);
@@ -89,6 +89,7 @@ fn c7_a_killed_agent_ends_the_wait() {
     assert_eq!(told.stdout, "exited\n");
     assert!(told.stderr.contains("ended by signal 9"), "it says why: {told:#?}");
     assert_eq!(message(&world, &x, &m)["receipt"]["outcome"], "exited");
+    let _ = world.adj(["watch", "--until", "exit", &x]).expect_code(0);
     let listed = world.adj(["--json", "list", "-a"]).expect_code(0).json();
     assert_eq!(listed[0]["exit"]["exit_code"], 137, "{listed:#}");
 }
@@ -131,10 +132,10 @@ fn c10_every_turn_has_one_end_in_the_log() {
     for text in ["true", "false", "echo 'a ('"] {
         let _ = world.adj(["ask", &x, text]);
     }
-    world.send(&x, &hold.script());
+    begin(&world, &x, &hold.script());
     hold.await_begun();
     let _ = world.adj(["interrupt", &x]).expect_code(0);
-    world.send(&x, &hold.script());
+    begin(&world, &x, &hold.script());
     hold.await_begun();
     processes(&world, &x)[1].signal(Signal::KILL);
     let _ = world.adj(["watch", "--until", "exit", &x]).expect_code(0);
@@ -159,7 +160,7 @@ fn c12_a_wait_that_times_out_changes_nothing() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &format!("{}; echo done", hold.script()));
+    begin(&world, &x, &format!("{}; echo done", hold.script()));
     world.send(&x, "true");
     hold.await_begun();
     let look = || (event_types(&world, &x, "*"), messages(&world, &x), world.session_processes());
@@ -231,7 +232,7 @@ fn c16_what_cannot_be_looked_at_is_unknown_and_kept() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    let m = world.send(&x, &format!("{}; echo through", hold.script()));
+    let m = begin(&world, &x, &format!("{}; echo through", hold.script()));
     hold.await_begun();
     let run_dir = std::path::PathBuf::from(record(&world, &x)["run_dir"].as_str().unwrap_or_default());
     world.kill_daemon();
@@ -270,7 +271,7 @@ fn c17_silence_is_told_and_never_punished() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &hold.script());
+    begin(&world, &x, &hold.script());
     hold.await_begun();
     let quiet = || {
         let seen = world.adj(["--json", "status", &x]).expect_code(0).json();
@@ -320,7 +321,7 @@ fn c22_any_number_of_watchers_sees_all_from_any_cursor() {
         |since: u64| world.start(["--json", "watch", "-F", &x, "--since", &since.to_string(), "--until", "exit"]);
     let watchers: Vec<(u64, Running)> = chosen.iter().cycle().take(9).map(|since| (*since, watch(*since))).collect();
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &hold.script());
+    begin(&world, &x, &hold.script());
     hold.await_begun();
     hold.let_go();
     let _ = world.adj(["wait", &x]).expect_code(0);

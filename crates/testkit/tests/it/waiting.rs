@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::SOON;
 use crate::daemon_killed::connections;
-use crate::look::{Hold, message, messages, record, status, texts};
+use crate::look::{Hold, begin, message, messages, record, status, texts};
 
 #[test]
 fn several_sessions_give_the_gravest_code() {
@@ -15,11 +15,11 @@ fn several_sessions_give_the_gravest_code() {
     let mut hold = Hold::new(&world, "x");
     let _ = world.adj(["ask", &good, "true"]).expect_code(0);
     let _ = world.adj(["ask", &three, "(exit 3)"]).expect_code(3);
-    world.send(&interrupted, &hold.script());
+    begin(&world, &interrupted, &hold.script());
     hold.await_begun();
     let _ = world.adj(["interrupt", &interrupted]).expect_code(0);
     let _ = world.adj(["kill", &exited]).expect_code(0);
-    world.send(&working, &hold.script());
+    begin(&world, &working, &hold.script());
     hold.await_begun();
 
     let code = |ids: &[&String]| {
@@ -57,7 +57,7 @@ fn any_and_count_return_when_so_many_are_done() {
     let ids = world.shells(3);
     let mut holds: Vec<Hold> = (0..3).map(|i| Hold::new(&world, &i.to_string())).collect();
     for (id, hold) in ids.iter().zip(&mut holds) {
-        world.send(id, &format!("{}; echo {id}", hold.script()));
+        begin(&world, id, &format!("{}; echo {id}", hold.script()));
         hold.await_begun();
     }
     let wait =
@@ -78,7 +78,7 @@ fn a_wait_that_is_interrupted_leaves_the_session_alone() {
     let world = World::new();
     let x = world.shell();
     let mut hold = Hold::new(&world, "x");
-    let m = world.send(&x, &format!("{}; echo through", hold.script()));
+    let m = begin(&world, &x, &format!("{}; echo through", hold.script()));
     hold.await_begun();
     let waits = [vec!["wait", &x], vec!["--json", "wait", &x], vec!["watch", &x], vec!["ask", &x, "echo more"]];
     let waits = waits.map(|words| world.start(words));

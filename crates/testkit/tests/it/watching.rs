@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::SOON;
 use crate::daemon_killed::connections;
-use crate::look::{Hold, event_types, events, texts};
+use crate::look::{Hold, begin, event_types, events, texts};
 
 fn parsed(lines: &str) -> Vec<Value> {
     lines.lines().map(|line| serde_json::from_str(line).expect("an event per line")).collect()
@@ -52,7 +52,7 @@ fn a_watch_waits_for_the_run_and_sums_it_up() {
     let idle = world.adj(["watch", &x]).expect_code(0);
     assert_eq!(idle.stdout, format!("{x} idle (exit 0)\n"));
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &format!("{}; (exit 5)", hold.script()));
+    begin(&world, &x, &format!("{}; (exit 5)", hold.script()));
     world.send(&x, "(exit 5)");
     hold.await_begun();
     let (terminal, until_idle) = (world.start(["watch", &x]), world.start(["watch", "--until", "idle", &x]));
@@ -86,7 +86,7 @@ fn a_watch_that_follows_ends_with_what_it_waits_for() {
         world.start(["watch", "-F", "--since", "0", "--types", "turn.*,request.*,session.exited"].iter().chain(words))
     };
     let mut hold = Hold::new(&world, "x");
-    world.send(&x, &format!("{}; (exit 3)", hold.script()));
+    begin(&world, &x, &format!("{}; (exit 3)", hold.script()));
     world.send(&x, "read -r x");
     hold.await_begun();
     let watches = [

@@ -74,7 +74,7 @@ pub(super) async fn stop(call: Incoming) -> Result<Json<Stopping>, Failure> {
 }
 
 fn at_work(host: &Host) -> Vec<String> {
-    let busy = host.sessions().filter(|s| !s.has_exited() && s.turn().is_some());
+    let busy = host.sessions().filter(|s| !s.has_exited() && (s.turn().is_some() || s.delivering().is_some()));
     busy.map(|session| session.name.to_string()).collect()
 }
 

@@ -65,10 +65,15 @@ fn bulk(host: &Host, wanted: &KillSessions, caller: Caller) -> Vec<Target> {
     let in_scope = |session: &&Session| caller.session().is_none_or(|by| host.descends(session.id, by));
     let old_enough = |session: &&Session| match wanted.older_than_ms {
         None => true,
-        Some(age) => now.millis_since(session.last_used_at) > age && (wanted.force || session.turn().is_none()),
+        Some(age) => now.millis_since(session.last_used_at) > age && (wanted.force || !is_at_work(session)),
     };
     let live = host.sessions().filter(|session| !session.has_exited());
     live.filter(in_scope).filter(old_enough).map(|s| Ok((s.id, s.name.to_string()))).collect()
+}
+
+/// A message that is on its way is work too.
+fn is_at_work(session: &Session) -> bool {
+    session.turn().is_some() || session.delivering().is_some()
 }
 
 /// Children before their parents, so that no child is handed to a session that ends next.
