@@ -60,7 +60,8 @@ pub(crate) struct ListArgs {
 }
 
 pub(crate) async fn run_list(context: &mut Context, args: &ListArgs) -> Outcome {
-    let query = query(args)?;
+    let mut query = query(args)?;
+    name_project(context, &mut query)?;
     let (ui, client) = context.parts()?;
     let sessions = client.sessions(&query).await?;
     if args.ndjson {
@@ -96,6 +97,18 @@ fn query(args: &ListArgs) -> Result<SessionsQuery, CommandError> {
         worktree: args.worktree.clone(),
         limit: args.limit,
     })
+}
+
+/// A project that the configuration names is a directory; any other name is for the daemon to find.
+fn name_project(context: &mut Context, query: &mut SessionsQuery) -> Result<(), CommandError> {
+    let Some(name) = &query.project else { return Ok(()) };
+    let Some(directory) = context.config()?.projects.get(name) else { return Ok(()) };
+    if query.path.is_some() {
+        return Err(CommandError::usage("`--path` and a project of the configuration are two directories; give one"));
+    }
+    query.path = Some(resolved(directory)?);
+    query.project = None;
+    Ok(())
 }
 
 /// A directory that may be gone by now.

@@ -49,6 +49,8 @@ fn sessions_at_work_at_rest_and_waiting_are_taken_over() {
     world.send(waiting, "read -r answer; echo got $answer");
     let _ = world.adj(["wait", waiting]).expect_code(3);
     let _ = world.adj(["ask", exited, "exit 9"]);
+    // The turn's end is told before the session's, which waits until nothing of it is left.
+    let _ = world.adj(["watch", exited, "--until", "exit"]);
     assert_comes_to(&world, exited, "exited");
 
     let before = world.session_processes();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use adjutant_testkit::{Running, World};
 use serde_json::{Value, json};
 
-use crate::look::{events, texts, world_with_adj};
+use crate::look::{Hold, begin, events, status, texts, world_with_adj};
 
 #[test]
 fn f9_a_variable_that_makes_no_sense_is_an_error() {
@@ -168,8 +168,64 @@ fn a_list_is_narrowed_by_what_is_asked_for() {
     let lines = world.adj(["list", "--ndjson", "--path", "a"]).expect_code(0);
     let sessions: Vec<Value> = lines.stdout.lines().map(|line| serde_json::from_str(line).expect("NDJSON")).collect();
     assert_eq!(texts(&sessions, "id"), ["in-sub", "in-a"]);
-    let missing = world.adj(["--json", "list", "--project", "nosuch"]).expect_code(0);
-    assert_eq!(missing.json(), json!([]));
+}
+
+#[test]
+fn i3_a_misspelt_project_is_no_other_project() {
+    let world = World::new();
+    for dir in ["app/src", "other"] {
+        std::fs::create_dir_all(world.work().join(dir)).expect("a directory");
+    }
+    let _ = world.inside("git init -q app").expect_code(0);
+    for (id, dir) in [("in-app", "app/src"), ("in-other", "other")] {
+        let _ = world.adj(["create", "--cli", "shell", "--id", id, "-p", dir]).expect_code(0);
+    }
+    let mut list = world.adj_command(["--json", "list", "--project", "ap"]);
+    list.current_dir(world.work().join("app"));
+    let _ = Running::start(list).end().expect_error(4, "project_not_found");
+    assert_eq!(world.adj(["list", "-q", "--project", "app"]).expect_code(0).stdout, "in-app\n");
+    let other = world.work().join("other").display().to_string();
+    std::fs::write(world.state().join("config.toml"), format!("[projects]\nnamed = \"{other}\"\n")).expect("a file");
+    assert_eq!(world.adj(["list", "-q", "--project", "named"]).expect_code(0).stdout, "in-other\n");
+    let _ = world.adj(["kill", "--all"]).expect_code(0);
+    assert_eq!(
+        world.adj(["list", "--project", "app"]).expect_code(0).stdout,
+        "No active sessions\n",
+        "it is known still"
+    );
+}
+
+#[test]
+fn the_daemon_is_seen_checked_and_stopped() {
+    let world = World::new();
+    assert_eq!(world.adj(["daemon", "status"]).expect_code(255).stdout, "stopped\n");
+    let x = world.shell();
+    let mut hold = Hold::new(&world, "x");
+    begin(&world, &x, &hold.script());
+    hold.await_begun();
+    let seen = world.adj(["--json", "daemon", "status"]).expect_code(0).json();
+    assert_eq!((&seen["running"], &seen["sessions"]["working"]), (&true.into(), &1.into()), "{seen:#}");
+    let checks = world.adj(["--json", "doctor"]).expect_code(0).json();
+    for check in checks.as_array().into_iter().flatten() {
+        let keys: Vec<&str> = check.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["check", "detail", "hint", "status"], "{check:#}");
+    }
+    let names = texts(checks.as_array().expect("an array"), "check");
+    assert!(
+        ["home", "config", "agent shell", "daemon", "store"].iter().all(|name| names.contains(&(*name).to_owned())),
+        "{names:?}"
+    );
+    let draining = world.start(["daemon", "stop", "--drain"]);
+    let late = world.adj(["--json", "daemon", "stop", "--drain", "-t", "50ms"]).expect_error(124, "timeout");
+    assert!(draining.runs(), "{late:#?}");
+    hold.let_go();
+    let _ = draining.end().expect_code(0);
+    // In the foreground it says what it does, and ends by itself when nobody has needed it for long enough.
+    let _ = world.adj(["kill", "--all"]).expect_code(0);
+    let _ = world.adj(["daemon", "stop"]).expect_code(0);
+    let _ = world.adj(["daemon", "run", "--idle-exit", "100ms"]).expect_code(0);
+    assert_eq!(status(&world, &x), "exited", "the next one knows all");
+    let _ = world.adj(["--json", "--host", "elsewhere", "list"]).expect_error(2, "not_supported");
 }
 
 /// The options that help names are those that are accepted, and every command is named (I12).

@@ -36,6 +36,11 @@ fn listed(host: &Host, query: &SessionsQuery, caller: Caller) -> Result<Vec<Wire
     if query.worktree.is_some() {
         return Err(Failure::new(ErrorCode::NotSupported, "this version does not know the work trees of its sessions"));
     }
+    if let Some(project) = &query.project
+        && !host.sessions().any(|session| session.profile.project.as_ref() == Some(project))
+    {
+        return Err(Failure::new(ErrorCode::ProjectNotFound, format!("no session is in a project `{project}`")));
+    }
     let wanted = |session: &&Session| {
         (query.all || !session.has_exited())
             && parent.is_none_or(|parent| session.parent == Some(parent))
