@@ -33,7 +33,7 @@ const fn component(name: &'static str, why: &'static str, check: &'static [&'sta
 /// The pinned agents of later issues go to the end, behind a row for node itself:
 /// `@anthropic-ai/claude-code@2.1.328` and `@openai/codex@0.169.0`, each with `Source::Npm`; a Python package likewise
 /// with `Source::Pip`.
-pub(crate) const NEEDS: [Need; 7] = [
+pub(crate) const NEEDS: [Need; 8] = [
     component("rustfmt", "the format is checked", &["cargo", "fmt", "--version"]),
     component("clippy", "the lints hold the rules of the house", &["cargo", "clippy", "--version"]),
     Need {
@@ -41,6 +41,7 @@ pub(crate) const NEEDS: [Need; 7] = [
         ..program("bash", "a shell session is one bash, and it uses what version 5 brought", &["bash", "--version"])
     },
     program("git", "sessions work in checkouts, and tidy reads this one", &["git", "--version"]),
+    program("util-linux", "tests start sessions and namespaces of their own", &["setsid", "--version"]),
     program("tmux", "terminals are attached to from inside of one", &["tmux", "-V"]),
     program("curl", "the HTTP API is called by a stranger's client", &["curl", "--version"]),
     Need {

@@ -78,12 +78,21 @@ mod tests {
 
     #[test]
     fn the_other_fields_are_the_right_ones() {
-        let raw = std::fs::read("/proc/self/stat").unwrap();
+        // A session of its own, because the one that the tests run in may be led from outside what can be seen here.
+        let mut child = std::process::Command::new("setsid")
+            .args(["sh", "-c", "echo; exec cat"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        let raw = std::fs::read(format!("/proc/{}/stat", child.id())).unwrap();
         let stat = parse_proc_stat(&raw).unwrap();
-        assert_eq!(stat.parent, std::os::unix::process::parent_id());
-        let session = rustix::process::getsid(None).unwrap().as_raw_nonzero().get();
-        assert_eq!(stat.session, i64::from(session));
+        assert_eq!(stat.parent, std::process::id());
+        assert_eq!(stat.session, i64::from(child.id()));
         assert!(!stat.is_dead());
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success());
     }
 
     #[test]

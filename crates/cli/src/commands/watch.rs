@@ -360,12 +360,11 @@ async fn until_idle(client: &mut Client, query: WaitQuery) -> Result<TurnResult,
 
 /// Whether a session works, or will without being told more: what is held or not due yet waits for something else.
 async fn has_work(client: &mut Client, id: &str) -> Result<bool, CommandError> {
-    let session = client.session(id).await?;
-    if session.status == StatusWord::Exited {
-        return Ok(false);
-    }
+    // The queue first: a message that leaves it meanwhile is seen as a turn.
     let waiting = client.messages(id, &MessagesQuery::default()).await?;
-    Ok(session.turn.is_some() || waiting.iter().any(|message| !message.held && !message.delayed))
+    let session = client.session(id).await?;
+    let waits = waiting.iter().any(|message| !message.held && !message.delayed);
+    Ok(session.status != StatusWord::Exited && (waits || session.turn.is_some()))
 }
 
 /// Waits for an event that says that a state has come, or finds that it is there already.

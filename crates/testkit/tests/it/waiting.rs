@@ -66,9 +66,15 @@ fn any_and_count_return_when_so_many_are_done() {
     await_fact("the waits are connected", SOON, || connections(&world.socket()) >= 3);
     holds[1].let_go();
     assert_eq!(any.end().expect_code(0).stdout, format!("{}\tcompleted\n", ids[1]));
+    all.await_stdout("the first is told", SOON, |told| told == format!("{}\n", ids[1]));
     assert!(two.runs());
     holds[2].let_go();
-    assert_eq!(two.end().expect_code(0).stdout, format!("{}\tcompleted\n{}\tcompleted\n", ids[1], ids[2]));
+    all.await_stdout("the second is told", SOON, |told| told == format!("{}\n{}\n", ids[1], ids[2]));
+    let mut done: Vec<String> = two.end().expect_code(0).stdout.lines().map(str::to_owned).collect();
+    done.sort_unstable();
+    let mut expected = [&ids[1], &ids[2]].map(|id| format!("{id}\tcompleted"));
+    expected.sort_unstable();
+    assert_eq!(done, expected);
     holds[0].let_go();
     assert_eq!(all.end().expect_code(0).stdout, format!("{}\n{}\n{}\n", ids[1], ids[2], ids[0]), "as it happens");
 }
