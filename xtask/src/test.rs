@@ -13,6 +13,7 @@ mod needs;
 mod steps;
 mod stream;
 mod tally;
+mod tools;
 
 use steps::{STEPS, Step};
 use tally::Tally;

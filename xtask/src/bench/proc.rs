@@ -40,7 +40,8 @@ fn names(pid: u32, needle: &[u8]) -> bool {
 
 fn holds(pid: u32, folder: &[u8]) -> bool {
     let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    open.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|path| path.as_os_str().as_bytes().starts_with(folder))
+    open.filter_map(|entry| fs::read_link(entry.path()).ok())
+        .any(|path| path.as_os_str().as_bytes().starts_with(folder))
 }
 
 fn process(pid: u32) -> Option<Process> {

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 
 use super::install::{Packages, Source, install};
+use super::tools;
 use crate::exec;
 
 /// One thing that must be there.
@@ -33,7 +34,7 @@ const fn component(name: &'static str, why: &'static str, check: &'static [&'sta
 /// The pinned agents of later issues go to the end, behind a row for node itself:
 /// `@anthropic-ai/claude-code@2.1.328` and `@openai/codex@0.169.0`, each with `Source::Npm`; a Python package likewise
 /// with `Source::Pip`.
-pub(crate) const NEEDS: [Need; 8] = [
+pub(crate) const NEEDS: [Need; 10] = [
     component("rustfmt", "the format is checked", &["cargo", "fmt", "--version"]),
     component("clippy", "the lints hold the rules of the house", &["cargo", "clippy", "--version"]),
     Need {
@@ -47,6 +48,20 @@ pub(crate) const NEEDS: [Need; 8] = [
     Need {
         source: Source::System(Packages { pacman: "python", ..Packages::same("python3") }),
         ..program("python3", "the OpenAPI document is validated by a stranger's tool", &["python3", "--version"])
+    },
+    Need {
+        name: "openapi-spec-validator",
+        why: "the OpenAPI document is checked against its standard",
+        check: &["openapi-spec-validator", "--version"],
+        major: Some(0),
+        source: Source::Pip("openapi-spec-validator==0.9.0"),
+    },
+    Need {
+        name: "schemathesis",
+        why: "the HTTP API is fuzzed by its own document",
+        check: &["schemathesis", "--version"],
+        major: Some(4),
+        source: Source::Pip("schemathesis==4.32.5"),
     },
 ];
 
@@ -77,6 +92,9 @@ fn is_there(need: &Need) -> bool {
         return false;
     };
     let mut command = if *program == "cargo" { exec::cargo(&exec::root()) } else { exec::command(program) };
+    if let Ok(path) = tools::path() {
+        command.env("PATH", path);
+    }
     let Ok(printed) = exec::output(command.args(args)) else {
         return false;
     };
