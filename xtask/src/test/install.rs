@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use super::pinned::Pinned;
 use super::tools;
 use crate::exec;
 
@@ -14,9 +15,8 @@ pub(crate) enum Source {
     System(Packages),
     /// A component of the Rust toolchain.
     Rustup(&'static str),
-    /// A package of npm with its version, installed for everybody.
-    #[expect(dead_code, reason = "the pinned agents come with the issues that drive them")]
-    Npm(&'static str),
+    /// A package of npm in one version, installed into a directory of the project's own.
+    Npm(Pinned),
     /// A package of pip with its version, installed into an environment of the project's own.
     Pip(&'static str),
 }
@@ -53,7 +53,7 @@ pub(crate) fn install(source: Source) -> Result<()> {
     match source {
         Source::System(packages) => from_system(packages),
         Source::Rustup(component) => told(&mut words(&["rustup", "component", "add", component])),
-        Source::Npm(package) => told(&mut privileged(&["npm", "install", "--global", "--no-fund", package])?),
+        Source::Npm(pinned) => told(&mut pinned.install()?),
         Source::Pip(package) => from_pip(package),
     }
 }
