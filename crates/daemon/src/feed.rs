@@ -11,6 +11,7 @@ use adjutant_core::{Host, Logged, SessionId};
 use adjutant_store::Entry;
 use tokio::sync::broadcast;
 
+use crate::http::crowd::Crowd;
 use crate::http::to_api;
 
 /// Events that a follower of everything may be behind before it has to read from the store.
@@ -46,11 +47,13 @@ impl Told {
 pub(crate) struct Feed {
     all: broadcast::Sender<Arc<Told>>,
     by_session: Mutex<HashMap<SessionId, broadcast::Sender<Arc<Told>>>>,
+    /// The streams of events that are open.
+    pub(crate) crowd: Crowd,
 }
 
 impl Feed {
     pub(crate) fn new() -> Self {
-        Self { all: broadcast::Sender::new(FEED_EVENTS_MAX), by_session: Mutex::default() }
+        Self { all: broadcast::Sender::new(FEED_EVENTS_MAX), by_session: Mutex::default(), crowd: Crowd::default() }
     }
 
     /// Follows the events of one session, or of all where it is not just one.

@@ -110,10 +110,16 @@ async fn write(app: &App, records: &Records, tail: Vec<Entry>, from: Seq, wanted
     let mut follower = Follower::new(app, wanted.sessions.clone(), from);
     let mut alive = stream::alive_clock();
     let mut ending = app.ending.subscribe();
+    let member = app.feed.crowd.join();
     loop {
         tokio::select! {
             next = follower.next() => match next {
-                Ok(first) => pass_on(records, first, &mut follower, wanted).await?,
+                Ok(first) => {
+                    pass_on(records, first, &mut follower, wanted).await?;
+                    if let Some(rest) = member.rest() {
+                        tokio::time::sleep(rest).await;
+                    }
+                }
                 Err(failure) => return records.write(&EventRecord::Error { error: *failure.body }, None).await,
             },
             _ = alive.tick() => {
