@@ -88,19 +88,28 @@ impl Streams {
 
     fn take(&mut self, place: usize, bytes: &[u8]) {
         let Some(rest) = self.rests.get_mut(place) else { return };
+        if !place.is_multiple_of(SAMPLED_EVERY) {
+            self.seen.events += records(rest.last().copied(), bytes);
+            *rest = bytes.last().copied().into_iter().collect();
+            return;
+        }
         rest.extend_from_slice(bytes);
         let whole = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let now = day_ns();
         for line in rest.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n') {
             let Some(at) = line.windows(AT.len()).position(|window| window == AT) else { continue };
             self.seen.events += 1;
-            if place.is_multiple_of(SAMPLED_EVERY) {
-                let at = line.get(at + AT.len()..).and_then(time_ns);
-                self.seen.delays_ns.extend(at.map(|at| now.saturating_sub(at)));
-            }
+            let at = line.get(at + AT.len()..).and_then(time_ns);
+            self.seen.delays_ns.extend(at.map(|at| now.saturating_sub(at)));
         }
         rest.drain(..whole);
     }
+}
+
+/// How many lines of data begin here; it must not cost more to read a stream than to write it.
+fn records(before: Option<u8>, bytes: &[u8]) -> u64 {
+    let pairs = before.iter().chain(bytes).zip(bytes.iter().skip(usize::from(before.is_none())));
+    pairs.filter(|(first, second)| **first == b'\n' && **second == b'd').count() as u64
 }
 
 /// The nanoseconds since midnight of a time such as `2026-11-20T09:12:00.262Z`.
@@ -114,6 +123,13 @@ fn time_ns(text: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_are_counted_over_the_ends_of_pieces() {
+        assert_eq!(records(None, b"id: 1\ndata: {}\n\nid: 2\n"), 1);
+        assert_eq!(records(Some(b'\n'), b"data: {}\n\n"), 1);
+        assert_eq!(records(None, b"data"), 0);
+    }
 
     #[test]
     fn times_of_a_day() {

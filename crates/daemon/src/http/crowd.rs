@@ -33,8 +33,16 @@ impl Crowd {
 pub(crate) struct Member<'a>(&'a Crowd);
 
 impl Member<'_> {
-    /// How long to rest after a piece; `None` while there are few.
-    pub(crate) fn rest(&self) -> Option<Duration> {
+    /// Rests after a piece.
+    #[expect(clippy::disallowed_methods, reason = "this is the named timer: what comes meanwhile is not waited for")]
+    pub(crate) async fn rest(&self) {
+        if let Some(time) = self.time() {
+            tokio::time::sleep(time).await;
+        }
+    }
+
+    /// How long to rest; `None` while there are few.
+    fn time(&self) -> Option<Duration> {
         let streams = self.0.0.load(Ordering::Relaxed) as u64;
         let us = streams.saturating_mul(REST_US_PER_STREAM).min(REST_MS_MAX * 1_000);
         (us >= REST_MS_MIN * 1_000).then(|| Duration::from_micros(us))
@@ -55,12 +63,12 @@ mod tests {
     fn few_never_rest_and_many_rest_within_a_bound() {
         let crowd = Crowd::default();
         let mut members = vec![crowd.join()];
-        assert_eq!(members[0].rest(), None);
+        assert_eq!(members[0].time(), None);
         members.extend((1..1_000).map(|_| crowd.join()));
-        assert_eq!(members[0].rest(), Some(Duration::from_millis(10)));
+        assert_eq!(members[0].time(), Some(Duration::from_millis(10)));
         members.extend((0..100_000).map(|_| crowd.join()));
-        assert_eq!(members[0].rest(), Some(Duration::from_millis(REST_MS_MAX)));
+        assert_eq!(members[0].time(), Some(Duration::from_millis(REST_MS_MAX)));
         members.truncate(1);
-        assert_eq!(members[0].rest(), None);
+        assert_eq!(members[0].time(), None);
     }
 }

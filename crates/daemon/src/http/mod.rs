@@ -9,7 +9,7 @@ mod follow;
 mod from_api;
 mod resolve;
 mod routes;
-mod stream;
+pub(crate) mod stream;
 pub(crate) mod to_api;
 
 use std::collections::BTreeMap;

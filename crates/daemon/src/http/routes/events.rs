@@ -116,9 +116,7 @@ async fn write(app: &App, records: &Records, tail: Vec<Entry>, from: Seq, wanted
             next = follower.next() => match next {
                 Ok(first) => {
                     pass_on(records, first, &mut follower, wanted).await?;
-                    if let Some(rest) = member.rest() {
-                        tokio::time::sleep(rest).await;
-                    }
+                    member.rest().await;
                 }
                 Err(failure) => return records.write(&EventRecord::Error { error: *failure.body }, None).await,
             },
@@ -144,8 +142,7 @@ async fn pass_on(
     let mut next = Some(first);
     while let Some(told) = next {
         if wanted.has(&told.entry) {
-            let id = told.entry.seq().to_string();
-            records.frame(&format!("{{\"type\":\"event\",\"event\":{}}}", told.json()), Some(&id), &mut piece);
+            piece.extend_from_slice(told.record(records.form()));
         }
         next = if piece.len() < PIECE_BYTES_MAX { follower.try_next() } else { None };
     }
