@@ -42,10 +42,8 @@ pub struct ConversationEntry {
     pub text: String,
     /// The tool.
     pub tool: Option<String>,
-    /// When it was said.
+    /// When it was said; to which turn it belongs follows from that.
     pub at: Option<Timestamp>,
-    /// The place of its turn among the turns of the record's end, counted from the last one, which is 0.
-    pub turns_ago: Option<u32>,
 }
 
 /// Why there is no conversation to give.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adjutant_agents::Order;
+use adjutant_agents::{Order, RequestAnswer};
 use adjutant_core::agent::{AgentReport, NewRequest, RequestEnd, RequestKind};
 
 use crate::world::{Session, World};
@@ -16,7 +16,9 @@ async fn request(session: &mut Session) -> NewRequest {
 }
 
 async fn answer(session: &mut Session, request: &NewRequest, text: &str) {
-    session.order(Order::Respond { native: request.native.clone(), answer: RequestAnswer::Text(Arc::from(text)) }).await;
+    session
+        .order(Order::Respond { native: request.native.clone(), answer: RequestAnswer::Text(Arc::from(text)) })
+        .await;
     let seen = session.until(|report| matches!(report, AgentReport::RequestClosed { .. })).await;
     let closed = AgentReport::RequestClosed { native: request.native.clone(), end: RequestEnd::Answered };
     assert_eq!(seen.last().map(|last| &last.report), Some(&closed));

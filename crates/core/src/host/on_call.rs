@@ -401,14 +401,7 @@ impl Host {
         Ok(())
     }
 
-    fn respond(
-        &mut self,
-        caller: Caller,
-        id: RequestId,
-        answer: RequestAnswer,
-        now: Now,
-        step: &mut Step,
-    ) -> Told {
+    fn respond(&mut self, caller: Caller, id: RequestId, answer: RequestAnswer, now: Now, step: &mut Step) -> Told {
         let owner = self.by_request(id).ok_or(Refusal::RequestNotFound(id))?;
         let session = owner.id;
         if caller.session() == Some(session) {
