@@ -16,14 +16,21 @@ const SAMPLED_EVERY: usize = 25;
 /// Streams that are reported ready at once, at most.
 const READY_MAX: usize = 256;
 
+/// How much is kept of the end of a stream that is not sampled: a few events.
+const REST_BYTES: usize = 2048;
+
 /// What stands before an event's own time in its JSON.
 const AT: &[u8] = br#""at":""#;
 
 /// What a reader has seen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
-    /// Events, over all streams.
+    /// Events, over the sampled streams.
     pub(crate) events: u64,
+    /// The last cursor among them.
+    pub(crate) cursor: u64,
+    /// Those streams.
+    pub(crate) sampled: u64,
     /// From an event's own time, which is cut to milliseconds, to its arrival, in nanoseconds, over the sampled streams.
     pub(crate) delays_ns: Vec<u64>,
     /// Streams that have ended.
@@ -51,7 +58,8 @@ impl Streams {
             epoll::add(&poll, &stream, data, epoll::EventFlags::IN).context("a stream cannot be waited for")?;
             streams.push(stream);
         }
-        Ok(Self { poll, rests: vec![Vec::new(); streams.len()], streams, seen: Seen::default() })
+        let seen = Seen { sampled: count.div_ceil(SAMPLED_EVERY) as u64, ..Seen::default() };
+        Ok(Self { poll, rests: vec![Vec::new(); streams.len()], streams, seen })
     }
 
     /// Reads what comes, until nothing has come for so long, in milliseconds.
@@ -69,6 +77,12 @@ impl Streams {
                 self.read(place)?;
             }
         }
+    }
+
+    /// How many of the streams that are not sampled have come to this cursor.
+    pub(crate) fn arrived_at(&self, cursor: u64) -> usize {
+        let others = self.rests.iter().enumerate().filter(|(place, _)| !place.is_multiple_of(SAMPLED_EVERY));
+        others.filter(|(_, rest)| last_cursor(rest) == Some(cursor)).count()
     }
 
     fn read(&mut self, place: usize) -> Result<()> {
@@ -89,13 +103,16 @@ impl Streams {
     fn take(&mut self, place: usize, bytes: &[u8]) {
         let Some(rest) = self.rests.get_mut(place) else { return };
         if !place.is_multiple_of(SAMPLED_EVERY) {
-            self.seen.events += records(rest.last().copied(), bytes);
-            *rest = bytes.last().copied().into_iter().collect();
+            // This program is not optimised, and reading must not cost more than writing.
+            let kept = bytes.get(bytes.len().saturating_sub(REST_BYTES)..).unwrap_or_default();
+            rest.extend_from_slice(kept);
+            rest.drain(..rest.len().saturating_sub(REST_BYTES));
             return;
         }
         rest.extend_from_slice(bytes);
         let whole = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let now = day_ns();
+        self.seen.cursor = self.seen.cursor.max(last_cursor(rest.get(..whole).unwrap_or_default()).unwrap_or(0));
         for line in rest.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n') {
             let Some(at) = line.windows(AT.len()).position(|window| window == AT) else { continue };
             self.seen.events += 1;
@@ -106,10 +123,10 @@ impl Streams {
     }
 }
 
-/// How many lines of data begin here; it must not cost more to read a stream than to write it.
-fn records(before: Option<u8>, bytes: &[u8]) -> u64 {
-    let pairs = before.iter().chain(bytes).zip(bytes.iter().skip(usize::from(before.is_none())));
-    pairs.filter(|(first, second)| **first == b'\n' && **second == b'd').count() as u64
+/// The last cursor in these bytes.
+fn last_cursor(bytes: &[u8]) -> Option<u64> {
+    let text = String::from_utf8_lossy(bytes);
+    text.lines().rev().find_map(|line| line.strip_prefix("id: ")?.parse().ok())
 }
 
 /// The nanoseconds since midnight of a time such as `2026-11-20T09:12:00.262Z`.
@@ -125,10 +142,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_are_counted_over_the_ends_of_pieces() {
-        assert_eq!(records(None, b"id: 1\ndata: {}\n\nid: 2\n"), 1);
-        assert_eq!(records(Some(b'\n'), b"data: {}\n\n"), 1);
-        assert_eq!(records(None, b"data"), 0);
+    fn the_last_cursor_is_found_behind_half_a_record() {
+        assert_eq!(last_cursor(b"1\ndata: {}\n\nid: 22\ndata: {}\n\n"), Some(22));
+        assert_eq!(last_cursor(b"data"), None);
     }
 
     #[test]

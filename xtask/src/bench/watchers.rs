@@ -38,6 +38,7 @@ pub(crate) fn run(adj: &Path) -> Result<Report> {
     let cpu = proc::cpu_ns(daemon.pid)?;
     let (seen, sent_ns) = watched(&mut streams, &daemon.socket, &id)?;
     let cpu = proc::cpu_ns(daemon.pid)?.saturating_sub(cpu);
+    let arrived: usize = streams.iter().map(|one| one.arrived_at(seen.cursor)).sum();
     if seen.ended > 0 {
         bail!("{} streams have ended", seen.ended);
     }
@@ -50,16 +51,20 @@ pub(crate) fn run(adj: &Path) -> Result<Report> {
     Ok(Report::new(format!("watchers: {WATCHERS} on one session"))
         .samples(vec![("event to watcher".to_owned(), Samples::of(seen.delays_ns))])
         .figure("events in the log", log, Unit::PerSecond, Goal::Unset)
-        .figure("events that arrived", float(seen.events), Unit::Count, Goal::Unset)
-        .figure("that each watcher got, of those there were", share(seen.events), Unit::Times, Goal::AtLeast(1.0))
+        .figure("events for each of the sampled watchers", float(seen.events / seen.sampled), Unit::Count, all())
+        .figure("others that came to the last event", float(arrived as u64), Unit::Count, others(seen.sampled))
         .figure("daemon's memory for each, KiB", each(open.rss.saturating_sub(before.rss)), Unit::Count, Goal::Unset)
         .figure("daemon's processor time for it", float(cpu) / 1e6, Unit::Ms, Goal::Unset)
         .figure("the same in 10 s in which nothing happens", float(idle) / 1e6, Unit::Ms, Goal::Unset)
         .figure("the same with as many idle `wait`s instead", float(waits) / 1e6, Unit::Ms, Goal::Unset))
 }
 
-fn share(events: u64) -> f64 {
-    float(events) / float(WATCHERS as u64 * MESSAGES * EVENTS_PER_MESSAGE)
+fn all() -> Goal {
+    Goal::AtLeast(float(MESSAGES * EVENTS_PER_MESSAGE))
+}
+
+fn others(sampled: u64) -> Goal {
+    Goal::AtLeast(float(WATCHERS as u64 - sampled))
 }
 
 fn open(socket: &Path, path: &str) -> Result<Vec<Streams>> {
@@ -95,6 +100,8 @@ fn watched(streams: &mut [Streams], socket: &Path, id: &str) -> Result<(Seen, u6
 
 fn joined(mut sum: Seen, seen: &Seen) -> Seen {
     sum.events += seen.events;
+    sum.sampled += seen.sampled;
+    sum.cursor = sum.cursor.max(seen.cursor);
     sum.ended += seen.ended;
     sum.delays_ns.extend(&seen.delays_ns);
     sum

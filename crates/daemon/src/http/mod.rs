@@ -4,6 +4,7 @@
 
 mod call;
 pub(crate) mod crowd;
+mod decision;
 mod error;
 mod follow;
 mod from_api;
