@@ -7,7 +7,7 @@ use adjutant_core::agent::{AgentReport, AnswerSize, Evidence, RequestEnd, StartF
 use adjutant_core::id::Attempt;
 use adjutant_core::limits::{ANSWER_BYTES_MAX, SUMMARY_CHARS_MAX};
 use adjutant_core::outcome::{Outcome, UnknownReason};
-use adjutant_core::session::Policy;
+use adjutant_core::session::{Policy, Profile, Resume};
 use adjutant_core::{MessageId, SessionId, Timestamp};
 
 use super::hear::{Ended, Heard, Said, State, read};
@@ -52,6 +52,8 @@ pub(super) struct Machine {
     /// Why it will never be.
     failure: Option<StartFailure>,
     conversation: Option<String>,
+    /// The one that was named on its command line.
+    named: Option<String>,
     sent: Vec<Sent>,
     turn: Option<Turn>,
     /// What it asks and nobody has answered; with the verdict of a rule.
@@ -60,10 +62,17 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn new(session: SessionId, policy: Policy, conversation: Option<String>) -> Self {
+    /// A session of which nothing has been read. `conversation` is the one that an earlier daemon was told of.
+    pub(super) fn new(session: SessionId, profile: &Profile, conversation: Option<String>) -> Self {
+        let named = match &profile.resume {
+            None => Some(session.to_string()),
+            Some(Resume::Conversation(native)) => Some(native.clone()),
+            Some(Resume::Latest) => None,
+        };
         Self {
             session,
-            policy,
+            policy: profile.policy.clone(),
+            named,
             greeted: false,
             ready: false,
             failure: None,
@@ -98,11 +107,6 @@ impl Machine {
     /// The number of the next wish to stop a turn.
     pub(super) fn next_stop(&self) -> u32 {
         self.stops + 1
-    }
-
-    /// The conversation, once it is known.
-    pub(super) fn conversation(&self) -> Option<&str> {
-        self.conversation.as_deref()
     }
 
     /// What an open request asks.
@@ -182,6 +186,10 @@ impl Machine {
         match said {
             Said::Hello { logged_in: true } => {
                 self.ready = true;
+                if let (None, Some(native)) = (&self.conversation, self.named.take()) {
+                    self.conversation = Some(native.clone());
+                    told.push((AgentReport::Conversation { native }, None));
+                }
                 told.push((AgentReport::Ready, None));
             }
             Said::Hello { logged_in: false } => {

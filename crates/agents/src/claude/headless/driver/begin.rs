@@ -8,7 +8,6 @@ use adjutant_core::outcome::UnknownReason;
 use super::{Driven, Driver, Timer};
 use crate::claude::environment::environment;
 use crate::claude::headless::command_line::{PASSING, arguments};
-use crate::claude::headless::machine::Machine;
 use crate::limits::{COLUMNS_DEFAULT, RECONNECT_MS_MAX, RECONNECT_MS_MIN, ROWS_DEFAULT};
 use crate::runner::{
     Claim, JournalReader, NotLaunched, PipesPlan, RunnerPlan, Supervisor, claim, launch_held, withdraw,
@@ -22,7 +21,6 @@ const STATES: &str = "CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS";
 impl Driver {
     /// Starts a runner and follows it.
     pub(super) async fn launch(&mut self, plan: LaunchPlan) -> Driven {
-        self.machine = Machine::new(self.session, plan.profile.policy.clone(), None);
         let supervisor = Supervisor::choose(&self.place.host_id, &self.name).await;
         let mut environment = environment(&plan, &self.place, &self.stamp);
         environment.insert(STATES.to_owned(), "1".to_owned());
@@ -50,7 +48,6 @@ impl Driver {
 
     /// Finds the runner of a session that an earlier daemon planned, and reads what that daemon knew.
     pub(super) async fn adopt(&mut self, adoption: Adoption) -> Driven {
-        self.machine = Machine::new(self.session, adoption.profile.policy, adoption.conversation);
         self.told_up_to = adoption.cursor;
         self.handed = adoption.handed;
         self.agent = adoption.agent;

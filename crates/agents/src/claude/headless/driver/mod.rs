@@ -12,7 +12,6 @@ use adjutant_core::agent::{AgentReport, Level, StartFailure};
 use adjutant_core::id::Attempt;
 use adjutant_core::outcome::UnknownReason;
 use adjutant_core::process::Incarnation;
-use adjutant_core::session::Policy;
 use adjutant_core::{MessageId, SessionId, SessionName, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -28,6 +27,10 @@ use crate::{DriverReport, DriverStart, DriverTask, Order, Place};
 pub(in crate::claude) async fn drive(task: DriverTask) {
     let DriverTask { session, name, place, start, orders, reports } = task;
     let stamp = Stamp::of_session(&place.host_id, &session);
+    let machine = match &start {
+        DriverStart::Launch(plan) => Machine::new(session, &plan.profile, None),
+        DriverStart::Adopt(adoption) => Machine::new(session, &adoption.profile, adoption.conversation.clone()),
+    };
     let mut driver = Driver {
         session,
         name,
@@ -35,7 +38,7 @@ pub(in crate::claude) async fn drive(task: DriverTask) {
         stamp,
         orders,
         reports,
-        machine: Machine::new(session, Policy::default(), None),
+        machine,
         offset: 0,
         told_up_to: 0,
         turn_end: 0,
