@@ -4,6 +4,8 @@ pub mod daemon;
 pub mod event;
 pub mod log;
 pub mod message;
+pub mod project;
 pub mod request;
 pub mod session;
 pub mod turn;
+pub mod workspace;

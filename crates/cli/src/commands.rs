@@ -13,17 +13,20 @@ pub(crate) mod kill;
 pub(crate) mod last_message;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod project;
 pub(crate) mod queue;
 pub(crate) mod requests;
 pub(crate) mod respond;
 pub(crate) mod run;
 pub(crate) mod runner;
 pub(crate) mod send;
+pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod wait;
 pub(crate) mod wake;
 pub(crate) mod watch;
 pub(crate) mod whoami;
+pub(crate) mod workspace;
 
 use std::ffi::OsString;
 
@@ -123,6 +126,9 @@ verbs! {
     "respond" Control respond::RespondArgs calls run_respond;
     "interrupt" Control interrupt::InterruptArgs calls run_interrupt;
     "kill" Control kill::KillArgs calls run_kill;
+    "sessions" Control sessions::SessionsArgs calls run_sessions;
+    "project" House project::ProjectArgs calls run_project;
+    "workspace" House workspace::WorkspaceArgs calls run_workspace;
     "daemon" House daemon::DaemonArgs plain run_daemon;
     "doctor" House doctor::DoctorArgs calls run_doctor;
     "whoami" House whoami::WhoamiArgs calls run_whoami;

@@ -15,6 +15,7 @@ mod house;
 mod message;
 mod near;
 mod parse;
+mod project;
 mod result;
 mod runtime;
 mod screen;

@@ -8,10 +8,12 @@ use adjutant_api::types::daemon::{Check, CheckDaemon, DaemonStatus, StopDaemon, 
 use adjutant_api::types::event::{Event, EventsQuery};
 use adjutant_api::types::log::{LogEntry, LogQuery};
 use adjutant_api::types::message::{EditMessage, Message, MessagesQuery, SendMessage, Sent, WakeSession};
+use adjutant_api::types::project::{AddProject, Project};
 use adjutant_api::types::request::{AnswerRequest, Request, RequestsQuery, Responded};
 use adjutant_api::types::session::{Caller, CreateSession, InterruptSession, KillSessions, Killed};
 use adjutant_api::types::session::{Session, SessionsQuery};
 use adjutant_api::types::turn::{Answer, AnswersQuery, TurnResult};
+use adjutant_api::types::workspace::{CleanWorkspaces, CleanedWorkspace, Workspace, WorkspaceDiff, WorkspaceDiffQuery};
 use serde_json::Value;
 
 use crate::call::Call;
@@ -106,4 +108,18 @@ functions! {
         Call::new(&methods::RESPOND, &[request]).body(answer);
     /// Events of the log, as many as there are now.
     events(query: &EventsQuery) -> Vec<Event> = Call::new(&methods::EVENTS, &[]).query(query);
+    /// Projects.
+    projects() -> Vec<Project> = Call::new(&methods::PROJECTS, &[]);
+    /// Gives a directory a name.
+    add_project(project: &AddProject) -> Project = Call::new(&methods::PROJECT_ADD, &[]).body(project);
+    /// Takes a name away.
+    remove_project(name: &str) -> Project = Call::new(&methods::PROJECT_REMOVE, &[name]);
+    /// Work trees that were made for sessions.
+    workspaces() -> Vec<Workspace> = Call::new(&methods::WORKSPACES, &[]).within(limits::GIT);
+    /// What a work tree has changed.
+    workspace_diff(id: &str, query: &WorkspaceDiffQuery) -> WorkspaceDiff =
+        Call::new(&methods::WORKSPACE_DIFF, &[id]).query(query).within(limits::GIT);
+    /// Removes work trees.
+    clean_workspaces(which: &CleanWorkspaces) -> Vec<CleanedWorkspace> =
+        Call::new(&methods::WORKSPACE_CLEAN, &[]).body(which).within(limits::GIT);
 }

@@ -3,6 +3,7 @@
 mod alarm;
 mod clock;
 mod feed;
+mod file;
 mod fill;
 mod frame;
 mod http;
@@ -11,11 +12,13 @@ mod launch;
 mod listen;
 mod lock;
 mod mend;
+mod project;
 mod read;
 mod retention;
 mod start;
 mod supervisor;
 pub mod testpoint;
+mod workspace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

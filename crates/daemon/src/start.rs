@@ -21,8 +21,10 @@ use crate::http::{self, App, Shared};
 use crate::launch::{Launches, Places};
 use crate::listen::{OwnerListener, private_directory};
 use crate::lock::{HomeLock, LockError};
+use crate::project::Projects;
 use crate::read::Readers;
 use crate::supervisor::{Parts, Supervisor};
+use crate::workspace::Workspaces;
 use crate::{journal, retention};
 
 /// Worker threads of the runtime: handlers and drivers hardly compute.
@@ -97,6 +99,8 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         readers,
         feed,
         launches,
+        projects: Arc::new(Projects::new(&home.state)),
+        workspaces: Workspaces::new(&home.state, &places.host_id),
         places,
         agents,
         home: home.clone(),

@@ -41,6 +41,7 @@ pub(crate) fn profile(agent: &str, number: u8) -> Profile {
         mode: Mode::Native,
         path: "/work".to_owned(),
         project: None,
+        worktree: None,
         description: None,
         model: None,
         program: "/bin/agent".to_owned(),

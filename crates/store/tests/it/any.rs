@@ -14,7 +14,7 @@ use adjutant_core::name::SessionName;
 use adjutant_core::outcome::{ExitStatus, FailReason, Outcome, UnknownReason};
 use adjutant_core::process::Incarnation;
 use adjutant_core::request::Request;
-use adjutant_core::session::{Basis, Hold, Phase, Processes, Profile, Session, Stopping, Work};
+use adjutant_core::session::{Basis, Hold, MadeWorktree, Phase, Processes, Profile, Session, Stopping, Work, Worktree};
 use adjutant_core::time::{BootId, BootMoment, Due, Timestamp};
 use adjutant_core::turn::{EndedTurn, RunningTurn};
 use adjutant_core::wait::{Fallen, Waiting};
@@ -345,15 +345,38 @@ fn mode() -> impl Strategy<Value = Mode> + Clone {
 
 fn profile() -> BoxedStrategy<Profile> {
     let texts = (text(), text(), text(), text(), vec(text(), 0..3));
-    let maybe = (of(text()), of(text()), of(text()), of(text()));
+    let maybe = (of(text()), of(text()), of(text()), of(text()), of(worktree()));
     (texts, maybe, mode(), any::<bool>())
         .prop_map(|(texts, maybe, mode, keep_failed)| {
             let (agent, path, program, token_hash, env_names) = texts;
-            let (project, description, model, key) = maybe;
+            let (project, description, model, key, worktree) = maybe;
             let agent = AgentName::new(agent);
-            Profile { agent, mode, path, project, description, model, program, env_names, key, token_hash, keep_failed }
+            Profile {
+                agent,
+                mode,
+                path,
+                project,
+                worktree,
+                description,
+                model,
+                program,
+                env_names,
+                key,
+                token_hash,
+                keep_failed,
+            }
         })
         .boxed()
+}
+
+fn worktree() -> impl Strategy<Value = Worktree> {
+    let made = (text(), text(), text(), of(text())).prop_map(|(id, branch, base, base_branch)| MadeWorktree {
+        id,
+        branch,
+        base,
+        base_branch,
+    });
+    (text(), text(), of(made)).prop_map(|(top, checkout, made)| Worktree { top, checkout, made })
 }
 
 fn phase() -> BoxedStrategy<Phase> {
