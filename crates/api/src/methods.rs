@@ -12,7 +12,7 @@ use crate::types::request::{AnswerRequest, Request, RequestsQuery, Responded};
 use crate::types::session::{
     Caller, CreateSession, InterruptSession, KillSessions, Killed, Session, SessionsQuery, TerminalQuery,
 };
-use crate::types::turn::{Answer, AnswersQuery, TurnResult, WaitQuery};
+use crate::types::turn::{Answer, AnswersQuery, TurnResult, TurnsQuery, WaitQuery};
 use crate::types::workspace::{CleanWorkspaces, CleanedWorkspace, Workspace, WorkspaceDiff, WorkspaceDiffQuery};
 
 /// The verb of an HTTP call.
@@ -328,6 +328,9 @@ methods! {
     /// The last answers.
     ANSWERS = Method::read("last-message", "/v1/sessions/{id}/answers", document::<Vec<Answer>>(),
         "The last answers, oldest first.").query::<AnswersQuery>().fails(READS_ONE);
+    /// Ended turns.
+    TURNS = Method::read("turns", "/v1/sessions/{id}/turns", document::<Vec<TurnResult>>(),
+        "Ended turns with their final texts, oldest first.").query::<TurnsQuery>().fails(READS_ONE);
     /// The conversation.
     LOG = Method::read("logs", "/v1/sessions/{id}/log", document::<Vec<LogEntry>>(), "The conversation.")
         .query::<LogQuery>().fails(READS_ONE);

@@ -7,6 +7,7 @@ pub(crate) mod create;
 pub(crate) mod daemon;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod export;
 pub(crate) mod inspect;
 pub(crate) mod interrupt;
 pub(crate) mod kill;
@@ -121,6 +122,7 @@ verbs! {
     "last-message" See last_message::LastMessageArgs calls run_last_message;
     "logs" See logs::LogsArgs calls run_logs;
     "inspect" See inspect::InspectArgs calls run_inspect;
+    "export" See export::ExportArgs calls run_export;
     "attach" See attach::AttachArgs deals run_attach;
     "requests" Control requests::RequestsArgs calls run_requests;
     "respond" Control respond::RespondArgs calls run_respond;

@@ -12,7 +12,7 @@ use adjutant_api::types::project::{AddProject, Project};
 use adjutant_api::types::request::{AnswerRequest, Request, RequestsQuery, Responded};
 use adjutant_api::types::session::{Caller, CreateSession, InterruptSession, KillSessions, Killed};
 use adjutant_api::types::session::{Session, SessionsQuery};
-use adjutant_api::types::turn::{Answer, AnswersQuery, TurnResult};
+use adjutant_api::types::turn::{Answer, AnswersQuery, TurnResult, TurnsQuery};
 use adjutant_api::types::workspace::{CleanWorkspaces, CleanedWorkspace, Workspace, WorkspaceDiff, WorkspaceDiffQuery};
 use serde_json::Value;
 
@@ -99,6 +99,8 @@ functions! {
         Call::new(&methods::INTERRUPT, &[id]).body(how).within(beyond(INTERRUPT_CONFIRM_MS_MAX));
     /// The last answers.
     answers(id: &str, query: &AnswersQuery) -> Vec<Answer> = Call::new(&methods::ANSWERS, &[id]).query(query);
+    /// Ended turns.
+    turns(id: &str, query: &TurnsQuery) -> Vec<TurnResult> = Call::new(&methods::TURNS, &[id]).query(query);
     /// The conversation.
     log(id: &str, query: &LogQuery) -> Vec<LogEntry> = Call::new(&methods::LOG, &[id]).query(query);
     /// Open requests.

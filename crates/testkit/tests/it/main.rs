@@ -8,6 +8,7 @@ mod daemon_killed;
 mod daemon_restarted;
 mod damaged_store;
 mod ending;
+mod export;
 mod fan_out;
 mod full_disk;
 mod http;

@@ -52,6 +52,7 @@ pub(super) fn table() -> Router<App> {
         .add(&methods::RELEASE, queue::release)
         .add(&methods::INTERRUPT, interrupt::interrupt)
         .add(&methods::ANSWERS, answers::answers)
+        .add(&methods::TURNS, answers::turns)
         .add(&methods::LOG, log::log)
         .add(&methods::TERMINAL, terminal::terminal)
         .add(&methods::REQUESTS, requests::list)
