@@ -14,6 +14,7 @@ mod help;
 mod house;
 mod message;
 mod near;
+mod notify;
 mod parse;
 mod project;
 mod result;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use adjutant_api::types::event::Event as WireEvent;
-use adjutant_core::{Host, Logged, SessionId};
+use adjutant_core::{Host, Logged, SessionId, Timestamp};
 use adjutant_store::Entry;
 use tokio::sync::broadcast;
 
@@ -33,6 +33,14 @@ pub(crate) struct Told {
 impl Told {
     pub(crate) fn new(host: &Host, entry: Entry) -> Self {
         Self { wire: to_api::event(host, &entry), entry, json: OnceLock::new() }
+    }
+
+    /// When it happened.
+    pub(crate) fn at(&self) -> Timestamp {
+        match &self.entry {
+            Entry::Known(logged) => logged.at,
+            Entry::Opaque(opaque) => opaque.at,
+        }
     }
 
     /// The event as JSON.

@@ -12,6 +12,7 @@ mod launch;
 mod listen;
 mod lock;
 mod mend;
+mod notify;
 mod project;
 mod read;
 mod retention;
@@ -28,6 +29,7 @@ use adjutant_api::home::Home;
 
 pub use crate::fill::fill;
 pub use crate::mend::{rebuild, repair};
+pub use crate::notify::{Notify, Webhook};
 
 /// How a daemon is started.
 #[derive(Clone, Debug)]
@@ -48,6 +50,8 @@ pub struct DaemonOptions {
     pub message_max_bytes: usize,
     /// A session may end any other, not its descendants alone.
     pub sessions_may_kill_any: bool,
+    /// How people are told what happens, if at all.
+    pub notify: Option<Notify>,
 }
 
 /// Runs the daemon until it is told to end. Sessions outlive it.

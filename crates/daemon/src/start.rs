@@ -25,7 +25,7 @@ use crate::project::Projects;
 use crate::read::Readers;
 use crate::supervisor::{Parts, Supervisor};
 use crate::workspace::Workspaces;
-use crate::{journal, retention};
+use crate::{journal, notify, retention};
 
 /// Worker threads of the runtime: handlers and drivers hardly compute.
 const WORKER_THREADS: usize = 2;
@@ -164,6 +164,7 @@ async fn listen(app: &App, options: &DaemonOptions) -> Result<(), ErrorBody> {
         tracing::warn!(%error, "the file that names the socket could not be written");
     }
     let sweep = tokio::spawn(retention::sweep(app.clone(), options.keep_days));
+    let telling = tokio::spawn(notify::run(app.clone(), options.notify.clone()));
     tracing::info!(version = VERSION, pid = std::process::id(), "serving");
     announce(options.detached);
     let mut ending = app.ending.subscribe();
@@ -179,6 +180,7 @@ async fn listen(app: &App, options: &DaemonOptions) -> Result<(), ErrorBody> {
     };
     let _ = app.ending.send(true);
     sweep.abort();
+    telling.abort();
     if serves {
         let _ = tokio::time::timeout(CONNECTIONS_END_MAX, &mut server).await;
     }

@@ -27,6 +27,7 @@ use axum::response::Response;
 use tokio::sync::watch;
 
 use self::error::Failure;
+pub(crate) use self::follow::Follower;
 pub(crate) use self::stream::told_to_end;
 use crate::feed::Feed;
 use crate::launch::{Launches, Places};

@@ -28,6 +28,7 @@ mod skew;
 mod starting;
 mod stranger;
 mod surface;
+mod telling;
 mod truth;
 mod waiting;
 mod wake;
