@@ -10,6 +10,7 @@ use hyper::client::conn::http1::handshake;
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use super::Failed;
 
@@ -66,12 +67,10 @@ impl Webhook {
             .header("idempotency-key", seq.to_string())
             .body(Full::new(Bytes::copy_from_slice(event.as_bytes())))
             .map_err(|error| Failed::lasting(error.to_string()))?;
-        let answer = async { sender.send_request(request).await.map_err(|error| lost(&error)) };
-        // The connection does its work while it is polled, and goes with the answer.
-        let answer = tokio::select! {
-            answer = answer => answer?,
-            ended = connection => return Err(ended.map_or_else(|error| lost(&error), |()| lost(&"it was closed"))),
-        };
+        // The set ends the connection when this attempt is over, however it ends.
+        let mut connections = JoinSet::new();
+        connections.spawn(connection);
+        let answer = sender.send_request(request).await.map_err(|error| lost(&error))?;
         judge(answer.status())
     }
 }
