@@ -29,11 +29,14 @@ use axum::response::Response;
 use tokio::sync::watch;
 
 use self::error::Failure;
+pub(crate) use self::follow::Follower;
 pub(crate) use self::stream::told_to_end;
 use crate::feed::Feed;
 use crate::launch::{Launches, Places};
+use crate::project::Projects;
 use crate::read::Readers;
 use crate::supervisor::Handle;
+use crate::workspace::Workspaces;
 
 /// All that handlers share.
 pub(crate) struct Shared {
@@ -44,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) places: Places,
     pub(crate) agents: Arc<BTreeMap<AgentName, Arc<dyn Agent>>>,
     pub(crate) home: Home,
+    pub(crate) projects: Arc<Projects>,
+    pub(crate) workspaces: Workspaces,
     pub(crate) message_bytes_max: usize,
     /// A session may end any other, not its descendants alone.
     pub(crate) may_kill_any: bool,
