@@ -41,3 +41,15 @@ pub(crate) fn pass(name: &'static str) {
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
 }
+
+/// A number that a test sets in the place of a bound.
+#[cfg(not(feature = "testpoints"))]
+pub(crate) fn number(_name: &str) -> Option<u64> {
+    None
+}
+
+/// A number that a test sets in the place of a bound.
+#[cfg(feature = "testpoints")]
+pub(crate) fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}

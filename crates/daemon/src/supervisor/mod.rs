@@ -13,7 +13,7 @@ use std::time::Duration;
 use adjutant_agents::{Agent, DriverReport, ORDERS_WAITING_MAX, Order};
 use adjutant_core::call::Caller;
 use adjutant_core::{AgentName, Answer, Call, CallId, Host, HostConfig, Input, Refusal, SessionId, Step};
-use adjutant_store::{Batch, Tended, Writer};
+use adjutant_store::{Batch, CommitError, Compaction, Tended, Writer};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::alarm::Alarm;
@@ -41,6 +41,8 @@ pub(crate) enum Message {
     Call { caller: Caller, call: Box<Call>, reply: oneshot::Sender<Result<Answer, Refusal>> },
     /// Look at something.
     Look(Look),
+    /// Drop the beginning of the log.
+    Compact { plan: Box<Compaction>, reply: oneshot::Sender<Result<bool, CommitError>> },
     /// A session's driver has ended without saying that its session has.
     DriverGone { session: SessionId },
     /// Let go of every session and end.
@@ -78,6 +80,14 @@ impl Handle {
         }));
         self.messages.send(message).await.map_err(|_| Gone)?;
         seen.await.map_err(|_| Gone)
+    }
+
+    /// Drops the beginning of the log as planned; `false` where another plan came before this one.
+    pub(crate) async fn compact(&self, plan: Compaction) -> Result<Result<bool, CommitError>, Gone> {
+        let (reply, done) = oneshot::channel();
+        let message = Message::Compact { plan: Box::new(plan), reply };
+        self.messages.send(message).await.map_err(|_| Gone)?;
+        done.await.map_err(|_| Gone)
     }
 
     /// Ends the supervisor; sessions stay.
@@ -239,6 +249,11 @@ impl Supervisor {
                 intake.inputs.push(Input::Call { id, caller, call: *call });
             }
             Message::Look(look) => intake.looks.push(look),
+            Message::Compact { plan, reply } => {
+                let done = self.parts.writer.compact(&plan);
+                self.untidy = true;
+                let _ = reply.send(done);
+            }
             Message::DriverGone { session } => self.driver_gone(session, intake),
             Message::Stop { reply } => intake.stop = Some(reply),
         }
@@ -266,7 +281,7 @@ impl Supervisor {
         }
     }
 
-    fn commit(&mut self, step: &Step) -> Result<(), adjutant_store::CommitError> {
+    fn commit(&mut self, step: &Step) -> Result<(), CommitError> {
         if step.events.is_empty() && step.projected.is_empty() {
             return Ok(());
         }

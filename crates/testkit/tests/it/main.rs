@@ -3,6 +3,7 @@
 mod answers;
 mod autostart;
 mod canary;
+mod compaction;
 mod coverage;
 mod daemon_killed;
 mod daemon_restarted;
