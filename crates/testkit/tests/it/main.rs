@@ -3,6 +3,7 @@
 mod answers;
 mod autostart;
 mod canary;
+mod compaction;
 mod coverage;
 mod curl;
 mod daemon_killed;
