@@ -185,6 +185,8 @@ fn a_session_may_kill_any_where_the_user_says_so() {
     fs::create_dir(world.state()).expect("a directory");
     fs::write(world.state().join("config.toml"), "sessions_may_kill = \"any\"\n").expect("a file");
     let (x, other) = (world.shell(), world.shell());
+    let who = world.adj(["ask", &x, "adj whoami"]).expect_code(0);
+    assert!(who.stdout.contains("kill: all sessions of this user"), "{who:#?}");
     let told = world.adj(["ask", &x, &format!("adj kill {other}")]).expect_code(0);
     assert_eq!(told.stdout, format!("Killed session {other}\n"));
 }
