@@ -273,7 +273,8 @@ mod tests {
     #[test]
     fn the_sockets_of_sessions_fit_too() {
         let longest = |home: usize| format!("/{}/run/s/{}/r.sock", "x".repeat(home - 1), "0".repeat(32)).len();
-        let fits = |home: usize| Home::resolve(&variables(&[("ADJ_HOME", &format!("/{}", "x".repeat(home - 1)))])).is_ok();
+        let fits =
+            |home: usize| Home::resolve(&variables(&[("ADJ_HOME", &format!("/{}", "x".repeat(home - 1)))])).is_ok();
         let last = (2..107).rev().find(|home| fits(*home)).unwrap();
         assert_eq!(longest(last), SOCKET_PATH_BYTES_MAX);
     }
