@@ -109,6 +109,11 @@ impl Resumable {
         if matches!(error, ClientError::DiedAtStart { .. }) && self.failures > limits::STARTS_FAILED_MAX {
             return false;
         }
+        if self.stopping && self.failures == limits::STOPPED_TOLD_AFTER {
+            let remark =
+                "The daemon was told to end, and no other serves yet. Sessions go on, and this does with the next one.";
+            (client.options.warn)(remark, "adj list");
+        }
         if client.options.autostart || self.stopping {
             return error.is_passing();
         }

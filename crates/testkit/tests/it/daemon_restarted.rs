@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use adjutant_testkit::{Bell, World, await_fact};
+use adjutant_testkit::{Bell, Running, World, await_fact};
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::SOON;
-use crate::look::record;
+use crate::look::{Hold, begin, record};
 
 /// How a daemon is ended.
 #[derive(Clone, Copy, Debug)]
@@ -167,4 +167,23 @@ fn what_forgotten_sessions_have_left_is_removed_by_the_next_daemon() {
     assert!(sessions.join("notes").exists(), "what has no name of a session is somebody else's");
     assert!(known.iter().all(|uuid| sessions.join(uuid).exists()));
     assert_eq!(world.adj(["ask", &lives, "echo still"]).expect_code(0).stdout, "still\n");
+}
+
+#[test]
+fn a_wait_that_a_stop_leaves_without_a_daemon_says_so() {
+    let world = World::new();
+    let x = world.shell();
+    let mut hold = Hold::new(&world, "x");
+    begin(&world, &x, &hold.script());
+    hold.await_begun();
+    let mut said = world.bell("said");
+    let mut wait = world.command("bash");
+    wait.args(["-c", "exec \"$0\" wait \"$1\" 2>said"]).arg(world.adj_path()).arg(&x);
+    let wait = Running::start(wait);
+    await_fact("the wait is connected", SOON, || crate::daemon_killed::connections(&world.socket()) >= 1);
+    let _ = world.adj(["daemon", "stop", "--force"]).expect_code(0);
+    assert!(said.line(SOON).contains("was told to end"));
+    hold.let_go();
+    let _ = world.adj(["list"]).expect_code(0);
+    assert_eq!(wait.end().expect_code(0).stdout, "completed\n");
 }
