@@ -121,6 +121,8 @@ pub(crate) struct Parts {
     pub(crate) places: Places,
     pub(crate) readers: Arc<Readers>,
     pub(crate) ending: watch::Sender<bool>,
+    /// Why the store cannot be written, for as long as it cannot.
+    pub(crate) unwritable: watch::Sender<Option<String>>,
 }
 
 /// The loop and all that it alone may touch.
