@@ -19,7 +19,8 @@ impl Stage {
     fn new() -> Self {
         let model = Model::start();
         let bin = pinned::claude();
-        let dirs = [bin.parent().expect("a directory").display().to_string(), std::env::var("PATH").unwrap_or_default()];
+        let dirs =
+            [bin.parent().expect("a directory").display().to_string(), std::env::var("PATH").unwrap_or_default()];
         let world = World::new()
             .with_variable("PATH", &dirs.join(":"))
             .with_variable("ANTHROPIC_BASE_URL", &model.url())
@@ -86,6 +87,14 @@ impl Stage {
         pid.and_then(Process::open).expect("the agent's process")
     }
 
+    /// A message of a session, ended or not.
+    #[track_caller]
+    fn message(&self, session: &str, id: &str) -> Value {
+        let all = self.world.adj(["--json", "queue", "list", "--all", session]).expect_code(0).json();
+        let found = all.as_array().and_then(|all| all.iter().find(|one| one["id"] == id).cloned());
+        found.unwrap_or_else(|| panic!("no {id}: {all:#}"))
+    }
+
     /// The last result of a session.
     #[track_caller]
     fn result(&self, session: &str, code: i32) -> Value {
@@ -130,12 +139,59 @@ fn every_text_reaches_the_model_as_it_was_sent() {
     let stage = Stage::new();
     let x = stage.create(&[]);
     let texts = [
-        "/cost", "/clear", "/exit", "/nosuch thing", " /cost", "/", "//", "/cost\nmore", "/tmp/foo is a path", "!ls", "! ls",
-        "#note", "# note", "@", "@nofile", "exit", "quit", ":q", ":wq", "clear", "Exit", "exit.", "a\\", "a\\\\", "\\",
-        "tab\there", "\tleading tab", "  leading", "trailing  ", "trailing\n\n", "\n\nleading lines", "a\r\nb\r\n",
-        "é ü 漢字 🦀 👩‍👩‍👧", "\u{200b}zero\u{200b}width", "\u{feff}bom", "$(rm -rf x) `id` ${HOME} $HOME", "\"quotes\" 'single'",
-        "{\"type\":\"user\"}", "]]>&lt;<b>", "<system-reminder>no</system-reminder>", "-", "--help", "-p", "null", "0",
-        "line one\nline two\nline three\nline four", "%s %d %n", "~", "~/x", "?", "&", ">", "\u{85}\u{a0}\u{2028}",
+        "/cost",
+        "/clear",
+        "/exit",
+        "/nosuch thing",
+        " /cost",
+        "/",
+        "//",
+        "/cost\nmore",
+        "/tmp/foo is a path",
+        "!ls",
+        "! ls",
+        "#note",
+        "# note",
+        "@",
+        "@nofile",
+        "exit",
+        "quit",
+        ":q",
+        ":wq",
+        "clear",
+        "Exit",
+        "exit.",
+        "a\\",
+        "a\\\\",
+        "\\",
+        "tab\there",
+        "\tleading tab",
+        "  leading",
+        "trailing  ",
+        "trailing\n\n",
+        "\n\nleading lines",
+        "a\r\nb\r\n",
+        "é ü 漢字 🦀 👩‍👩‍👧",
+        "\u{200b}zero\u{200b}width",
+        "\u{feff}bom",
+        "$(rm -rf x) `id` ${HOME} $HOME",
+        "\"quotes\" 'single'",
+        "{\"type\":\"user\"}",
+        "]]>&lt;<b>",
+        "<system-reminder>no</system-reminder>",
+        "-",
+        "--help",
+        "-p",
+        "null",
+        "0",
+        "line one\nline two\nline three\nline four",
+        "%s %d %n",
+        "~",
+        "~/x",
+        "?",
+        "&",
+        ">",
+        "\u{a0}\u{2028}x",
     ];
     for text in texts {
         let _ = stage.world.adj(["ask", &x, "--message", text]).expect_code(0);
@@ -160,8 +216,8 @@ fn a_long_text_reaches_the_model_whole() {
 fn control_characters_are_refused_before_anything_is_sent() {
     let stage = Stage::new();
     let x = stage.create(&[]);
-    for text in ["a\u{1b}[201~b", "a\u{3}", "a\rb", "bell\u{7}"] {
-        let _ = stage.world.adj(["send", &x, "--message", text]).expect_error(2, "message_not_text");
+    for text in ["a\u{1b}[201~b", "a\u{3}", "a\rb", "bell\u{7}", "\u{85}"] {
+        let _ = stage.world.adj(["--json", "send", &x, "--message", text]).expect_error(2, "message_not_text");
     }
     assert_eq!(stage.model.recorder().count(), 0);
 }
@@ -177,7 +233,7 @@ fn a_command_is_sent_on_purpose_alone() {
     assert_eq!(stage.model.recorder().count(), 1, "the model was asked nothing");
     assert_ne!(stage.status(&x)["agent_session"], before, "it goes on in another conversation");
     let shell = stage.world.shell();
-    let _ = stage.world.adj(["send", &shell, "--as-command", "/clear"]).expect_error(2, "not_supported");
+    let _ = stage.world.adj(["--json", "send", &shell, "--as-command", "/clear"]).expect_error(2, "not_supported");
 }
 
 #[test]
@@ -189,9 +245,9 @@ fn a_permission_is_answered_from_anywhere() {
     assert_eq!((&request["tool"], &request["summary"]), (&"Bash".into(), &"touch made".into()));
     assert_eq!(stage.status(&x)["status"], "waiting_for_input");
     stage.world.send(&x, "[[say after]]");
-    let waits = stage.world.adj(["--json", "queue", &x]).expect_code(0).json();
+    let waits = stage.world.adj(["--json", "queue", "list", &x]).expect_code(0).json();
     assert_eq!(waits[0]["blocked_by"], request["id"], "{waits:#}");
-    let _ = stage.world.adj(["respond", &x, "--choose", "1"]).expect_error(2, "usage");
+    let _ = stage.world.adj(["--json", "respond", &x, "--choose", "1"]).expect_error(2, "usage");
     assert_eq!(
         stage.world.adj(["respond", &x, "--allow"]).expect_code(0).stdout,
         format!("Answered {} for {x}\n", request["id"].as_str().unwrap())
@@ -200,7 +256,7 @@ fn a_permission_is_answered_from_anywhere() {
     assert!(stage.world.work().join("made").exists());
     assert_eq!(stage.world.adj(["last-message", "-n", "2", &x]).expect_code(0).stdout, "done\n\nafter\n");
     let id = request["id"].as_str().unwrap();
-    let _ = stage.world.adj(["respond", "--request", id, "--allow"]).expect_error(1, "request_not_pending");
+    let _ = stage.world.adj(["--json", "respond", "--request", id, "--allow"]).expect_error(1, "request_not_pending");
 }
 
 #[test]
@@ -212,9 +268,12 @@ fn a_refusal_reaches_the_model_with_its_reason() {
     let _ = stage.world.adj(["respond", &x, "--deny", "--reason", "not on my machine"]).expect_code(0);
     let _ = stage.world.adj(["wait", &x]).expect_code(0);
     assert!(!stage.world.work().join("made").exists());
-    let told = stage.model.recorder().requests().iter().any(|(one, _)| {
-        String::from_utf8_lossy(&one.body).contains("not on my machine")
-    });
+    let told = stage
+        .model
+        .recorder()
+        .requests()
+        .iter()
+        .any(|(one, _)| String::from_utf8_lossy(&one.body).contains("not on my machine"));
     assert!(told);
 }
 
@@ -243,8 +302,11 @@ fn rules_answer_without_anybody_and_leave_a_trace() {
     assert_eq!(stage.ask(&x, remove), "kept\n");
     assert!(stage.world.work().join("made").exists());
     let trace = stage.world.adj(["watch", "--json", "--since", "0", "--types", "request.policy", &x]).expect_code(0);
-    let decisions: Vec<Value> =
-        trace.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["data"]["decision"].clone()).collect();
+    let decisions: Vec<Value> = trace
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["data"]["decision"].clone())
+        .collect();
     assert_eq!(decisions, ["allow", "deny"]);
 }
 
@@ -265,7 +327,7 @@ fn a_question_is_answered_by_a_choice_or_a_text() {
         stage.world.send(&x, question);
         let request = stage.request(&x);
         assert_eq!((&request["kind"], &request["questions"][0]["label"]), (&"choice".into(), &"Colour".into()));
-        let _ = stage.world.adj(["respond", &x, "--allow"]).expect_error(2, "usage");
+        let _ = stage.world.adj(["--json", "respond", &x, "--allow"]).expect_error(2, "usage");
         let answer: Vec<&str> = ["respond", &x].into_iter().chain(words).collect();
         let _ = stage.world.adj(answer).expect_code(0);
         let _ = stage.world.adj(["wait", &x]).expect_code(0);
@@ -371,7 +433,7 @@ fn what_the_model_answers_is_told_as_it_is() {
     assert_eq!(stage.ask(&x, "[[status 500 x1]] [[say in the end]]"), "in the end\n");
     let notices = stage.world.adj(["watch", "--json", "--since", "0", "--types", "session.notice", &x]).expect_code(0);
     assert!(notices.stdout.contains("retry 1 of 1"), "{}", notices.stdout);
-    assert_eq!(stage.ask(&x, "[[say half]] [[drop x1]] [[say whole]]").lines().last(), Some("whole"));
+    assert_eq!(stage.ask(&x, "[[drop x1]] [[say whole]]"), "whole\n");
 }
 
 #[test]
@@ -392,7 +454,7 @@ fn a_killed_agent_is_seen_at_once() {
         let status = stage.status(&x);
         assert_eq!((&status["status"], &status["exit"]["exit_code"]), (&"exited".into(), &137.into()), "{status:#}");
         if let Some(m) = m {
-            let message = stage.world.adj(["--json", "queue", "show", &x, &m]).expect_code(0).json();
+            let message = stage.message(&x, &m);
             assert_eq!((&message["state"], &message["receipt"]["outcome"]), (&"failed".into(), &"exited".into()));
         }
     }
@@ -407,7 +469,7 @@ fn a_kill_in_the_middle_of_a_tool_leaves_nothing() {
     let input = serde_json::json!({"command": command, "description": "wait"});
     stage.world.send(&x, &format!("x [[tool Bash {input}]]"));
     bell.line(SOON);
-    assert_eq!(stage.world.adj(["kill", &x]).expect_code(0).stdout, format!("Killed {x}\n"));
+    assert_eq!(stage.world.adj(["kill", &x]).expect_code(0).stdout, format!("Killed session {x}\n"));
     let left: Vec<_> = stage.world.processes().into_iter().filter(|(_, shown)| shown.contains("sleep 600")).collect();
     assert!(left.is_empty(), "{left:?}");
 }
@@ -415,7 +477,7 @@ fn a_kill_in_the_middle_of_a_tool_leaves_nothing() {
 #[test]
 fn a_start_that_fails_says_why() {
     let mut stage = Stage::new();
-    let create = ["create", "--cli", "claude", "--headless"];
+    let create = ["--json", "create", "--cli", "claude", "--headless"];
     stage.world.remove_variable("ANTHROPIC_AUTH_TOKEN");
     let _ = stage.world.adj(create).expect_error(1, "auth_required");
     stage.world.set_variable("ANTHROPIC_AUTH_TOKEN", "fake");
@@ -436,11 +498,14 @@ fn a_start_that_fails_says_why() {
 #[test]
 fn nothing_of_a_surrounding_agent_goes_along() {
     let mut stage = Stage::new();
-    for (name, value) in [("AI_AGENT", "outer"), ("CLAUDE_CODE_ENTRYPOINT", "outer"), ("CLAUDE_PID", "1"), ("OTHER", "outer")] {
+    for (name, value) in
+        [("AI_AGENT", "outer"), ("CLAUDE_CODE_ENTRYPOINT", "outer"), ("CLAUDE_PID", "1"), ("OTHER", "outer")]
+    {
         stage.world.set_variable(name, value);
     }
     let x = stage.create(&["--env", "MINE=kept"]);
-    let _ = stage.ask(&x, r#"x [[tool Bash {"command":"env > environment","description":"look"}]] [[then]] [[say ok]]"#);
+    let _ =
+        stage.ask(&x, r#"x [[tool Bash {"command":"env > environment","description":"look"}]] [[then]] [[say ok]]"#);
     let seen = stage.world.lines_of("environment");
     assert!(!seen.iter().any(|line| line.ends_with("=outer")), "{seen:#?}");
     assert!(!seen.contains(&"CLAUDE_PID=1".to_owned()));
@@ -459,7 +524,7 @@ fn a_message_joins_the_running_turn() {
     assert!(stage.model.recorder().await_found(SOON, asked).is_some());
     let steered = stage.world.adj(["send", "-q", "--steer", &x, "and this too"]).expect_code(0).word().to_owned();
     let _ = stage.world.adj(["wait", &x]).expect_code(0);
-    let turn = |m: &str| stage.world.adj(["--json", "queue", "show", &x, m]).expect_code(0).json()["turn"].clone();
+    let turn = |m: &str| stage.message(&x, m)["turn"].clone();
     assert_eq!(turn(&first), turn(&steered), "one turn took both");
 }
 
