@@ -30,7 +30,7 @@ pub(crate) use log::OutputLog;
 pub(crate) use outlet::Outlet;
 pub(crate) use plan::{RunnerPlan, read_plan};
 pub(crate) use reap::reap;
-pub(crate) use record::{AnswerRecord, Entry, JOURNAL_VERSION, Record, RequestEndRecord, TurnEndRecord};
+pub(crate) use record::{AnswerRecord, Entry, ExitRecord, JOURNAL_VERSION, Record, RequestEndRecord, TurnEndRecord};
 pub(crate) use systemd::Supervisor;
 pub(crate) use wire::{Notice, OrderLine};
 
