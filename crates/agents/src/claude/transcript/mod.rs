@@ -42,11 +42,16 @@ pub(crate) fn was_interrupted(path: &Path, began_at: i64) -> bool {
     since(path, began_at).any(|entry| entry.is_interruption())
 }
 
+/// Whether the model has said anything since a moment.
+pub(crate) fn has_answer(path: &Path, began_at: i64) -> bool {
+    since(path, began_at).any(|entry| entry.is_answer_since(began_at))
+}
+
 /// What the answers since a moment have cost, each counted once.
 pub(crate) fn usage_since(path: &Path, began_at: i64) -> Option<Usage> {
     let mut counted: Vec<String> = Vec::new();
     let mut total: Option<Usage> = None;
-    for (id, usage) in since(path, began_at).filter_map(|entry| entry.usage()) {
+    for (id, usage) in since(path, began_at).filter(|e| e.is_answer_since(began_at)).filter_map(|e| e.usage()) {
         if !counted.contains(&id) {
             counted.push(id);
             let sum = total.get_or_insert_default();
