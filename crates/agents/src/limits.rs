@@ -153,6 +153,9 @@ pub(crate) const CONFIRM_PIECE_MS: u64 = 10;
 /// Time for which the status file must say what no hook has told before it counts, in milliseconds.
 pub(crate) const SETTLED_MS: u64 = 250;
 
+/// The same for work that nobody has announced, in milliseconds: behind an end it may be no more than tidying up.
+pub(crate) const UNANNOUNCED_MS: u64 = 2_000;
+
 /// Time for the key that interrupts to have its effect, in milliseconds; then it is pressed again.
 pub(crate) const INTERRUPT_KEY_MS: u64 = 1_500;
 

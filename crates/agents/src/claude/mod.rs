@@ -6,6 +6,7 @@ mod headless;
 mod home;
 mod hooks;
 mod requests;
+mod resume;
 mod terminal;
 mod transcript;
 

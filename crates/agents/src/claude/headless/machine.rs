@@ -84,6 +84,16 @@ impl Machine {
         }
     }
 
+    /// It takes up this conversation.
+    pub(super) fn resume(&mut self, native: &str) {
+        self.named = Some(native.to_owned());
+    }
+
+    /// The conversation, once it is known.
+    pub(super) fn conversation(&self) -> Option<&str> {
+        self.conversation.as_deref()
+    }
+
     /// It is still to be asked whether it is ready.
     pub(super) fn is_to_be_greeted(&self) -> bool {
         !self.greeted

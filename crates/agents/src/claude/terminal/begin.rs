@@ -38,7 +38,6 @@ const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin";
 /// What drivers of any beginning have in common.
 pub(super) struct Seat {
     pub(super) session: SessionId,
-    pub(super) name: String,
     pub(super) place: Place,
     pub(super) orders: tokio::sync::mpsc::Receiver<Order>,
     pub(super) reports: tokio::sync::mpsc::Sender<DriverReport>,
@@ -82,7 +81,7 @@ impl Seat {
     }
 
     fn driver(self, profile: Profile, facts: Facts, stamp: Stamp, offset: u64) -> io::Result<Driver> {
-        let Self { session, name, place, orders, reports } = self;
+        let Self { session, place, orders, reports } = self;
         let changes = Changes::new()?;
         changes.add(&place.state_dir)?;
         let spool = Spool::open(&place.state_dir)?;
@@ -91,10 +90,8 @@ impl Seat {
         Ok(Driver {
             machine: Machine::new(profile.policy.clone()),
             session,
-            name,
             place,
             stamp,
-            profile,
             orders,
             reports,
             facts,

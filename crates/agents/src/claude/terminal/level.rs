@@ -1,11 +1,11 @@
 //! The status file against what the hooks have told: what it shows and no hook tells is noted in the spool, and counts from
 //! there.
 
-use super::machine::{LEVEL, LevelNote};
+use super::machine::{LEVEL, LevelNote, QuietEnd};
 use super::status::{self, Activity, Status};
 use super::{Driven, Driver, Timer};
 use crate::claude::transcript;
-use crate::limits::SETTLED_MS;
+use crate::limits::{SETTLED_MS, UNANNOUNCED_MS};
 use crate::runner::wall_ms;
 
 impl Driver {
@@ -35,20 +35,24 @@ impl Driver {
     fn judge_rest(&mut self, status: &Status) -> Option<LevelNote> {
         let turn = self.machine.turn.as_ref()?;
         let (asked, began_at, has_spoken) = (turn.interrupt_asked, turn.began_at, turn.said.is_some());
+        let is_command = turn.command;
         // A file of before the turn: it says `busy` only a moment after the prompt was told of.
-        if status.since < began_at || !self.has_settled(status.since) {
+        if status.since < began_at || !self.has_settled(status.since, SETTLED_MS) {
             return None;
         }
         if has_spoken {
             return Some(LevelNote::Rested);
         }
-        let noted = self.machine.transcript.as_deref().is_some_and(|path| transcript::was_interrupted(path, began_at));
-        let detail = match (noted, asked) {
-            (true, _) => String::new(),
-            (false, true) => "before the model had said anything".to_owned(),
-            (false, false) => "it went idle without a word of the end".to_owned(),
+        let path = self.machine.transcript.as_deref();
+        let noted = path.is_some_and(|path| transcript::was_interrupted(path, began_at));
+        let answered = path.is_some_and(|path| transcript::has_answer(path, began_at));
+        let (end, detail) = match (is_command, noted || asked, answered) {
+            (true, _, _) => (QuietEnd::Command, ""),
+            (false, true, true) => (QuietEnd::Interrupted, ""),
+            (false, _, false) => (QuietEnd::Interrupted, "before the model had said anything"),
+            (false, false, true) => (QuietEnd::Unknown, "it went idle without a word of the end"),
         };
-        Some(LevelNote::Quiet { interrupted: noted || asked, detail })
+        Some(LevelNote::Quiet { end, detail: detail.to_owned() })
     }
 
     fn judge_work(&mut self, status: &Status) -> Option<LevelNote> {
@@ -56,12 +60,16 @@ impl Driver {
             let opened = self.machine.requests.values().map(|(at, _)| *at).max().unwrap_or(0);
             return (status.since > opened).then_some(LevelNote::AnsweredThere);
         }
+        let since = status.since.max(self.machine.rest_since);
         let unannounced = self.machine.ready && self.machine.turn.is_none() && self.machine.pending.is_none();
-        (unannounced && self.has_settled(status.since.max(self.machine.rest_since))).then_some(LevelNote::Working)
+        (unannounced && self.has_settled(since, UNANNOUNCED_MS)).then_some(LevelNote::Working { since })
     }
 
     fn judge_waiting(&mut self, status: &Status, what: &str) -> Option<LevelNote> {
-        if !self.machine.requests.is_empty() || !self.machine.ready || !self.has_settled(status.since) {
+        // What was answered a moment ago may still be on the screen.
+        let since = status.since.max(self.machine.closed_at);
+        let late = if self.machine.closed_at > status.since { UNANNOUNCED_MS } else { SETTLED_MS };
+        if !self.machine.requests.is_empty() || !self.machine.ready || !self.has_settled(since, late) {
             return None;
         }
         let what = if what.is_empty() { "dialog open" } else { what }.to_owned();
@@ -69,11 +77,11 @@ impl Driver {
     }
 
     /// Whether something has been so for a while; until then it is looked at again.
-    fn has_settled(&mut self, since: i64) -> bool {
+    fn has_settled(&mut self, since: i64, millis: u64) -> bool {
         let age = u64::try_from(wall_ms() - since).unwrap_or(0);
-        if age < SETTLED_MS {
-            self.timers.arm(Timer::Settled, SETTLED_MS - age + 1);
+        if age < millis {
+            self.timers.arm(Timer::Settled, millis - age + 1);
         }
-        age >= SETTLED_MS
+        age >= millis
     }
 }

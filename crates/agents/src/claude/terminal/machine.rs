@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use adjutant_core::agent::{AgentReport, Evidence, RequestEnd, TurnEnd, TurnOrigin};
 use adjutant_core::id::Attempt;
-use adjutant_core::outcome::{FailReason, Outcome};
+use adjutant_core::outcome::{FailReason, Outcome, UnknownReason};
 use adjutant_core::session::Policy;
 use adjutant_core::{MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -57,15 +57,27 @@ pub(super) struct AnsweredNote {
 #[serde(tag = "level", rename_all = "snake_case")]
 pub(super) enum LevelNote {
     /// The turn is over, without a word.
-    Quiet { interrupted: bool, detail: String },
+    Quiet { end: QuietEnd, detail: String },
     /// The turn is over, as its last word had announced.
     Rested,
-    /// A turn runs that nobody had announced.
-    Working,
+    /// A turn runs that nobody had announced, since then.
+    Working { since: i64 },
     /// Somebody at the terminal has answered what was open.
     AnsweredThere,
     /// A dialog is open that no hook tells of.
     Dialog { id: String, what: String },
+}
+
+/// What is known of an end without a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum QuietEnd {
+    /// Somebody stopped it.
+    Interrupted,
+    /// It was a command, of whose end no hook tells.
+    Command,
+    /// Nothing.
+    Unknown,
 }
 
 /// The running turn.
@@ -100,6 +112,8 @@ pub(super) struct Machine {
     pub(super) last_typed: Option<(MessageId, Attempt)>,
     /// Open requests, by the name under which an answer is filed, with when they were put.
     pub(super) requests: BTreeMap<String, (i64, Asked)>,
+    /// When a question was closed last, in milliseconds of the wall clock.
+    pub(super) closed_at: i64,
     /// Answers that rules have given and that have to be filed.
     pub(super) decided: Vec<(String, String)>,
     /// Calls whose questions are closed without an answer of ours.
@@ -154,7 +168,7 @@ impl Machine {
                 Vec::new()
             }
             FOUND => self.on_found(line.at, note),
-            ANSWERED => self.on_answered(note),
+            ANSWERED => self.on_answered(line.at, note),
             INTERRUPTED => {
                 self.turn.iter_mut().for_each(|turn| turn.interrupt_asked = true);
                 Vec::new()
@@ -185,7 +199,8 @@ impl Machine {
         vec![taken(&typed, at, serde_json::from_str::<String>(detail).as_deref().unwrap_or("the transcript has it"))]
     }
 
-    fn on_answered(&mut self, note: &str) -> Vec<Told> {
+    fn on_answered(&mut self, at: i64, note: &str) -> Vec<Told> {
+        self.closed_at = at;
         let Ok(answered) = serde_json::from_str::<AnsweredNote>(note) else { return Vec::new() };
         self.close(&answered.id, RequestEnd::Answered)
     }
@@ -200,18 +215,14 @@ impl Machine {
 
     fn on_level(&mut self, at: i64, note: &str) -> Vec<Told> {
         match serde_json::from_str::<LevelNote>(note) {
-            Ok(LevelNote::Quiet { interrupted, detail }) => {
-                let command = self.turn.as_ref().is_some_and(|turn| turn.command);
-                let outcome = if command && !interrupted { Outcome::Completed } else { Outcome::Interrupted };
-                let end = TurnEnd { detail: (!detail.is_empty()).then_some(detail), ..TurnEnd::bare(outcome) };
-                self.end(at, (end, String::new()))
-            }
+            Ok(LevelNote::Quiet { end, detail }) => self.end(at, ended_quietly(end, detail)),
             Ok(LevelNote::Rested) => {
                 let said = self.turn.as_mut().and_then(|turn| turn.said.take()).unwrap_or_default();
                 self.end(at, ended(Outcome::Completed, None, &said))
             }
-            Ok(LevelNote::Working) => self.begin_seen(at, "unannounced", TurnOrigin::Agent),
+            Ok(LevelNote::Working { since }) => self.begin_seen(since, "unannounced", TurnOrigin::Agent),
             Ok(LevelNote::AnsweredThere) => {
+                self.closed_at = at;
                 let open: Vec<String> = self.requests.keys().cloned().collect();
                 open.iter().flat_map(|id| self.close(id, RequestEnd::AnsweredThere)).collect()
             }
@@ -342,6 +353,7 @@ impl Machine {
             Verdict::Allow => ("allow", ask::allow()),
             Verdict::Deny => ("deny", ask::deny(Some("a rule of this session refuses it"), false)),
         };
+        self.closed_at = line.at;
         self.decided.push((line.id.clone(), answer));
         let (tool, summary) = (tool.to_owned(), format!("{tool}: {what}"));
         vec![(AgentReport::PolicyApplied { tool, decision: decision.to_owned(), summary }, None)]
@@ -354,6 +366,15 @@ impl Machine {
         told.push((AgentReport::RequestOpened { request }, None));
         told
     }
+}
+
+fn ended_quietly(end: QuietEnd, detail: String) -> (TurnEnd, String) {
+    let (outcome, detail) = match end {
+        QuietEnd::Interrupted => (Outcome::Interrupted, (!detail.is_empty()).then_some(detail)),
+        QuietEnd::Command => (Outcome::Completed, None),
+        QuietEnd::Unknown => (Outcome::Unknown { why: UnknownReason::EndUnseen { detail } }, None),
+    };
+    ended(outcome, detail, "")
 }
 
 fn invalid(payload: &Payload) -> FailReason {

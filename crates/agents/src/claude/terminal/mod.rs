@@ -14,7 +14,7 @@ mod exec;
 mod level;
 mod machine;
 mod screen;
-mod status;
+pub(super) mod status;
 mod stop;
 mod text;
 mod tmux;
@@ -27,7 +27,6 @@ use std::path::{Path, PathBuf};
 use adjutant_core::agent::AgentReport;
 use adjutant_core::id::Attempt;
 use adjutant_core::process::Incarnation;
-use adjutant_core::session::Profile;
 use adjutant_core::{MessageId, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -90,10 +89,8 @@ impl Facts {
 /// The driver of one session.
 struct Driver {
     session: SessionId,
-    name: String,
     place: Place,
     stamp: Stamp,
-    profile: Profile,
     orders: mpsc::Receiver<Order>,
     reports: mpsc::Sender<DriverReport>,
     facts: Facts,
@@ -122,8 +119,8 @@ struct Driver {
 /// Drives one session to its end, or until the daemon lets go of it.
 pub(super) async fn drive(task: DriverTask) {
     // An error here means that nobody takes the reports any more: the daemon is going away.
-    let DriverTask { session, name, place, start, orders, reports } = task;
-    let seat = Seat { session, name: name.to_string(), place, orders, reports };
+    let DriverTask { session, place, start, orders, reports, .. } = task;
+    let seat = Seat { session, place, orders, reports };
     let _ = match start {
         DriverStart::Launch(plan) => seat.launch(plan).await,
         DriverStart::Adopt(adoption) => seat.adopt(adoption).await,
@@ -213,7 +210,11 @@ impl Driver {
                 None
             });
             let Some((line, next)) = found else { return Ok(()) };
-            let told = self.machine.take(&line);
+            let began_at = self.machine.turn.as_ref().map(|turn| turn.began_at);
+            let mut told = self.machine.take(&line);
+            if next > self.offset {
+                self.count(began_at, &mut told);
+            }
             self.tell(line.at, next, told).await?;
             self.after_line();
         }
@@ -231,6 +232,16 @@ impl Driver {
             self.send(at, cursor, report, answer).await?;
         }
         Ok(())
+    }
+
+    /// Adds to the end of a turn what it has cost, as far as the transcript has it by now.
+    fn count(&self, began_at: Option<i64>, told: &mut [Told]) {
+        let (Some(began_at), Some(path)) = (began_at, self.machine.transcript.as_deref()) else { return };
+        for (report, _) in told {
+            if let AgentReport::TurnEnded { end } = report {
+                end.usage = transcript::usage_since(path, began_at);
+            }
+        }
     }
 
     /// Files the decisions of rules, and lets go the calls whose questions are closed.

@@ -29,7 +29,9 @@ impl Backwards {
         let start = file.metadata()?.len();
         let mut lines = Self { file, start, held: Vec::new(), searched: 0, too_long: false };
         // What stands behind the last newline is half a line, or nothing.
-        lines.next_line()?;
+        if lines.next_line()?.is_none() {
+            (lines.held, lines.searched) = (Vec::new(), 0);
+        }
         Ok(lines)
     }
 

@@ -80,6 +80,11 @@ impl Entry {
         self.r#type == "user" && texts(&self.message.content).iter().any(|text| text.starts_with(INTERRUPTION))
     }
 
+    /// Whether the model said it after a moment.
+    pub(super) fn is_answer_since(&self, at: i64) -> bool {
+        self.r#type == "assistant" && !self.is_sidechain && self.at().is_some_and(|then| then >= at)
+    }
+
     /// The answer to which it belongs, and what that cost.
     pub(super) fn usage(&self) -> Option<(String, Usage)> {
         let counted =

@@ -37,16 +37,28 @@ pub(crate) fn find_prompt(path: &Path, at: i64, is_it: impl Fn(&str) -> bool) ->
     Some(format!("the transcript has it as `{}`", found.kind()))
 }
 
+/// Whether the end of a transcript has this text anywhere, such as the id under which a message was sent.
+pub(crate) fn mentions(path: &Path, text: &str) -> bool {
+    let lines = Backwards::open(path).ok().into_iter().flatten().take(LINES_LOOKED_MAX);
+    let sought = memchr::memmem::Finder::new(text);
+    lines.into_iter().any(|line| sought.find(&line).is_some())
+}
+
 /// Whether somebody stopped the turn that began at a moment.
 pub(crate) fn was_interrupted(path: &Path, began_at: i64) -> bool {
     since(path, began_at).any(|entry| entry.is_interruption())
+}
+
+/// Whether the model has said anything since a moment.
+pub(crate) fn has_answer(path: &Path, began_at: i64) -> bool {
+    since(path, began_at).any(|entry| entry.is_answer_since(began_at))
 }
 
 /// What the answers since a moment have cost, each counted once.
 pub(crate) fn usage_since(path: &Path, began_at: i64) -> Option<Usage> {
     let mut counted: Vec<String> = Vec::new();
     let mut total: Option<Usage> = None;
-    for (id, usage) in since(path, began_at).filter_map(|entry| entry.usage()) {
+    for (id, usage) in since(path, began_at).filter(|e| e.is_answer_since(began_at)).filter_map(|e| e.usage()) {
         if !counted.contains(&id) {
             counted.push(id);
             let sum = total.get_or_insert_default();

@@ -9,6 +9,7 @@ use super::{Driven, Driver, Timer};
 use crate::claude::environment::{config_dir, environment};
 use crate::claude::headless::command_line::{PASSING, arguments};
 use crate::claude::home;
+use crate::claude::resume::taken_up;
 use crate::limits::{COLUMNS_DEFAULT, RECONNECT_MS_MAX, RECONNECT_MS_MIN, ROWS_DEFAULT};
 use crate::runner::{
     Claim, JournalReader, NotLaunched, PipesPlan, RunnerPlan, Supervisor, claim, launch_held, withdraw,
@@ -30,6 +31,14 @@ impl Driver {
             let detail = format!("the session's directory cannot be written: {error}");
             return self.start_failed(StartFailure::AgentStartFailed { detail }).await;
         }
+        let resume = plan.profile.resume.as_ref();
+        let resumed = match resume.map(|wanted| taken_up(wanted, &config_dir, &plan.directory)).transpose() {
+            Ok(resumed) => resumed,
+            Err(detail) => return self.start_failed(StartFailure::AgentStartFailed { detail }).await,
+        };
+        if let Some(native) = &resumed {
+            self.machine.resume(native);
+        }
         let passing = PASSING.map(str::to_owned).to_vec();
         let runner_plan = RunnerPlan {
             state_dir: self.place.state_dir.clone(),
@@ -41,7 +50,7 @@ impl Driver {
             directory: plan.directory,
             columns: COLUMNS_DEFAULT,
             rows: ROWS_DEFAULT,
-            pipes: Some(PipesPlan { arguments: arguments(&plan.profile, self.session), passing }),
+            pipes: Some(PipesPlan { arguments: arguments(&plan.profile, self.session, resumed.as_deref()), passing }),
         };
         self.timers.arm(Timer::Ready, plan.ready_ms_max);
         match launch_held(&self.place.adj, self.session, runner_plan, &supervisor).await {
