@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use adjutant_testkit::fakemodel::record;
-use adjutant_testkit::{Model, Process, World, pinned};
+use adjutant_testkit::{Dice, Model, Process, World, pinned};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -193,10 +193,35 @@ fn every_text_reaches_the_model_as_it_was_sent() {
         ">",
         "\u{a0}\u{2028}x",
     ];
-    for text in texts {
+    let sent: Vec<String> = texts.iter().map(|text| (*text).to_owned()).chain(hostile_texts(260)).collect();
+    for text in &sent {
         let _ = stage.world.adj(["ask", &x, "--message", text]).expect_code(0);
-        assert_eq!(stage.asked_last(), text, "{text:?}");
+        assert_eq!(stage.asked_last(), *text, "{text:?}");
     }
+    assert!(sent.len() >= 300, "{}", sent.len());
+    assert_eq!(stage.model.recorder().count(), sent.len() as u64, "each reached the model once");
+}
+
+/// Texts put together from pieces that some program or other does not take as text, the same in every run.
+fn hostile_texts(count: usize) -> Vec<String> {
+    let pieces = [
+        "/", "!", "#", "@", "\\", "\\\n", "\t", "  ", "\n", "\n\n\n", "/compact", "exit", "`", "$(", ")", "\"", "'", "{", "}", "[", "]",
+        "<b>", "</b>", "&amp;", "%20", "é", "🦀", "\u{200d}", "\u{202e}", "\u{feff}", "--", "-x", "~", "*", "?", ";", "|", ">", "\r\n",
+        "[from bob]", "yes", "1", "y\n", "<system-reminder>", "[Request interrupted by user]", "\u{e000}", "\u{10ffff}", "word",
+    ];
+    let mut dice = Dice::new(20_261_120);
+    let text = |dice: &mut Dice| {
+        let length = 1 + dice.below(6);
+        (0..length).map(|_| pieces[dice.below(pieces.len())]).collect::<String>()
+    };
+    let mut texts = Vec::new();
+    while texts.len() < count {
+        let next = text(&mut dice);
+        if next.chars().any(|one| !one.is_whitespace() && one != '\u{feff}') {
+            texts.push(next);
+        }
+    }
+    texts
 }
 
 #[test]
@@ -213,9 +238,12 @@ fn a_long_text_reaches_the_model_whole() {
 }
 
 #[test]
-fn control_characters_are_refused_before_anything_is_sent() {
+fn what_is_no_text_is_refused_before_anything_is_sent() {
     let stage = Stage::new();
     let x = stage.create(&[]);
+    for text in [" ", "\n\t", "\u{feff}\t", "\u{a0}"] {
+        let _ = stage.world.adj(["--json", "send", &x, "--message", text]).expect_error(2, "message_empty");
+    }
     for text in ["a\u{1b}[201~b", "a\u{3}", "a\rb", "bell\u{7}", "\u{85}"] {
         let _ = stage.world.adj(["--json", "send", &x, "--message", text]).expect_error(2, "message_not_text");
     }
@@ -543,4 +571,47 @@ fn the_end_of_a_reply_is_told_at_once() {
     }
     late.sort_unstable();
     assert!(late[late.len() / 2] <= 150, "the median is {} ms: {late:?}", late[late.len() / 2]);
+}
+
+#[test]
+fn the_conversation_is_told_from_the_transcript() {
+    let stage = Stage::new();
+    let x = stage.create(&[]);
+    let tool = r#"look [[tool Bash {"command":"echo from the tool","description":"look"}]] [[then]] [[say done]]"#;
+    assert_eq!(stage.ask(&x, tool), "done\n");
+    assert_eq!(stage.ask(&x, "[[say second]]"), "second\n");
+    let roles = |words: &[&str]| {
+        let told = stage.world.adj(words).expect_code(0).json();
+        let one = |entry: &Value| (entry["role"].as_str().unwrap_or_default().to_owned(), entry["turn"].clone());
+        (told.as_array().into_iter().flatten().map(one).collect::<Vec<_>>(), told)
+    };
+    let (all, told) = roles(&["--json", "logs", &x]);
+    let role = |role: &str, turn: u64| (role.to_owned(), Value::from(turn));
+    assert_eq!(all, [role("human", 1), role("assistant", 1), role("human", 2), role("assistant", 2)], "{told:#}");
+    assert_eq!((&told[0]["text"], &told[1]["text"]), (&tool.into(), &"done".into()));
+    let (with_tools, told) = roles(&["--json", "logs", "--tools", &x]);
+    assert!(with_tools.contains(&role("tool", 1)) && told.to_string().contains("from the tool"), "{told:#}");
+    let (last, told) = roles(&["--json", "logs", "-n", "1", &x]);
+    assert_eq!(last, [role("human", 2), role("assistant", 2)], "{told:#}");
+}
+
+#[test]
+fn a_conversation_is_taken_up_by_one_session_at_a_time() {
+    let stage = Stage::new();
+    let x = stage.create(&[]);
+    assert_eq!(stage.ask(&x, "[[say remembered words]]"), "remembered words\n");
+    let conversation = stage.status(&x)["agent_session"].as_str().unwrap_or_default().to_owned();
+    let again = ["--json", "create", "--cli", "claude", "--headless", "--resume", &conversation];
+    let told = stage.world.adj(again).expect_error(1, "agent_start_failed");
+    assert!(told.stderr.contains("is open in the process"), "{}", told.stderr);
+    let _ = stage.world.adj(["kill", &x]).expect_code(0);
+    for how in [vec!["--resume", conversation.as_str()], vec!["--continue"]] {
+        let y = stage.create(&how);
+        assert_eq!(stage.status(&y)["agent_session"], conversation.as_str());
+        assert_eq!(stage.ask(&y, "[[say more]]"), "more\n");
+        let requests = stage.model.recorder().requests();
+        let body = String::from_utf8_lossy(&requests.last().expect("a request").0.body).into_owned();
+        assert!(body.contains("remembered words"), "the model is shown what was said before");
+        let _ = stage.world.adj(["kill", &y]).expect_code(0);
+    }
 }
