@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use adjutant_testkit::fakemodel::record;
-use adjutant_testkit::{Dice, Model, Process, World, pinned};
+use adjutant_testkit::{Dice, Model, Process, Running, World, pinned};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -111,11 +111,11 @@ fn a_turn_goes_there_and_back() {
     let status = stage.status(&x);
     assert_eq!((&status["status"], &status["headless"]), (&"idle".into(), &true.into()));
     assert_eq!(status["agent_session"], status["uuid"], "its conversation has its own id");
-    for i in 1..=20 {
+    for i in 1..=50 {
         assert_eq!(stage.ask(&x, &format!("[[say answer {i}]]")), format!("answer {i}\n"));
     }
-    assert_eq!(stage.world.adj(["last-message", "-n", "2", &x]).expect_code(0).stdout, "answer 19\n\nanswer 20\n");
-    assert_eq!(stage.model.recorder().count(), 20, "each message reached the model once");
+    assert_eq!(stage.world.adj(["last-message", "-n", "2", &x]).expect_code(0).stdout, "answer 49\n\nanswer 50\n");
+    assert_eq!(stage.model.recorder().count(), 50, "each message reached the model once");
     let result = stage.result(&x, 0);
     assert_eq!((&result["usage"]["input_tokens"], &result["usage"]["output_tokens"]), (&20.into(), &10.into()));
 }
@@ -123,15 +123,19 @@ fn a_turn_goes_there_and_back() {
 #[test]
 fn sessions_side_by_side_keep_to_themselves() {
     let stage = Stage::new();
-    let sessions: Vec<String> = (0..3).map(|_| stage.create(&[])).collect();
-    let asks: Vec<_> = sessions
-        .iter()
-        .enumerate()
-        .map(|(i, x)| stage.world.start(["ask", x.as_str(), "--message", &format!("[[say from {i}]]")]))
-        .collect();
-    for (i, ask) in asks.into_iter().enumerate() {
-        assert_eq!(ask.end().expect_code(0).stdout, format!("from {i}\n"));
+    let creating: Vec<_> =
+        (0..6).map(|_| stage.world.start(["create", "-q", "--cli", "claude", "--headless"])).collect();
+    let sessions: Vec<String> = creating.into_iter().map(|one| one.end().expect_code(0).word().to_owned()).collect();
+    for round in 0..5 {
+        let ask = |(i, x): (usize, &String)| {
+            stage.world.start(["ask", x.as_str(), "--message", &format!("[[say {round} from {i}]]")])
+        };
+        let asks: Vec<_> = sessions.iter().enumerate().map(ask).collect();
+        for (i, ask) in asks.into_iter().enumerate() {
+            assert_eq!(ask.end().expect_code(0).stdout, format!("{round} from {i}\n"));
+        }
     }
+    assert_eq!(stage.model.recorder().count(), 30);
 }
 
 #[test]
@@ -205,9 +209,54 @@ fn every_text_reaches_the_model_as_it_was_sent() {
 /// Texts put together from pieces that some program or other does not take as text, the same in every run.
 fn hostile_texts(count: usize) -> Vec<String> {
     let pieces = [
-        "/", "!", "#", "@", "\\", "\\\n", "\t", "  ", "\n", "\n\n\n", "/compact", "exit", "`", "$(", ")", "\"", "'", "{", "}", "[", "]",
-        "<b>", "</b>", "&amp;", "%20", "é", "🦀", "\u{200d}", "\u{202e}", "\u{feff}", "--", "-x", "~", "*", "?", ";", "|", ">", "\r\n",
-        "[from bob]", "yes", "1", "y\n", "<system-reminder>", "[Request interrupted by user]", "\u{e000}", "\u{10ffff}", "word",
+        "/",
+        "!",
+        "#",
+        "@",
+        "\\",
+        "\\\n",
+        "\t",
+        "  ",
+        "\n",
+        "\n\n\n",
+        "/compact",
+        "exit",
+        "`",
+        "$(",
+        ")",
+        "\"",
+        "'",
+        "{",
+        "}",
+        "[",
+        "]",
+        "<b>",
+        "</b>",
+        "&amp;",
+        "%20",
+        "é",
+        "🦀",
+        "\u{200d}",
+        "\u{202e}",
+        "\u{feff}",
+        "--",
+        "-x",
+        "~",
+        "*",
+        "?",
+        ";",
+        "|",
+        ">",
+        "\r\n",
+        "[from bob]",
+        "yes",
+        "1",
+        "y\n",
+        "<system-reminder>",
+        "[Request interrupted by user]",
+        "\u{e000}",
+        "\u{10ffff}",
+        "word",
     ];
     let mut dice = Dice::new(20_261_120);
     let text = |dice: &mut Dice| {
@@ -614,4 +663,63 @@ fn a_conversation_is_taken_up_by_one_session_at_a_time() {
         assert!(body.contains("remembered words"), "the model is shown what was said before");
         let _ = stage.world.adj(["kill", &y]).expect_code(0);
     }
+}
+
+#[test]
+fn a_message_is_taken_once_wherever_the_daemon_is_killed() {
+    let stage = Stage::new();
+    let x = stage.create(&[]);
+    // The first passes of some are those of the daemon's own beginning.
+    let points = [
+        ("before_commit", 3..=6),
+        ("after_commit", 3..=6),
+        ("before_reply", 1..=1),
+        ("before_deliver", 1..=1),
+        ("after_deliver", 1..=1),
+        ("after_report_commit", 2..=4),
+    ];
+    let mut killed = 0;
+    for (point, pass) in points.into_iter().flat_map(|(point, passes)| passes.map(move |pass| (point, pass))) {
+        let _ = stage.world.adj(["daemon", "stop"]);
+        let kill = format!("{point}:{pass}");
+        let mut list = stage.world.adj_command(["list"]);
+        list.env("ADJ_TESTPOINT_KILL", &kill);
+        let _ = Running::start(list).end();
+        let daemon = stage.world.daemon_pid();
+        let (tag, key) = (format!("<{point} {pass}>"), format!("key of {kill}"));
+        // It is held, so that a sender who has to ask again finds it still alive.
+        let text = format!("{tag} [[hold {kill}]] [[say answer to {pass}]]");
+        let send = ["send", "-q", "--key", &key, &x, "--message", &text];
+        let sent = (0..4).map(|_| stage.world.adj(send)).find(|sent| sent.code == 0).expect("the message is accepted");
+        stage.model.open(&kill);
+        let waited = ["wait", "--print", "--for", sent.word(), &x];
+        let answer = (0..4).map(|_| stage.world.adj(waited)).find(|ended| ended.code == 0).expect("an answer");
+        assert_eq!(answer.stdout, format!("answer to {pass}\n"), "{kill}");
+        killed += usize::from(stage.world.daemon_pid() != daemon);
+        let requests = stage.model.recorder().requests();
+        let asked = |request: &record::Request| {
+            let body = request.json();
+            let last =
+                body["messages"].as_array().and_then(|all| all.iter().rfind(|one| one["role"] == "user")).cloned();
+            last.is_some_and(|last| last.to_string().contains(&tag))
+        };
+        assert_eq!(requests.iter().filter(|(request, _)| asked(request)).count(), 1, "{kill}: taken once");
+    }
+    assert!(killed >= 10, "only {killed} of 14 daemons were killed");
+    stage.world.assert_sound();
+}
+
+#[test]
+fn a_turn_lasts_until_its_subagents_have_ended() {
+    let stage = Stage::new();
+    let x = stage.create(&[]);
+    let agent =
+        r#"{"description":"look","prompt":"[[hold sub]] [[say sub result]]","subagent_type":"general-purpose"}"#;
+    let m = stage.world.send(&x, &format!("x [[tool Agent {agent}]] [[then]] [[say launched]]"));
+    assert!(stage.model.await_held("sub", SOON));
+    let _ = stage.world.adj(["wait", "-t", "1s", &x]).expect_code(124);
+    assert_eq!(stage.status(&x)["status"], "working");
+    stage.model.open("sub");
+    let _ = stage.world.adj(["wait", "--for", &m, &x]).expect_code(0);
+    assert_eq!(stage.status(&x)["last_turn"]["number"], 1, "what it did by itself belongs to the same turn");
 }
