@@ -10,9 +10,11 @@ use crate::{Verdict, exec};
 pub(crate) mod generated;
 mod install;
 mod needs;
+mod pinned;
 mod steps;
 mod stream;
 mod tally;
+mod tools;
 
 use steps::{STEPS, Step};
 use tally::Tally;

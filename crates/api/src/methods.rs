@@ -5,12 +5,14 @@ use crate::schema::TypeRef;
 use crate::stream::{EventRecord, WaitRecord};
 use crate::types::daemon::{Check, CheckDaemon, DaemonStatus, Health, StopDaemon, Stopping};
 use crate::types::event::{Event, EventsQuery};
+use crate::types::hook::{HookAnswer, HookCall};
 use crate::types::log::{LogEntry, LogQuery};
 use crate::types::message::{EditMessage, Message, MessagesQuery, SendMessage, Sent, WakeSession};
 use crate::types::project::{AddProject, Project};
 use crate::types::request::{AnswerRequest, Request, RequestsQuery, Responded};
 use crate::types::session::{
-    Caller, CreateSession, InterruptSession, KillSessions, Killed, Session, SessionsQuery, TerminalQuery,
+    Attach, AttachQuery, Caller, CreateSession, InterruptSession, KillSessions, Killed, Session, SessionsQuery,
+    TerminalQuery,
 };
 use crate::types::turn::{Answer, AnswersQuery, TurnResult, TurnsQuery, WaitQuery};
 use crate::types::workspace::{CleanWorkspaces, CleanedWorkspace, Workspace, WorkspaceDiff, WorkspaceDiffQuery};
@@ -208,6 +210,9 @@ const READS_ONE: &[ErrorCode] = &[ErrorCode::SessionNotFound, ErrorCode::IdInval
 /// What a method that changes one session can fail with.
 const CHANGES_ONE: &[ErrorCode] = &[ErrorCode::SessionNotFound, ErrorCode::IdInvalid];
 
+/// What a method that changes one session that has not ended can fail with.
+const CHANGES_LIVE: &[ErrorCode] = &[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited];
+
 /// What a method that puts a message into a queue can fail with.
 const QUEUES: &[ErrorCode] = &[
     ErrorCode::SessionNotFound,
@@ -316,10 +321,10 @@ methods! {
         "Send a failed, expired or unknown message again, on purpose.").fails(CHANGES_MESSAGE);
     /// Stops delivery.
     HOLD = Method::change("queue.hold", "/v1/sessions/{id}/hold", document::<Session>(),
-        "Stop delivery without touching the running turn.").fails(CHANGES_ONE).repeatable();
+        "Stop delivery without touching the running turn.").fails(CHANGES_LIVE).repeatable();
     /// Resumes delivery.
     RELEASE = Method::change("queue.release", "/v1/sessions/{id}/release", document::<Session>(),
-        "Resume delivery.").fails(CHANGES_ONE).repeatable();
+        "Resume delivery.").fails(CHANGES_LIVE).repeatable();
     /// Stops the running turn.
     INTERRUPT = Method::change("interrupt", "/v1/sessions/{id}/interrupt", document::<Option<TurnResult>>(),
         "Stop the running turn and keep the session; `null` where no turn runs.").body::<InterruptSession>()
@@ -339,6 +344,14 @@ methods! {
         "The session's terminal, as frames after a switch to the protocol `adj-terminal`.")
         .query::<TerminalQuery>()
         .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited, ErrorCode::NotSupported]);
+    /// How a person sits down at a session.
+    ATTACH = Method::read("attach.how", "/v1/sessions/{id}/attach", document::<Attach>(),
+        "How a person sits down at a session: at its terminal, or by a program.").query::<AttachQuery>()
+        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited, ErrorCode::NotSupported]);
+    /// Takes in a hook.
+    HOOK = Method::change("hook", "/v1/hooks", document::<HookAnswer>(),
+        "Pass on a hook that an agent called; answers once it is taken in, or when somebody has decided.")
+        .body::<HookCall>().fails(&[ErrorCode::SessionNotFound, ErrorCode::OutcomeUnknown]);
     /// Open requests.
     REQUESTS = Method::read("requests", "/v1/requests", document::<Vec<Request>>(),
         "Open requests of all sessions, oldest first.").query::<RequestsQuery>().fails(READS_ONE);

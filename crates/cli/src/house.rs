@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use adjutant_agents::Program;
 pub(crate) use adjutant_agents::runner::frame::{Frame, FrameDecoder};
+use adjutant_agents::{Agent, Program};
 use adjutant_api::ErrorCode;
 use adjutant_api::home::Home;
 pub(crate) use adjutant_daemon::Webhook;
 use adjutant_daemon::{DaemonOptions, Notify};
+use adjutant_fakemodel::script::Book;
+use adjutant_fakemodel::{Options, Server};
 
 use crate::commands::Outcome;
 use crate::config::{Config, MayKill};
@@ -78,10 +82,11 @@ pub(crate) fn find_agents(environment: &BTreeMap<String, String>) -> Vec<(String
         let version = program.version.map_or_else(String::new, |version| format!(" {version}"));
         format!("{}{version}", program.path.display())
     };
-    let agents = adjutant_agents::registry().into_iter();
-    agents
-        .map(|(name, agent)| (name.to_string(), agent.find(environment).map(words).map_err(|e| e.to_string())))
-        .collect()
+    let find = |agent: &dyn Agent| {
+        let mode = agent.capabilities().modes.first().copied().ok_or("it has no mode")?;
+        agent.find(environment, mode).map(words).map_err(|error| error.to_string())
+    };
+    adjutant_agents::registry().into_iter().map(|(name, agent)| (name.to_string(), find(agent.as_ref()))).collect()
 }
 
 /// Fills a store for benches.
@@ -101,4 +106,23 @@ pub(crate) fn rebuild(home: &Home) -> Result<Option<String>, CommandError> {
 /// Brings a damaged store back, while no daemon runs; says what came back and what did not.
 pub(crate) fn repair(home: &Home) -> Result<String, CommandError> {
     adjutant_daemon::repair(home).map_err(CommandError::from)
+}
+
+/// Starts a model server that plays scripts.
+pub(crate) fn fake_model(port: u16, book: Option<&Path>, log: Option<PathBuf>) -> Result<Server, CommandError> {
+    let book = book.map(read_book).transpose()?.unwrap_or_default();
+    let options = Options { address: SocketAddr::from(([127, 0, 0, 1], port)), book, log };
+    Server::start(options).map_err(|error| CommandError::new(ErrorCode::Internal, error.to_string()))
+}
+
+fn read_book(path: &Path) -> Result<Book, CommandError> {
+    let bytes = std::fs::read(path)?;
+    let told = |error| CommandError::new(ErrorCode::Usage, format!("{}: {error}", path.display()));
+    serde_json::from_slice(&bytes).map_err(told)
+}
+
+/// How an agent of the Messages API is pointed to it, and to nothing else.
+pub(crate) fn messages_api_variables(server: &Server) -> Vec<String> {
+    let own = ["ANTHROPIC_AUTH_TOKEN=fake", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "DISABLE_AUTOUPDATER=1"];
+    std::iter::once(format!("ANTHROPIC_BASE_URL={}", server.url())).chain(own.map(str::to_owned)).collect()
 }

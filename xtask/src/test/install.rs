@@ -4,6 +4,8 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use super::pinned::Pinned;
+use super::tools;
 use crate::exec;
 
 /// Where a thing comes from.
@@ -13,11 +15,9 @@ pub(crate) enum Source {
     System(Packages),
     /// A component of the Rust toolchain.
     Rustup(&'static str),
-    /// A package of npm with its version, installed for everybody.
-    #[expect(dead_code, reason = "the pinned agents come with the issues that drive them")]
-    Npm(&'static str),
-    /// A package of pip with its version, installed for this user.
-    #[expect(dead_code, reason = "the validator of the OpenAPI document comes with its test")]
+    /// A package of npm in one version, installed into a directory of the project's own.
+    Npm(Pinned),
+    /// A package of pip with its version, installed into an environment of the project's own.
     Pip(&'static str),
 }
 
@@ -53,9 +53,23 @@ pub(crate) fn install(source: Source) -> Result<()> {
     match source {
         Source::System(packages) => from_system(packages),
         Source::Rustup(component) => told(&mut words(&["rustup", "component", "add", component])),
-        Source::Npm(package) => told(&mut privileged(&["npm", "install", "--global", "--no-fund", package])?),
-        Source::Pip(package) => told(&mut words(&["python3", "-m", "pip", "install", "--user", "--no-input", package])),
+        Source::Npm(pinned) => told(&mut pinned.install()?),
+        Source::Pip(package) => from_pip(package),
     }
+}
+
+/// A system's own Python takes no packages from elsewhere, so there is an environment below the target directory.
+fn from_pip(package: &str) -> Result<()> {
+    let folder = tools::python()?;
+    let python = folder.join("bin/python");
+    if !exec::succeeds(exec::command(&python).args(["-m", "pip", "--version"])) {
+        let make = || words(&["python3", "-m", "venv", "--clear"]).arg(&folder).status().is_ok_and(|s| s.success());
+        if !make() {
+            from_system(Packages::same("python3-venv"))?;
+            told(words(&["python3", "-m", "venv", "--clear"]).arg(&folder))?;
+        }
+    }
+    told(exec::command(&python).args(["-m", "pip", "install", "--quiet", "--no-input", package]))
 }
 
 fn from_system(packages: Packages) -> Result<()> {

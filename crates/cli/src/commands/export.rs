@@ -200,6 +200,7 @@ fn said(entry: &LogEntry) -> String {
         (Role::Assistant, _, _) => "Answer".to_owned(),
         (Role::Tool, _, Some(tool)) => format!("Tool {}", quoted(tool)),
         (Role::Tool, _, None) => "Tool".to_owned(),
+        (Role::Notice, _, _) => "Notice".to_owned(),
         (Role::Other(role), _, _) => role.clone(),
     };
     let fence = "`".repeat(longest_run(&entry.text, 2) + 1);

@@ -43,6 +43,8 @@ pub(crate) enum Message {
     Look(Look),
     /// Drop the beginning of the log.
     Compact { plan: Box<Compaction>, reply: oneshot::Sender<Result<bool, CommitError>> },
+    /// A hook of a session's agent, for its driver.
+    Hook { session: SessionId, order: Order },
     /// A session's driver has ended without saying that its session has.
     DriverGone { session: SessionId },
     /// Let go of every session and end.
@@ -88,6 +90,11 @@ impl Handle {
         let message = Message::Compact { plan: Box::new(plan), reply };
         self.messages.send(message).await.map_err(|_| Gone)?;
         done.await.map_err(|_| Gone)
+    }
+
+    /// Passes a hook on to the driver of its session; the answer comes by the order itself.
+    pub(crate) async fn hook(&self, session: SessionId, order: Order) -> Result<(), Gone> {
+        self.messages.send(Message::Hook { session, order }).await.map_err(|_| Gone)
     }
 
     /// Ends the supervisor; sessions stay.
@@ -254,6 +261,7 @@ impl Supervisor {
                 self.untidy = true;
                 let _ = reply.send(done);
             }
+            Message::Hook { session, order } => self.order(session, order),
             Message::DriverGone { session } => self.driver_gone(session, intake),
             Message::Stop { reply } => intake.stop = Some(reply),
         }
