@@ -4,8 +4,10 @@
 //! that drives it. A driver takes [`Order`]s and sends [`DriverReport`]s; it decides nothing about messages, turns or
 //! sessions, it only says what it saw. Adding an agent is a folder here and a line in [`registry`].
 
+pub mod claude;
 mod conversation;
 mod limits;
+mod path;
 mod policy;
 pub mod process;
 pub mod runner;
@@ -260,6 +262,6 @@ pub struct DriverReport {
 
 /// All agents of this build, by name.
 pub fn registry() -> BTreeMap<AgentName, Arc<dyn Agent>> {
-    let agents: [Arc<dyn Agent>; 1] = [Arc::new(shell::Shell::new())];
+    let agents: [Arc<dyn Agent>; 2] = [Arc::new(claude::Claude::new()), Arc::new(shell::Shell::new())];
     agents.into_iter().map(|agent| (agent.name().clone(), agent)).collect()
 }

@@ -12,7 +12,8 @@ pub(crate) use adjutant_agents::runner::frame::{Frame, FrameDecoder};
 use adjutant_agents::{Agent, Program};
 use adjutant_api::ErrorCode;
 use adjutant_api::home::Home;
-use adjutant_daemon::DaemonOptions;
+pub(crate) use adjutant_daemon::Webhook;
+use adjutant_daemon::{DaemonOptions, Notify};
 use adjutant_fakemodel::script::Book;
 use adjutant_fakemodel::{Options, Server};
 
@@ -40,8 +41,24 @@ pub(crate) fn run_daemon(call: DaemonCall) -> Outcome {
         queue_max: config.queue_max,
         message_max_bytes: usize::try_from(config.message_max_bytes).unwrap_or(usize::MAX),
         sessions_may_kill_any: config.sessions_may_kill == MayKill::Any,
+        notify: notify(&config)?,
     });
     Ok(number(ended))
+}
+
+fn notify(config: &Config) -> Result<Option<Notify>, CommandError> {
+    let parts = config.notify.parts().map_err(|why| CommandError::new(ErrorCode::ConfigInvalid, why))?;
+    Ok(parts.map(|parts| Notify {
+        command: parts.command,
+        webhook: parts.webhook,
+        events: parts.events,
+        attempt: Duration::from_millis(parts.attempt_ms),
+    }))
+}
+
+/// Reads the address of a web hook.
+pub(crate) fn webhook(text: &str) -> Result<Webhook, String> {
+    text.parse()
 }
 
 /// The number in an exit code, which the standard library keeps to itself.

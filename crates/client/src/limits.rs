@@ -49,3 +49,6 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// Longest record of a stream, in bytes: the largest message, every byte of it escaped.
 pub(crate) const RECORD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Time for what asks git about work trees, several of them one after another.
+pub(crate) const GIT: Duration = Duration::from_secs(300);

@@ -101,7 +101,7 @@ impl Resumable {
     }
 
     /// Whether to look for a daemon again after this.
-    fn goes_on(&mut self, client: &Client, error: &ClientError) -> bool {
+    fn goes_on(&mut self, client: &mut Client, error: &ClientError) -> bool {
         self.failures += 1;
         if !self.opened {
             return error.can_be_repeated() && self.failures < limits::FIRST_ATTEMPTS;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use adjutant_api::types::event::Event as WireEvent;
-use adjutant_core::{Host, Logged, SessionId};
+use adjutant_core::{Host, Logged, SessionId, Timestamp};
 use adjutant_store::Entry;
 use tokio::sync::broadcast;
 
@@ -29,6 +29,7 @@ pub(crate) type Followed = broadcast::Receiver<Arc<Told>>;
 pub(crate) struct Told {
     pub(crate) entry: Entry,
     wire: WireEvent,
+    json: OnceLock<String>,
     as_event: OnceLock<Vec<u8>>,
     as_line: OnceLock<Vec<u8>>,
 }
@@ -36,7 +37,12 @@ pub(crate) struct Told {
 impl Told {
     pub(crate) fn new(host: &Host, entry: Entry) -> Self {
         let wire = to_api::event(host, &entry);
-        Self { wire, entry, as_event: OnceLock::new(), as_line: OnceLock::new() }
+        Self { wire, entry, json: OnceLock::new(), as_event: OnceLock::new(), as_line: OnceLock::new() }
+    }
+
+    /// The event as JSON.
+    pub(crate) fn json(&self) -> &str {
+        self.json.get_or_init(|| serde_json::to_string(&self.wire).unwrap_or_default())
     }
 
     /// The record of a stream that tells it.
@@ -46,10 +52,18 @@ impl Told {
             Form::Lines => &self.as_line,
         };
         kept.get_or_init(|| {
-            let json = serde_json::to_string(&self.wire).unwrap_or_default();
+            let json = self.json();
             let id = self.entry.seq().to_string();
             form.framed(&format!("{{\"type\":\"event\",\"event\":{json}}}"), Some(&id))
         })
+    }
+
+    /// When it happened.
+    pub(crate) fn at(&self) -> Timestamp {
+        match &self.entry {
+            Entry::Known(logged) => logged.at,
+            Entry::Opaque(opaque) => opaque.at,
+        }
     }
 }
 

@@ -22,9 +22,11 @@ use crate::http::{self, App, Shared};
 use crate::launch::{Launches, Places};
 use crate::listen::{OwnerListener, private_directory};
 use crate::lock::{HomeLock, LockError};
+use crate::project::Projects;
 use crate::read::Readers;
 use crate::supervisor::{Parts, Supervisor};
-use crate::{journal, retention};
+use crate::workspace::Workspaces;
+use crate::{journal, notify, retention};
 
 /// Worker threads of the runtime: handlers and drivers hardly compute.
 const WORKER_THREADS: usize = 2;
@@ -104,6 +106,8 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         readers,
         feed,
         launches,
+        projects: Arc::new(Projects::new(&home.state)),
+        workspaces: Workspaces::new(&home.state, &places.host_id),
         places,
         agents,
         home: home.clone(),
@@ -170,6 +174,7 @@ async fn listen(app: &App, options: &DaemonOptions) -> Result<(), ErrorBody> {
     }
     tokio::spawn(retention::remove_forgotten(app.clone()));
     let sweep = tokio::spawn(retention::sweep(app.clone(), options.keep_days));
+    let telling = tokio::spawn(notify::run(app.clone(), options.notify.clone()));
     tracing::info!(version = VERSION, pid = std::process::id(), "serving");
     announce(options.detached);
     let mut ending = app.ending.subscribe();
@@ -185,6 +190,7 @@ async fn listen(app: &App, options: &DaemonOptions) -> Result<(), ErrorBody> {
     };
     let _ = app.ending.send(true);
     sweep.abort();
+    telling.abort();
     if serves {
         let _ = tokio::time::timeout(CONNECTIONS_END_MAX, &mut server).await;
     }

@@ -156,6 +156,7 @@ fn create_sessions(host: &mut Host, writer: &mut Writer) -> Result<()> {
             mode: Mode::Native,
             path: "/srv/app".to_owned(),
             project: None,
+            worktree: None,
             description: None,
             model: None,
             effort: None,

@@ -30,11 +30,14 @@ use axum::response::Response;
 use tokio::sync::watch;
 
 use self::error::Failure;
+pub(crate) use self::follow::Follower;
 pub(crate) use self::stream::told_to_end;
 use crate::feed::Feed;
 use crate::launch::{Launches, Places};
+use crate::project::Projects;
 use crate::read::Readers;
 use crate::supervisor::Handle;
+use crate::workspace::Workspaces;
 
 /// All that handlers share.
 pub(crate) struct Shared {
@@ -45,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) places: Places,
     pub(crate) agents: Arc<BTreeMap<AgentName, Arc<dyn Agent>>>,
     pub(crate) home: Home,
+    pub(crate) projects: Arc<Projects>,
+    pub(crate) workspaces: Workspaces,
     pub(crate) message_bytes_max: usize,
     /// What a session inherits whose creator does not say: what the starter of the daemon would have handed on.
     pub(crate) inherited: Inherited,

@@ -92,6 +92,7 @@ impl Scribe {
             mode: Mode::Native,
             path: format!("/srv/{name}"),
             project: Some("app".to_owned()),
+            worktree: None,
             description: Some(format!("what {name} does: \"quotes\", ünïcode, \\ and\ttabs")),
             model: None,
             effort: Some("high".to_owned()),
