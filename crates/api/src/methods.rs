@@ -364,7 +364,8 @@ methods! {
     WAIT = Method::read("wait", "/v1/wait", Reply::Stream(TypeRef::of::<WaitRecord>()),
         "Block until the work that the sessions have accepted so far has ended. Resumable by `Last-Event-ID`.")
         .query::<WaitQuery>()
-        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::AmbiguousId, ErrorCode::MessageNotFound]);
+        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::AmbiguousId, ErrorCode::MessageNotFound,
+            ErrorCode::OutcomeUnknown]);
     /// Events.
     EVENTS = Method::read("watch", "/v1/events",
         Reply::Either { document: TypeRef::of::<Vec<Event>>(), stream: TypeRef::of::<EventRecord>() },

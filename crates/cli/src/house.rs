@@ -82,6 +82,16 @@ pub(crate) fn inherited() -> Inherited {
     Inherited::own()
 }
 
+/// What an agent's hook calls.
+pub(crate) fn hook(words: Vec<OsString>) -> u8 {
+    number(adjutant_agents::claude::hook_main(&words))
+}
+
+/// The program of an agent's terminal.
+pub(crate) fn exec(words: Vec<OsString>) -> u8 {
+    number(adjutant_agents::claude::exec_main(&words))
+}
+
 /// Every agent of this build, with its program or why there is none.
 pub(crate) fn find_agents(environment: &BTreeMap<String, String>) -> Vec<(String, Result<String, String>)> {
     let words = |program: Program| {

@@ -7,11 +7,13 @@ use adjutant_agents::runner::may_be_held;
 use adjutant_core::call::{Call, Caller};
 use adjutant_core::session::Phase;
 use adjutant_core::{Host, SessionId, Timestamp};
+use adjutant_store::CompactionLimits;
 use tokio::time::MissedTickBehavior;
 
 use crate::clock;
 use crate::http::App;
 use crate::launch::{Places, session_of_directory};
+use crate::testpoint;
 
 /// How often old sessions are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -19,20 +21,38 @@ const SWEEP_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The first time after a start, so that a start is not slowed by it.
 const SWEEP_FIRST: Duration = Duration::from_secs(10 * 60);
 
+/// Events that the log keeps at the most, however young they are.
+const LOG_EVENTS_MAX: u64 = 1_000_000;
+
+/// Settled turns, messages and requests of one session that are kept when their events go; of each this many.
+const SETTLED_KEPT_MAX: usize = 1_000;
+
+/// Fewer events than this are not worth a step of compaction.
+const COMPACTION_EVENTS_MIN: u64 = 1_000;
+
+/// Events that go in one step, which the writer is busy with for some tens of milliseconds.
+const COMPACTION_EVENTS_MAX: u64 = 20_000;
+
+/// Steps of one sweep.
+const COMPACTION_STEPS_MAX: u32 = 1_000;
+
 /// Sessions that are forgotten in one sweep.
 const PURGED_MAX: usize = 10_000;
 
-/// Once a day: makes a copy of the store, and forgets exited sessions that are older than `keep_days`.
+/// Once a day: makes a copy of the store, drops the beginning of its log, and forgets exited sessions that are older than `keep_days`.
 pub(crate) async fn sweep(app: App, keep_days: u32) {
-    let mut clock = tokio::time::interval_at(tokio::time::Instant::now() + SWEEP_FIRST, SWEEP_EVERY);
+    let often = testpoint::number("ADJ_TEST_SWEEP_MS").map(Duration::from_millis);
+    let (first, every) = (often.unwrap_or(SWEEP_FIRST), often.unwrap_or(SWEEP_EVERY));
+    let mut clock = tokio::time::interval_at(tokio::time::Instant::now() + first, every);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         clock.tick().await;
         copy_store(&app).await;
+        let before = clock::wall().as_millis() - i64::from(keep_days) * 24 * 60 * 60 * 1_000;
+        compact(&app, (keep_days > 0).then(|| Timestamp::from_millis(before))).await;
         if keep_days == 0 {
             continue;
         }
-        let before = clock::wall().as_millis() - i64::from(keep_days) * 24 * 60 * 60 * 1_000;
         let Ok(old) = app.supervisor.look(move |host| exited_before(host, Timestamp::from_millis(before))).await else {
             return;
         };
@@ -43,6 +63,43 @@ pub(crate) async fn sweep(app: App, keep_days: u32) {
             }
         }
     }
+}
+
+/// Drops the beginning of the log, step by step: each is planned on a reader's thread and short for the writer, and between
+/// two of them whoever waits is served.
+async fn compact(app: &App, before: Option<Timestamp>) {
+    for _ in 0..COMPACTION_STEPS_MAX {
+        let limits = CompactionLimits {
+            before,
+            events_kept_max: limit_of("ADJ_TEST_LOG_EVENTS_MAX", LOG_EVENTS_MAX),
+            settled_kept_max: testpoint::number("ADJ_TEST_SETTLED_KEPT_MAX").map_or(SETTLED_KEPT_MAX, |n| n as usize),
+            step_events_min: limit_of("ADJ_TEST_COMPACTION_EVENTS_MIN", COMPACTION_EVENTS_MIN),
+            step_events_max: COMPACTION_EVENTS_MAX,
+        };
+        let plan = match app.read(move |reader| reader.plan_compaction(limits)).await {
+            Ok(Some(plan)) => plan,
+            Ok(None) => break,
+            Err(failure) => {
+                tracing::warn!(error = %failure.body.message, "the log could not be looked through");
+                break;
+            }
+        };
+        let (through, events) = (plan.through(), plan.events());
+        match app.supervisor.compact(plan).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the beginning of the log could not be dropped");
+                break;
+            }
+            Err(_) => break,
+        }
+        tracing::info!(%through, events, "the beginning of the log was dropped, and what it came to is kept");
+    }
+}
+
+/// A bound that tests may lower in a daemon that is made for them.
+fn limit_of(name: &str, usual: u64) -> u64 {
+    testpoint::number(name).unwrap_or(usual)
 }
 
 /// Removes the directories of sessions that are forgotten: a daemon that died between forgetting one and removing its

@@ -25,6 +25,7 @@ use crate::lock::{HomeLock, LockError};
 use crate::project::Projects;
 use crate::read::Readers;
 use crate::supervisor::{Parts, Supervisor};
+use crate::testpoint;
 use crate::workspace::Workspaces;
 use crate::{journal, notify, retention};
 
@@ -172,6 +173,7 @@ async fn listen(app: &App, options: &DaemonOptions) -> Result<(), ErrorBody> {
     if let Err(error) = write_private(&pointer, socket.as_os_str().as_encoded_bytes()) {
         tracing::warn!(%error, "the file that names the socket could not be written");
     }
+    testpoint::watch_wall();
     tokio::spawn(retention::remove_forgotten(app.clone()));
     let sweep = tokio::spawn(retention::sweep(app.clone(), options.keep_days));
     let telling = tokio::spawn(notify::run(app.clone(), options.notify.clone()));

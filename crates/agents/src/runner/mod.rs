@@ -29,7 +29,7 @@ pub use terminal::{View, open_terminal};
 
 pub(crate) use begin::{Claimed, Signals};
 pub(crate) use claim::{Claim, claim, withdraw};
-pub(crate) use journal::{Attachment, Found, Journal, Reader as JournalReader, wall_ms};
+pub(crate) use journal::{Attachment, Found, Journal, Reader as JournalReader, create as create_journal, wall_ms};
 pub(crate) use launch::{NotLaunched, launch_held};
 pub(crate) use link::{Heard, Link};
 pub(crate) use listen::{Endpoint, FromPeer, Peer, Viewed};
@@ -37,7 +37,7 @@ pub(crate) use log::OutputLog;
 pub(crate) use outlet::Outlet;
 pub(crate) use plan::{PipesPlan, RunnerPlan};
 pub(crate) use reap::reap;
-pub(crate) use record::{AnswerRecord, Entry, Record, RequestEndRecord, TurnEndRecord};
+pub(crate) use record::{AnswerRecord, Entry, ExitRecord, JOURNAL_VERSION, Record, RequestEndRecord, TurnEndRecord};
 pub(crate) use systemd::Supervisor;
 pub(crate) use wire::{Notice, OrderLine};
 

@@ -329,6 +329,7 @@ pub(crate) fn profile() -> Profile {
         mode: Mode::Native,
         path: "/".to_owned(),
         project: None,
+        worktree: None,
         description: None,
         model: None,
         effort: None,

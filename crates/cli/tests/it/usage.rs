@@ -246,10 +246,10 @@ fn the_configuration_is_checked() {
     world.replay(
         r#"
 $ adj wait fizz-top
-2| adj: [ROOT]/home/config.toml:3: unknown field `projcts`, expected one of `default_cli`, `default_mode`, `default_timeout`, `message_max_bytes`, `queue_max`, `keep_days`, `docker`, `agents`, `projects`, `sessions_may_kill`, `gateway`
+2| adj: [ROOT]/home/config.toml:3: unknown field `projcts`, expected one of `default_cli`, `default_mode`, `default_timeout`, `message_max_bytes`, `queue_max`, `keep_days`, `docker`, `agents`, `projects`, `sessions_may_kill`, `gateway`, `notify`
 = 2
 $ adj daemon run
-2| adj: [ROOT]/home/config.toml:3: unknown field `projcts`, expected one of `default_cli`, `default_mode`, `default_timeout`, `message_max_bytes`, `queue_max`, `keep_days`, `docker`, `agents`, `projects`, `sessions_may_kill`, `gateway`
+2| adj: [ROOT]/home/config.toml:3: unknown field `projcts`, expected one of `default_cli`, `default_mode`, `default_timeout`, `message_max_bytes`, `queue_max`, `keep_days`, `docker`, `agents`, `projects`, `sessions_may_kill`, `gateway`, `notify`
 = 2
 "#,
     );

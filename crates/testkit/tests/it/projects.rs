@@ -193,7 +193,7 @@ fn e9_a_tree_is_removed_only_when_nothing_of_it_would_be_lost() {
     let _ = world.adj(["--json", "workspace", "clean", "fresh", "--force"]).expect_error(2, "usage");
     let saved =
         world.adj(["--json", "workspace", "clean", "fresh", "--force", "--reason", "done with"]).expect_code(0).json();
-    assert!(!paths[1].1.exists());
+    assert_eq!(paths[1].1.try_exists().ok(), Some(false));
     let shown = format!("git -C app show {}:brand-new", text(&saved[0]["snapshot"]));
     assert_eq!(world.inside(&shown).expect_code(0).stdout, "new\n", "new files are saved too");
     let rescued =

@@ -23,8 +23,7 @@ pub(super) struct Program {
 impl Program {
     /// Starts it, in a process group of its own.
     pub(super) fn start(plan: &RunnerPlan) -> io::Result<Self> {
-        let mut command = command(plan);
-        let mut child = plan.inherited.spawned(|| command.spawn())?;
+        let mut child = plan.inherited.spawned(|| command(plan).spawn())?;
         plan.inherited.limit(Pid::from_child(&child));
         let incarnation = incarnation_of(child.id())?;
         let handle = incarnation.map(|program| ProcessHandle::open(&program)).transpose()?.flatten();
