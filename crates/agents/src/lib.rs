@@ -4,6 +4,7 @@
 //! that drives it. A driver takes [`Order`]s and sends [`DriverReport`]s; it decides nothing about messages, turns or
 //! sessions, it only says what it saw. Adding an agent is a folder here and a line in [`registry`].
 
+pub mod codex;
 mod limits;
 pub mod process;
 pub mod runner;

@@ -28,12 +28,13 @@ pub(crate) use link::{Heard, Link};
 pub(crate) use listen::{Endpoint, FromPeer, Peer, Viewed};
 pub(crate) use log::OutputLog;
 pub(crate) use outlet::Outlet;
-pub(crate) use plan::{RunnerPlan, read_plan};
+pub(crate) use plan::{Holds, RunnerPlan};
 pub(crate) use reap::reap;
 pub(crate) use record::{AnswerRecord, Entry, JOURNAL_VERSION, Record, RequestEndRecord, TurnEndRecord};
 pub(crate) use systemd::Supervisor;
 pub(crate) use wire::{Notice, OrderLine};
 
+use std::io;
 use std::process::ExitCode;
 
 /// The hidden command `adj runner <session>`: everything it needs comes over its standard input.
@@ -41,7 +42,7 @@ use std::process::ExitCode;
 /// Ends when the session has ended; it says nothing on standard output, and on standard error only why it could not
 /// begin.
 pub fn runner_main() -> ExitCode {
-    match crate::shell::hold() {
+    match hold() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The daemon has pointed this at a file beside the journal; if that is full there is nobody to tell.
@@ -49,5 +50,18 @@ pub fn runner_main() -> ExitCode {
             launch::answer_failure(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The life of a runner, as its plan says.
+fn hold() -> io::Result<()> {
+    // Away from the terminal and the session of whoever started the daemon. It fails where systemd did it already.
+    let _ = rustix::process::setsid();
+    let Some(plan) = plan::read_plan(io::stdin().lock())? else { return Ok(()) };
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match plan.holds {
+        Holds::Shell => runtime.block_on(crate::shell::hold(plan)),
+        Holds::Server => runtime.block_on(crate::codex::hold_server(plan)),
     }
 }

@@ -8,9 +8,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::PLAN_BYTES_MAX;
 
+/// What a runner holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Holds {
+    /// One shell in a terminal.
+    #[default]
+    Shell,
+    /// A server that sessions share.
+    Server,
+}
+
 /// The plan of one session: one line of JSON. It holds the caller's environment and is never stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunnerPlan {
+    /// What is held.
+    #[serde(default)]
+    pub(crate) holds: Holds,
+    /// The words behind the program, where the agent's folder says them.
+    #[serde(default)]
+    pub(crate) arguments: Vec<String>,
     /// The session's own directory under the state directory.
     pub(crate) state_dir: PathBuf,
     /// The session's own directory under the runtime directory.
@@ -63,6 +80,8 @@ mod tests {
 
     fn plan() -> RunnerPlan {
         RunnerPlan {
+            holds: Holds::Server,
+            arguments: vec!["a b".into()],
             state_dir: "/s".into(),
             run_dir: "/r".into(),
             stamp: "h/u".into(),

@@ -44,7 +44,7 @@ fn is_marker(name: &str) -> bool {
 }
 
 /// The path, with the directory of `adj` at its end when it has no `adj`.
-fn path_with_adj(path: &str, adj: &Path) -> String {
+pub(crate) fn path_with_adj(path: &str, adj: &Path) -> String {
     let dir = adj.parent().and_then(Path::to_str).unwrap_or_default();
     match (find_on(path, "adj"), path, dir) {
         (Some(_), _, _) | (None, _, "") => path.to_owned(),

@@ -20,7 +20,7 @@ pub(super) fn bash(environment: &BTreeMap<String, String>) -> Result<Program, St
 }
 
 /// The first executable file of this name; empty and relative entries of the path are skipped.
-pub(super) fn find_on(path: &str, name: &str) -> Option<PathBuf> {
+pub(crate) fn find_on(path: &str, name: &str) -> Option<PathBuf> {
     let dirs = path.split(':').map(Path::new).filter(|dir| dir.is_absolute());
     dirs.map(|dir| dir.join(name)).find(|file| is_executable(file))
 }

@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn the_users_texts_and_the_answers_since() {
-        let user = |text: &str| json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]});
+        let user =
+            |text: &str| json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]});
         let call = |id: &str| json!({"type": "function_call", "call_id": id, "name": "x", "arguments": "{}"});
         let output = |id: &str| json!({"type": "function_call_output", "call_id": id, "output": "y"});
         let body = json!({"input": [

@@ -10,7 +10,7 @@ use adjutant_core::process::Incarnation;
 use super::{Driven, Driver, LetGo, Timer};
 use crate::limits::{COLUMNS_DEFAULT, RECONNECT_MS_MAX, RECONNECT_MS_MIN, ROWS_DEFAULT};
 use crate::process::own_incarnation;
-use crate::runner::{JournalReader, NotLaunched, Record, RunnerPlan, Supervisor, create_journal, launch};
+use crate::runner::{Holds, JournalReader, NotLaunched, Record, RunnerPlan, Supervisor, create_journal, launch};
 use crate::shell::environment::environment;
 use crate::timer::{Backoff, pause};
 use crate::{Adoption, LaunchPlan, Order};
@@ -35,6 +35,8 @@ impl Driver {
     pub(super) async fn launch(&mut self, plan: LaunchPlan) -> Driven {
         let supervisor = Supervisor::choose(&self.place.host_id, &self.name).await;
         let mut runner_plan = RunnerPlan {
+            holds: Holds::Shell,
+            arguments: Vec::new(),
             state_dir: self.place.state_dir.clone(),
             run_dir: self.place.run_dir.clone(),
             stamp: self.stamp.as_str().to_owned(),

@@ -19,21 +19,13 @@ use tokio::sync::mpsc;
 
 use self::holder::{Holder, Signals};
 use crate::process::own_incarnation;
-use crate::runner::{Endpoint, FromPeer, JOURNAL_VERSION, Journal, Record, RunnerPlan, answer_listening, read_plan};
+use crate::runner::{Endpoint, FromPeer, JOURNAL_VERSION, Journal, Record, RunnerPlan, answer_listening};
 
 /// Inputs from the socket that may wait for the loop.
 const INPUTS_WAITING_MAX: usize = 16;
 
-/// The life of a runner: read the plan, claim the session, listen, hold the shell until it has ended.
-pub(crate) fn hold() -> io::Result<()> {
-    // Away from the terminal and the session of whoever started the daemon. It fails where systemd did it already.
-    let _ = rustix::process::setsid();
-    let Some(plan) = read_plan(io::stdin().lock())? else { return Ok(()) };
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(live(plan))
-}
-
-async fn live(plan: RunnerPlan) -> io::Result<()> {
+/// The life of a runner after its plan was read: claim the session, listen, hold the shell until it has ended.
+pub(crate) async fn hold(plan: RunnerPlan) -> io::Result<()> {
     // From the moment at which anybody can find this runner, no signal may end it by the way.
     let signals = Signals::listen()?;
     let opened = Record::Opened { version: JOURNAL_VERSION, runner: (&own_incarnation()?).into() };

@@ -1,0 +1,180 @@
+//! One life of a holder: where it is written down, how it is begun, found and ended.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use adjutant_core::agent::StartFailure;
+use adjutant_core::process::{Incarnation, Liveness};
+use adjutant_core::{SessionId, SessionName};
+use rustix::process::Signal;
+use tokio::time::timeout;
+
+use super::ServerPlan;
+use crate::codex::limits::HOLDER_END_MS_MAX;
+use crate::limits::LEFTOVERS_MS_MAX;
+use crate::process::{ProcessHandle, Stamp, end_leftovers, liveness};
+use crate::runner::{Holds, JournalReader, NotLaunched, Record, RunnerPlan, Supervisor, launch};
+
+/// Names the life that is the last one.
+const CURRENT: &str = "current";
+
+/// The link to the socket.
+const SOCKET: &str = "s.sock";
+
+/// A server that is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::codex) struct Held {
+    /// The runner that holds it.
+    pub(in crate::codex) holder: Incarnation,
+    /// How the runner itself is held.
+    pub(in crate::codex) supervisor: String,
+    /// Where the server listens.
+    pub(in crate::codex) socket: PathBuf,
+    life: PathBuf,
+}
+
+/// What the journal of a life says.
+#[derive(Debug, Default)]
+struct Told {
+    holder: Option<Incarnation>,
+    supervisor: String,
+    failed: Option<String>,
+    ended: Option<String>,
+}
+
+impl Held {
+    /// Whether the holder lives.
+    pub(in crate::codex) fn liveness(&self) -> Liveness {
+        liveness(&self.holder)
+    }
+
+    /// Why the holder ended, as far as it wrote that down.
+    pub(in crate::codex) fn last_words(&self) -> String {
+        let told = read(&self.life).unwrap_or_default();
+        told.failed.or(told.ended).unwrap_or_else(|| "its holder is gone without a word".to_owned())
+    }
+}
+
+/// The life that goes on; `None` when there is none, which is proven.
+pub(super) fn current(directory: &Path) -> io::Result<Option<Held>> {
+    let Some((life, _)) = last_life(directory)? else { return Ok(None) };
+    let told = match read(&life) {
+        Ok(told) => told,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some(holder) = told.holder else { return Ok(None) };
+    match liveness(&holder) {
+        Liveness::Dead => Ok(None),
+        Liveness::Alive | Liveness::Unknown => {
+            let socket = directory.join(SOCKET);
+            Ok(Some(Held { holder, supervisor: told.supervisor, socket, life }))
+        }
+    }
+}
+
+/// Begins a life: a holder that starts the server.
+pub(super) async fn begin(directory: &Path, plan: ServerPlan) -> Result<Held, StartFailure> {
+    let failed = |detail: String| StartFailure::AgentStartFailed { detail };
+    clear_up(directory, &plan.host_id).await.map_err(|error| failed(format!("an earlier app-server: {error}")))?;
+    let (id, life) = new_life(directory).map_err(|error| failed(error.to_string()))?;
+    let name = format!("codex-{}", &id.to_string()[..8]).parse::<SessionName>();
+    let supervisor = match &name {
+        Ok(name) => Supervisor::choose(&plan.host_id, name).await,
+        Err(_) => Supervisor::Process,
+    };
+    let stamp = Stamp::of_session(&plan.host_id, &id);
+    let socket = directory.join(SOCKET);
+    let mut environment = plan.environment;
+    environment.insert(Stamp::VARIABLE.to_owned(), stamp.as_str().to_owned());
+    let mut runner_plan = RunnerPlan {
+        holds: Holds::Server,
+        arguments: vec!["app-server".to_owned(), "--listen".to_owned(), format!("unix://{}", socket.display())],
+        state_dir: life.clone(),
+        run_dir: life.clone(),
+        stamp: stamp.as_str().to_owned(),
+        supervisor: supervisor.name().to_owned(),
+        program: plan.program,
+        directory: PathBuf::from("/"),
+        environment,
+        columns: 0,
+        rows: 0,
+    };
+    let mut launched = launch(&plan.adj, id, &runner_plan, &supervisor).await;
+    if let (Supervisor::Scope(_), Err(NotLaunched::Never(detail))) = (&supervisor, &launched) {
+        tracing::warn!(detail, "no scope of systemd; the holder of the app-server holds itself");
+        runner_plan.supervisor = Supervisor::Process.name().to_owned();
+        launched = launch(&plan.adj, id, &runner_plan, &Supervisor::Process).await;
+    }
+    launched.map_err(|error| match error {
+        NotLaunched::Never(detail) | NotLaunched::Silent(detail) => failed(detail),
+    })?;
+    let held = current(directory).map_err(|error| failed(error.to_string()))?;
+    held.ok_or_else(|| failed(read(&life).unwrap_or_default().failed.unwrap_or("its holder ended at once".to_owned())))
+}
+
+/// Ends the life that goes on, and waits until nothing of it is left.
+pub(super) async fn end(directory: &Path) -> io::Result<()> {
+    let Some(held) = current(directory)? else { return Ok(()) };
+    let Some(handle) = ProcessHandle::open(&held.holder)? else { return Ok(()) };
+    handle.send(Signal::TERM)?;
+    if timeout(Duration::from_millis(HOLDER_END_MS_MAX), handle.ended()).await.is_ok() {
+        return Ok(());
+    }
+    handle.send(Signal::KILL)?;
+    handle.ended().await?;
+    Err(io::Error::other("the holder of the app-server had to be ended by force"))
+}
+
+/// Ends what a life that is over may have left, and forgets it.
+async fn clear_up(directory: &Path, host_id: &str) -> io::Result<()> {
+    let Some((life, id)) = last_life(directory)? else { return Ok(()) };
+    let stamp = Stamp::of_session(host_id, &id);
+    match timeout(Duration::from_millis(LEFTOVERS_MS_MAX), end_leftovers(&stamp, None)).await {
+        Ok(ended) => ended.map(drop)?,
+        Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+    }
+    std::fs::remove_dir_all(life)
+}
+
+fn last_life(directory: &Path) -> io::Result<Option<(PathBuf, SessionId)>> {
+    let name = match std::fs::read_to_string(directory.join(CURRENT)) {
+        Ok(name) => name,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Ok(id) = name.trim().parse::<SessionId>() else {
+        return Err(io::Error::other("the record of the app-server's holder is damaged"));
+    };
+    Ok(Some((directory.join(id.to_string()), id)))
+}
+
+/// Names a new life before it begins, so that it is found whatever happens.
+fn new_life(directory: &Path) -> io::Result<(SessionId, PathBuf)> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let id = SessionId::from_bytes(bytes);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let draft = directory.join("current.new");
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(&draft)?;
+    io::Write::write_all(&mut file, id.to_string().as_bytes())?;
+    std::fs::rename(draft, directory.join(CURRENT))?;
+    Ok((id, directory.join(id.to_string())))
+}
+
+fn read(life: &Path) -> io::Result<Told> {
+    let mut told = Told::default();
+    for found in JournalReader::open(life, 0)? {
+        match found?.entry.record {
+            Record::Opened { runner, .. } => told.holder = runner.incarnation(),
+            Record::Started { supervisor, .. } => told.supervisor = supervisor,
+            Record::StartFailed { detail } => told.failed = Some(detail),
+            Record::Exited { detail, .. } => told.ended = detail,
+            _ => {}
+        }
+    }
+    Ok(told)
+}
