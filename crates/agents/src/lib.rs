@@ -5,7 +5,9 @@
 //! sessions, it only says what it saw. Adding an agent is a folder here and a line in [`registry`].
 
 pub mod codex;
+mod conversation;
 mod limits;
+mod policy;
 pub mod process;
 pub mod runner;
 pub mod shell;
@@ -18,11 +20,16 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use adjutant_core::agent::{AgentReport, Capabilities, StartFailure};
+use adjutant_core::agent::{AgentReport, Capabilities, Mode, StartFailure};
 use adjutant_core::id::Attempt;
 use adjutant_core::process::Incarnation;
+pub use adjutant_core::request::RequestAnswer;
+use adjutant_core::session::Profile;
 use adjutant_core::{AgentName, MessageId, SessionId, SessionName, Timestamp};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::conversation::{ConversationEntry, ConversationError, ConversationOf, Speaker};
+pub use self::policy::{Verdict, verdict};
 
 /// Orders that may wait for one driver; the supervisor never waits for more.
 pub const ORDERS_WAITING_MAX: usize = 256;
@@ -38,15 +45,63 @@ pub trait Agent: Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> &Capabilities;
 
-    /// Finds its program for a caller with this environment, before anything is recorded or started.
+    /// Finds its program for a caller with this environment, before anything is recorded or started. Blocks: it may
+    /// ask the program for its version.
     ///
     /// # Errors
     /// [`StartFailure::AgentNotFound`] with what was looked for where, and how to install it.
-    fn find(&self, environment: &BTreeMap<String, String>) -> Result<Program, StartFailure>;
+    fn find(&self, environment: &BTreeMap<String, String>, mode: Mode) -> Result<Program, StartFailure>;
 
     /// Starts or adopts one session and drives it. The future ends after it has reported [`AgentReport::Exited`] or
     /// [`AgentReport::StartFailed`], or after [`Order::LetGo`], which leaves the session running.
     fn drive(&self, task: DriverTask) -> Driving;
+
+    /// What was said in a session, from the agent's own record, oldest first. Blocks for as long as reading the end of
+    /// that record takes, whatever its length.
+    ///
+    /// # Errors
+    /// [`ConversationError::None`] where the agent keeps no record of its own; Adjutant's messages and answers are all
+    /// there is then.
+    fn conversation(&self, of: ConversationOf<'_>) -> Result<Vec<ConversationEntry>, ConversationError> {
+        let _ = of;
+        Err(ConversationError::None)
+    }
+
+    /// How a person sits down at a session. Blocks for as long as looking at a few files takes.
+    ///
+    /// # Errors
+    /// Why nobody can sit down there now, in one line.
+    fn attach(&self, of: AttachTo<'_>) -> Result<Attach, String> {
+        let _ = of;
+        Ok(Attach::Terminal)
+    }
+}
+
+/// A session that somebody wants to sit down at.
+#[derive(Clone, Copy, Debug)]
+pub struct AttachTo<'a> {
+    /// Where its files are.
+    pub place: &'a Place,
+    /// What was fixed at its creation.
+    pub profile: &'a Profile,
+    /// The agent's own id of the conversation.
+    pub conversation: Option<&'a str>,
+    /// Only look.
+    pub read_only: bool,
+}
+
+/// How a person sits down at a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attach {
+    /// At the terminal that its runner holds.
+    Terminal,
+    /// By a program that is run in the person's own terminal.
+    Program {
+        /// The program and its words.
+        argv: Vec<String>,
+        /// Variables on top of the person's own.
+        environment: BTreeMap<String, String>,
+    },
 }
 
 /// A program that was found.
@@ -112,6 +167,10 @@ pub struct LaunchPlan {
     pub identity: BTreeMap<String, String>,
     /// Time to get ready, in milliseconds.
     pub ready_ms_max: u64,
+    /// What was fixed at its creation: mode, model and the rest.
+    pub profile: Profile,
+    /// The caller trusts the directory, as if a person had said so to the agent.
+    pub trust: bool,
 }
 
 /// What the records say of a session that is to be adopted.
@@ -125,11 +184,15 @@ pub struct Adoption {
     pub agent: Option<Incarnation>,
     /// Messages that were handed over and of which nothing was heard.
     pub handed: Vec<(MessageId, Attempt)>,
+    /// What was fixed at its creation.
+    pub profile: Profile,
+    /// The agent's own id of the conversation, once it was told.
+    pub conversation: Option<String>,
 }
 
 /// What the supervisor wants of a driver. An order is carried out once and never fails silently: what came of it is
 /// reported.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Order {
     /// Hand over a message. Reported as `Taken`, `NotTaken` or `Unclear`.
     Deliver {
@@ -139,15 +202,36 @@ pub enum Order {
         attempt: Attempt,
         /// Its exact text.
         text: Arc<str>,
+        /// The text is meant as a command of the agent's own.
+        as_command: bool,
+    },
+    /// Put a message into the turn that runs. Reported as `Taken`, or as `NotTaken` when the turn had ended before.
+    Steer {
+        /// Which message.
+        message: MessageId,
+        /// Which handing-over of it.
+        attempt: Attempt,
+        /// Its exact text.
+        text: Arc<str>,
     },
     /// Stop the running turn, with escalation. Reported as `InterruptPassed` and, when it ends, `TurnEnded`.
     Interrupt,
-    /// Answer a request, with the text that the agent's folder understands.
+    /// Answer a request. Reported as `RequestClosed`.
     Respond {
         /// The agent's own id of the request.
         native: String,
-        /// The answer.
-        text: Arc<str>,
+        /// The answer, of a kind that the request takes.
+        answer: RequestAnswer,
+    },
+    /// A hook of the agent called. It is answered once it has been taken in, at once or when somebody has decided;
+    /// a hook that is dropped unanswered has not been heard.
+    Hook {
+        /// What the agent calls the event.
+        event: String,
+        /// What it told, as JSON text.
+        payload: String,
+        /// Where the answer goes: JSON text, or nothing for no opinion. Closed when the hook waits no longer.
+        answer: oneshot::Sender<Option<String>>,
     },
     /// End the session: politely, and after the grace by force; reported as `Exited` when nothing of it is left.
     End {

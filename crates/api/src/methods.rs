@@ -5,11 +5,13 @@ use crate::schema::TypeRef;
 use crate::stream::{EventRecord, WaitRecord};
 use crate::types::daemon::{Check, CheckDaemon, DaemonStatus, Health, StopDaemon, Stopping};
 use crate::types::event::{Event, EventsQuery};
+use crate::types::hook::{HookAnswer, HookCall};
 use crate::types::log::{LogEntry, LogQuery};
 use crate::types::message::{EditMessage, Message, MessagesQuery, SendMessage, Sent, WakeSession};
 use crate::types::request::{AnswerRequest, Request, RequestsQuery, Responded};
 use crate::types::session::{
-    Caller, CreateSession, InterruptSession, KillSessions, Killed, Session, SessionsQuery, TerminalQuery,
+    Attach, AttachQuery, Caller, CreateSession, InterruptSession, KillSessions, Killed, Session, SessionsQuery,
+    TerminalQuery,
 };
 use crate::types::turn::{Answer, AnswersQuery, TurnResult, WaitQuery};
 
@@ -334,6 +336,14 @@ methods! {
         "The session's terminal, as frames after a switch to the protocol `adj-terminal`.")
         .query::<TerminalQuery>()
         .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited, ErrorCode::NotSupported]);
+    /// How a person sits down at a session.
+    ATTACH = Method::read("attach.how", "/v1/sessions/{id}/attach", document::<Attach>(),
+        "How a person sits down at a session: at its terminal, or by a program.").query::<AttachQuery>()
+        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited, ErrorCode::NotSupported]);
+    /// Takes in a hook.
+    HOOK = Method::change("hook", "/v1/hooks", document::<HookAnswer>(),
+        "Pass on a hook that an agent called; answers once it is taken in, or when somebody has decided.")
+        .body::<HookCall>().fails(&[ErrorCode::SessionNotFound, ErrorCode::OutcomeUnknown]);
     /// Open requests.
     REQUESTS = Method::read("requests", "/v1/requests", document::<Vec<Request>>(),
         "Open requests of all sessions, oldest first.").query::<RequestsQuery>().fails(READS_ONE);

@@ -2,6 +2,7 @@
 
 pub mod daemon;
 pub mod event;
+pub mod hook;
 pub mod log;
 pub mod message;
 pub mod request;

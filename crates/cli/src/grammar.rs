@@ -9,6 +9,9 @@ use clap::{Arg, Command};
 
 use crate::error::CommandError;
 
+/// The option that a token behind `--` is the value of, where a verb has it: a word for an agent's own command line.
+const ARGUMENT: &str = "argument";
+
 /// The tokens of a call, sorted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sorted {
@@ -68,6 +71,9 @@ impl<'a> Sorter<'a> {
         };
         match token.to_str() {
             Some("--") if !self.ended => self.ended = true,
+            Some(_) | None if self.ended && self.find_long(ARGUMENT).is_some() => {
+                self.sorted.options.push(joined(&format!("--{ARGUMENT}"), Some(token)));
+            }
             Some(text) if !self.ended && self.is_option(text) => {
                 let text = text.to_owned();
                 if let Some(long) = text.strip_prefix("--") { self.long(long)? } else { self.shorts(&text[1..])? }

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use adjutant_agents::Program;
 pub(crate) use adjutant_agents::runner::frame::{Frame, FrameDecoder};
+use adjutant_agents::{Agent, Program};
 use adjutant_api::ErrorCode;
 use adjutant_api::home::Home;
 use adjutant_daemon::DaemonOptions;
@@ -61,10 +61,11 @@ pub(crate) fn find_agents(environment: &BTreeMap<String, String>) -> Vec<(String
         let version = program.version.map_or_else(String::new, |version| format!(" {version}"));
         format!("{}{version}", program.path.display())
     };
-    let agents = adjutant_agents::registry().into_iter();
-    agents
-        .map(|(name, agent)| (name.to_string(), agent.find(environment).map(words).map_err(|e| e.to_string())))
-        .collect()
+    let find = |agent: &dyn Agent| {
+        let mode = agent.capabilities().modes.first().copied().ok_or("it has no mode")?;
+        agent.find(environment, mode).map(words).map_err(|error| error.to_string())
+    };
+    adjutant_agents::registry().into_iter().map(|(name, agent)| (name.to_string(), find(agent.as_ref()))).collect()
 }
 
 /// Fills a store for benches.

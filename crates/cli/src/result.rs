@@ -90,6 +90,7 @@ mod tests {
             input: Value::Null,
             options: Vec::new(),
             multiple: false,
+            questions: Vec::new(),
             opened_at: WireTime::from_millis(0),
         })
     }

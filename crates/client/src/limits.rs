@@ -14,6 +14,9 @@ pub(crate) const ANSWER_EXTRA: Duration = Duration::from_secs(15);
 /// Time for ending sessions: grace, force and proof, for many of them.
 pub(crate) const KILL: Duration = Duration::from_secs(120);
 
+/// Time for somebody to decide what a hook asks; agents wait no longer either.
+pub(crate) const HOOK: Duration = Duration::from_secs(86_400);
+
 /// Time for folding the log anew.
 pub(crate) const CHECK: Duration = Duration::from_secs(1_800);
 

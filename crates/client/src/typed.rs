@@ -6,10 +6,13 @@ use adjutant_api::limits::{INTERRUPT_CONFIRM_MS_MAX, READY_MS_DEFAULT};
 use adjutant_api::methods;
 use adjutant_api::types::daemon::{Check, CheckDaemon, DaemonStatus, StopDaemon, Stopping};
 use adjutant_api::types::event::{Event, EventsQuery};
+use adjutant_api::types::hook::{HookAnswer, HookCall};
 use adjutant_api::types::log::{LogEntry, LogQuery};
 use adjutant_api::types::message::{EditMessage, Message, MessagesQuery, SendMessage, Sent, WakeSession};
 use adjutant_api::types::request::{AnswerRequest, Request, RequestsQuery, Responded};
-use adjutant_api::types::session::{Caller, CreateSession, InterruptSession, KillSessions, Killed};
+use adjutant_api::types::session::{
+    Attach, AttachQuery, Caller, CreateSession, InterruptSession, KillSessions, Killed,
+};
 use adjutant_api::types::session::{Session, SessionsQuery};
 use adjutant_api::types::turn::{Answer, AnswersQuery, TurnResult};
 use serde_json::Value;
@@ -99,6 +102,10 @@ functions! {
     answers(id: &str, query: &AnswersQuery) -> Vec<Answer> = Call::new(&methods::ANSWERS, &[id]).query(query);
     /// The conversation.
     log(id: &str, query: &LogQuery) -> Vec<LogEntry> = Call::new(&methods::LOG, &[id]).query(query);
+    /// How a person sits down at a session.
+    attach(id: &str, query: &AttachQuery) -> Attach = Call::new(&methods::ATTACH, &[id]).query(query);
+    /// Passes on a hook of the agent of the calling session; waits for a decision as long as there is to be one.
+    hook(hook: &HookCall) -> HookAnswer = Call::new(&methods::HOOK, &[]).body(hook).within(limits::HOOK);
     /// Open requests.
     requests(query: &RequestsQuery) -> Vec<Request> = Call::new(&methods::REQUESTS, &[]).query(query);
     /// Answers a request.

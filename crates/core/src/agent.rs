@@ -67,6 +67,20 @@ pub struct Capabilities {
     pub usage: bool,
     /// A model can be chosen.
     pub model: bool,
+    /// How hard it thinks can be chosen.
+    pub effort: bool,
+    /// It can be held without a terminal, by its protocol alone.
+    pub headless: bool,
+    /// It runs what it does in a sandbox that can be chosen.
+    pub sandbox: bool,
+    /// Words for its own command line can be given.
+    pub arguments: bool,
+    /// Requests of it can be answered by rules, without anybody.
+    pub policy: bool,
+    /// It has commands of its own, which can be sent on purpose.
+    pub commands: bool,
+    /// On what its driver's statements about its turns rest.
+    pub source: Source,
     /// Its turns end with the exit code of a command.
     pub exit_code: bool,
     /// The same message may be handed over again, because the agent's side refuses a second taking of one id. Its driver
@@ -140,6 +154,19 @@ pub struct AnswerSize {
     pub cut_bytes: u64,
 }
 
+/// What a turn cost, as the agent counted it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Tokens that the model read and that were in no cache.
+    pub input_tokens: u64,
+    /// Tokens that the model wrote.
+    pub output_tokens: u64,
+    /// Tokens that were read from a cache.
+    pub cache_read_tokens: u64,
+    /// Tokens that were put into a cache.
+    pub cache_write_tokens: u64,
+}
+
 /// The end of a turn as the agent's own protocol told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnEnd {
@@ -151,12 +178,14 @@ pub struct TurnEnd {
     pub detail: Option<String>,
     /// The size of the final text.
     pub answer: AnswerSize,
+    /// What it cost, where the agent counts that.
+    pub usage: Option<Usage>,
 }
 
 impl TurnEnd {
     /// The end of a turn that left no text and no exit code.
     pub fn bare(outcome: Outcome) -> Self {
-        Self { outcome, exit: None, detail: None, answer: AnswerSize::default() }
+        Self { outcome, exit: None, detail: None, answer: AnswerSize::default(), usage: None }
     }
 
     /// The end of a shell command: code 0 is done, anything else has failed.
@@ -165,7 +194,7 @@ impl TurnEnd {
             ExitStatus::Code(0) => Outcome::Completed,
             ExitStatus::Code(_) | ExitStatus::Signal(_) => Outcome::Failed { reason: FailReason::CommandFailed },
         };
-        Self { outcome, exit: Some(exit), detail: None, answer }
+        Self { outcome, exit: Some(exit), detail: None, answer, usage: None }
     }
 }
 
@@ -255,8 +284,34 @@ pub struct NewRequest {
     pub options: Vec<String>,
     /// More than one option may be chosen.
     pub multiple: bool,
+    /// The questions of a request that asks for choices, in order; none for another.
+    pub questions: Vec<Question>,
     /// The agent's own details, as JSON text.
     pub details: String,
+}
+
+/// One question of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// A word or two by which it is named in an answer.
+    pub label: String,
+    /// The question itself.
+    pub text: String,
+    /// What can be chosen, in order.
+    pub options: Vec<QuestionOption>,
+    /// More than one option may be chosen.
+    pub multiple: bool,
+    /// A text of one's own is an answer too.
+    pub free_text: bool,
+}
+
+/// One option of a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuestionOption {
+    /// What it says.
+    pub label: String,
+    /// What choosing it means.
+    pub description: Option<String>,
 }
 
 /// How a request was closed.
@@ -353,6 +408,25 @@ pub enum AgentReport {
         native: String,
         /// How.
         end: RequestEnd,
+    },
+    /// The agent has its conversation under this id from now on.
+    Conversation {
+        /// The agent's own id of it.
+        native: String,
+    },
+    /// A request was answered by a rule of the session, and nobody was asked.
+    PolicyApplied {
+        /// The tool it was about.
+        tool: String,
+        /// The decision in a word, such as `allow`.
+        decision: String,
+        /// One line for a person.
+        summary: String,
+    },
+    /// Something worth telling that changes no state, such as a retry of the agent's own.
+    Notice {
+        /// One line.
+        text: String,
     },
     /// The interrupt that was asked for has been passed on to the agent.
     InterruptPassed {

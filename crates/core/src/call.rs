@@ -6,6 +6,7 @@ use crate::event::Place;
 use crate::id::{MessageId, RequestId, SessionId, TurnNumber};
 use crate::message::{MessageKind, Settlement};
 use crate::name::SessionName;
+use crate::request::RequestAnswer;
 use crate::session::Profile;
 use crate::time::{Due, Timestamp};
 
@@ -169,10 +170,8 @@ pub enum Call {
     Respond {
         /// Which request.
         request: RequestId,
-        /// The decision in a word.
-        decision: String,
-        /// What the agent is told.
-        text: Arc<str>,
+        /// The answer.
+        answer: RequestAnswer,
     },
 }
 

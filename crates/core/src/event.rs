@@ -63,6 +63,16 @@ pub enum Event {
     },
     /// It is observed again.
     SessionSeen,
+    /// Its agent has its conversation under this id from now on.
+    SessionConversation {
+        /// The agent's own id of it.
+        native: String,
+    },
+    /// Its agent told something that changes no state.
+    SessionNotice {
+        /// One line.
+        text: String,
+    },
     /// Somebody asked for its end.
     SessionStopAsked {
         /// Who: `None` is the user.
@@ -218,6 +228,15 @@ pub enum Event {
         /// How.
         end: RequestEnd,
     },
+    /// The agent asked, and a rule of the session answered.
+    RequestPolicy {
+        /// The tool it was about.
+        tool: String,
+        /// The decision in a word.
+        decision: String,
+        /// One line for a person.
+        summary: String,
+    },
 }
 
 impl Event {
@@ -230,6 +249,8 @@ impl Event {
             Self::SessionReady => "session.ready",
             Self::SessionUnseen { .. } => "session.unseen",
             Self::SessionSeen => "session.seen",
+            Self::SessionConversation { .. } => "session.conversation",
+            Self::SessionNotice { .. } => "session.notice",
             Self::SessionStopAsked { .. } => "session.stopping",
             Self::SessionExited { .. } => "session.exited",
             Self::SessionReparented { .. } => "session.reparented",
@@ -259,6 +280,7 @@ impl Event {
             Self::RequestOpened { .. } => "request.opened",
             Self::RequestAnswered { .. } => "request.answered",
             Self::RequestClosed { .. } => "request.closed",
+            Self::RequestPolicy { .. } => "request.policy",
         }
     }
 
@@ -277,6 +299,8 @@ impl Event {
             | Self::SessionReady
             | Self::SessionUnseen { .. }
             | Self::SessionSeen
+            | Self::SessionConversation { .. }
+            | Self::SessionNotice { .. }
             | Self::SessionStopAsked { .. }
             | Self::SessionExited { .. }
             | Self::SessionReparented { .. }
@@ -293,7 +317,8 @@ impl Event {
             | Self::MessageReturned { .. }
             | Self::MessageEnded { .. }
             | Self::RequestAnswered { .. }
-            | Self::RequestClosed { .. } => None,
+            | Self::RequestClosed { .. }
+            | Self::RequestPolicy { .. } => None,
         }
     }
 
@@ -308,7 +333,11 @@ impl Event {
             Self::SessionReady | Self::MessageAccepted { .. } | Self::TurnStarted { .. } | Self::TurnEnded { .. } => {
                 Source::ControlPipe
             }
-            Self::RequestOpened { .. } | Self::RequestClosed { .. } => Source::Protocol,
+            Self::RequestOpened { .. }
+            | Self::RequestClosed { .. }
+            | Self::RequestPolicy { .. }
+            | Self::SessionConversation { .. }
+            | Self::SessionNotice { .. } => Source::Protocol,
             Self::SessionCreated { .. }
             | Self::SessionUnseen { .. }
             | Self::SessionSeen

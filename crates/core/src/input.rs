@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::agent::AgentReport;
 use crate::call::{Answer, Call, Caller, Refusal};
 use crate::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
+use crate::request::RequestAnswer;
 use crate::time::Timestamp;
 
 /// A caller's ticket: the reply to a call carries it back.
@@ -72,6 +73,15 @@ pub enum Act {
         /// Which handing-over.
         attempt: Attempt,
     },
+    /// Put a message into the turn that runs.
+    Steer {
+        /// To which session.
+        session: SessionId,
+        /// Which message.
+        message: MessageId,
+        /// Which handing-over.
+        attempt: Attempt,
+    },
     /// Ask the agent to stop its turn.
     Interrupt {
         /// Which session.
@@ -88,7 +98,7 @@ pub enum Act {
         /// The agent's own id of it.
         native: String,
         /// The answer.
-        text: Arc<str>,
+        answer: RequestAnswer,
     },
     /// End a session.
     End {

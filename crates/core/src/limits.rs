@@ -52,3 +52,15 @@ pub const AFTER_MAX: usize = 100;
 
 /// Longest notice about a message, in bytes.
 pub const NOTICE_BYTES_MAX: usize = 1_024;
+
+/// Rules of one session that answer its requests.
+pub const POLICY_RULES_MAX: usize = 200;
+
+/// Words for an agent's own command line that one session may be given.
+pub const ARGUMENTS_MAX: usize = 200;
+
+/// Longest such word, rule, or name of a model, in bytes: what the kernel takes for one argument, and some room.
+pub const WORD_BYTES_MAX: usize = 100 * 1024;
+
+/// Longest line of a notice or a summary that an agent's driver reports, in characters.
+pub const SUMMARY_CHARS_MAX: usize = 300;

@@ -123,6 +123,13 @@ pub enum Undeliverable {
     },
 }
 
+impl Message {
+    /// Whether it is meant for a turn that runs, and has not come back from one.
+    pub fn is_for_running_turn(&self) -> bool {
+        self.kind == MessageKind::Steer && self.returned == 0
+    }
+}
+
 impl MessageState {
     /// Whether it waits, ready or delayed.
     pub fn is_queued(&self) -> bool {

@@ -27,6 +27,18 @@ pub struct Profile {
     pub description: Option<String>,
     /// The model that was asked for.
     pub model: Option<String>,
+    /// How hard the agent is to think, in its own word.
+    pub effort: Option<String>,
+    /// It is held by its protocol, without a terminal.
+    pub headless: bool,
+    /// The sandbox that was asked for, in the agent's own word.
+    pub sandbox: Option<String>,
+    /// Words for the agent's own command line, behind all that Adjutant says there.
+    pub arguments: Vec<String>,
+    /// The conversation that it takes up.
+    pub resume: Option<Resume>,
+    /// Requests that are answered without anybody.
+    pub policy: Policy,
     /// The agent's program, absolute.
     pub program: String,
     /// The names, not the values, of the variables that the caller named with `--env`.
@@ -37,6 +49,24 @@ pub struct Profile {
     pub token_hash: String,
     /// A start that fails leaves the record, because nobody waited for it.
     pub keep_failed: bool,
+}
+
+/// Which conversation of the agent's a session takes up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// The one with this id of the agent's own.
+    Conversation(String),
+    /// The newest of its directory.
+    Latest,
+}
+
+/// Rules by which requests are answered; what none of them names is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Tools, or patterns of tools, that are permitted.
+    pub allow: Vec<String>,
+    /// Tools, or patterns of tools, that are refused; they win.
+    pub deny: Vec<String>,
 }
 
 /// The processes that hold a session.
@@ -159,6 +189,8 @@ pub struct Session {
     pub hold: Hold,
     /// Its processes, once they are known.
     pub processes: Option<Processes>,
+    /// The agent's own id of the conversation, once it is known.
+    pub conversation: Option<String>,
     /// On what the status rests.
     pub basis: Basis,
     /// The number of the last turn that began, 0 before the first.
@@ -258,5 +290,18 @@ impl Session {
             self.phase == Phase::Live && self.work == Work::Idle && self.stopping.is_none() && self.hold == Hold::Off;
         let first = *self.ready.first()?;
         (free && self.delivering().is_none()).then_some(first)
+    }
+
+    /// The message that is meant for the running turn and may be put into it now. One that came back opens a turn.
+    pub fn steerable(&self) -> Option<MessageId> {
+        let turn = self.turn()?;
+        let free = self.phase == Phase::Live && self.stopping.is_none() && self.hold == Hold::Off;
+        // Nothing is put into an open question, nor into a turn that is to end.
+        if !free || !turn.requests.is_empty() || turn.interrupt_asked_at.is_some() || self.delivering().is_some() {
+            return None;
+        }
+        let message = |id: &&MessageId| self.messages.get(id);
+        let mut meant = self.ready.iter().filter(|id| message(id).is_some_and(Message::is_for_running_turn));
+        meant.next().copied()
     }
 }

@@ -125,6 +125,9 @@ impl Waiting {
             | Event::SessionStarted { .. }
             | Event::SessionUnseen { .. }
             | Event::SessionSeen
+            | Event::SessionConversation { .. }
+            | Event::SessionNotice { .. }
+            | Event::RequestPolicy { .. }
             | Event::SessionStopAsked { .. }
             | Event::SessionReparented { .. }
             | Event::ChildEnded { .. }

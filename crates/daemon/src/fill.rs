@@ -8,7 +8,7 @@ use adjutant_api::protocol::VERSION;
 use adjutant_core::agent::{AnswerSize, Evidence, Mode, SessionEnd, TurnEnd};
 use adjutant_core::call::{Call, Caller, NewMessage, NewSession};
 use adjutant_core::message::MessageKind;
-use adjutant_core::session::Profile;
+use adjutant_core::session::{Policy, Profile};
 use adjutant_core::{AgentReport, CallId, ExitStatus, Host, HostConfig, Input, MessageId, SessionId, Step};
 use adjutant_store::Writer;
 use uuid::Uuid;
@@ -87,6 +87,12 @@ impl Filler {
             project: Some("app".to_owned()),
             description: Some("made for a bench".to_owned()),
             model: None,
+            effort: None,
+            headless: false,
+            sandbox: None,
+            arguments: Vec::new(),
+            resume: None,
+            policy: Policy::default(),
             program: "/bin/false".to_owned(),
             env_names: Vec::new(),
             key: None,

@@ -40,6 +40,7 @@ pub(crate) struct Launch {
     pub(crate) extra_environment: BTreeMap<String, String>,
     pub(crate) token: String,
     pub(crate) ready_ms_max: u64,
+    pub(crate) trust: bool,
 }
 
 /// The launches that are planned and not yet under way; in memory only.
@@ -71,6 +72,8 @@ impl Launches {
             extra_environment: launch.extra_environment,
             identity,
             ready_ms_max: launch.ready_ms_max,
+            profile: session.profile.clone(),
+            trust: launch.trust,
         })
     }
 }

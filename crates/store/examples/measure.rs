@@ -13,7 +13,7 @@ use adjutant_core::id::{Attempt, MessageId, Seq, SessionId};
 use adjutant_core::input::Text;
 use adjutant_core::message::{Message, MessageEnd, MessageKind, MessageState, Sender};
 use adjutant_core::outcome::{ExitStatus, Outcome};
-use adjutant_core::session::Profile;
+use adjutant_core::session::{Policy, Profile};
 use adjutant_core::time::Timestamp;
 use adjutant_store::{Batch, Reader, Scope, Writer, open};
 
@@ -158,6 +158,12 @@ fn create_sessions(host: &mut Host, writer: &mut Writer) -> Result<()> {
             project: None,
             description: None,
             model: None,
+            effort: None,
+            headless: false,
+            sandbox: None,
+            arguments: Vec::new(),
+            resume: None,
+            policy: Policy::default(),
             program: "/usr/bin/bash".to_owned(),
             env_names: Vec::new(),
             key: None,

@@ -69,6 +69,8 @@ mod tests {
             extra_environment: map(extra),
             identity: map(&[("ADJ_SESSION", "fizz-top")]),
             ready_ms_max: 1,
+            profile: crate::conversation::tests::profile(),
+            trust: false,
         };
         let place = Place {
             state_dir: "/s".into(),

@@ -18,7 +18,7 @@ pub(crate) use hold::hold;
 use std::collections::BTreeMap;
 
 use adjutant_core::AgentName;
-use adjutant_core::agent::{Capabilities, FrameStyle, Mode, StartFailure};
+use adjutant_core::agent::{Capabilities, FrameStyle, Mode, Source, StartFailure};
 
 use crate::{Agent, DriverTask, Driving, Program};
 
@@ -44,6 +44,13 @@ impl Shell {
                 resume: false,
                 usage: false,
                 model: false,
+                effort: false,
+                headless: false,
+                sandbox: false,
+                arguments: false,
+                policy: false,
+                commands: false,
+                source: Source::ControlPipe,
                 exit_code: true,
                 deduplicates: true,
                 frame: FrameStyle::Variables,
@@ -67,7 +74,7 @@ impl Agent for Shell {
         &self.capabilities
     }
 
-    fn find(&self, environment: &BTreeMap<String, String>) -> Result<Program, StartFailure> {
+    fn find(&self, environment: &BTreeMap<String, String>, _: Mode) -> Result<Program, StartFailure> {
         find::bash(environment)
     }
 

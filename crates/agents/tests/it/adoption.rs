@@ -8,7 +8,7 @@ use adjutant_core::agent::{AgentReport, Level, SessionEnd, StartFailure, TurnOri
 use adjutant_core::id::Attempt;
 use adjutant_core::{ExitStatus, MessageId, Outcome};
 
-use crate::world::{Session, World, assert_done, kill};
+use crate::world::{Session, World, assert_done, kill, profile};
 
 const FIRST: Attempt = Attempt::FIRST;
 
@@ -121,7 +121,9 @@ async fn a_message_on_its_way_when_the_daemon_died_is_told_either_way() {
     let names: Vec<String> = told.iter().map(|report| name_of(&report.report)).collect();
     assert_eq!(names, ["Taken", "TurnStarted", "TurnEnded", "Seen"]);
     // Handed over once more all the same: it is told again, and not run again.
-    session.order(Order::Deliver { message, attempt: FIRST.next(), text: Arc::from("echo ran >> ran") }).await;
+    session
+        .order(Order::Deliver { message, attempt: FIRST.next(), text: Arc::from("echo ran >> ran"), as_command: false })
+        .await;
     let told = session.until(|report| matches!(report, AgentReport::TurnEnded { .. })).await;
     assert!(matches!(told[0].report, AgentReport::Taken { message: taken, .. } if taken == message), "{told:?}");
     assert!(told.iter().all(|report| report.cursor.is_none()));
@@ -165,7 +167,7 @@ impl Daemon<'_> {
         while !ended {
             if !handed {
                 handed = true;
-                self.session.order(Order::Deliver { message, attempt, text: text.clone() }).await;
+                self.session.order(Order::Deliver { message, attempt, text: text.clone(), as_command: false }).await;
             }
             if reports == dies_after {
                 self.session.driving.abort();
@@ -206,7 +208,14 @@ impl Daemon<'_> {
 #[tokio::test]
 async fn h413_a_plan_without_a_runner_is_withdrawn_and_stays_so() {
     let world = World::new();
-    let adoption = || Adoption { cursor: 0, runner: None, agent: None, handed: Vec::new() };
+    let adoption = || Adoption {
+        cursor: 0,
+        runner: None,
+        agent: None,
+        handed: Vec::new(),
+        profile: profile(),
+        conversation: None,
+    };
     for _ in 0..2 {
         let mut session = world.start(DriverStart::Adopt(adoption()));
         let report = session.next().await.report;
@@ -224,7 +233,14 @@ async fn h304_of_launch_and_withdrawal_exactly_one_wins() {
     for _ in 0..20 {
         let world = World::new();
         let mut launching = world.start(DriverStart::Launch(world.plan()));
-        let adoption = Adoption { cursor: 0, runner: None, agent: None, handed: Vec::new() };
+        let adoption = Adoption {
+            cursor: 0,
+            runner: None,
+            agent: None,
+            handed: Vec::new(),
+            profile: profile(),
+            conversation: None,
+        };
         let mut adopting = world.start(DriverStart::Adopt(adoption));
         let first = adopting.next().await.report;
         match first {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adjutant_agents::Order;
+use adjutant_agents::{Order, RequestAnswer};
 use adjutant_core::agent::{AgentReport, NewRequest, RequestEnd, RequestKind};
 
 use crate::world::{Session, World};
@@ -16,7 +16,9 @@ async fn request(session: &mut Session) -> NewRequest {
 }
 
 async fn answer(session: &mut Session, request: &NewRequest, text: &str) {
-    session.order(Order::Respond { native: request.native.clone(), text: Arc::from(text) }).await;
+    session
+        .order(Order::Respond { native: request.native.clone(), answer: RequestAnswer::Text(Arc::from(text)) })
+        .await;
     let seen = session.until(|report| matches!(report, AgentReport::RequestClosed { .. })).await;
     let closed = AgentReport::RequestClosed { native: request.native.clone(), end: RequestEnd::Answered };
     assert_eq!(seen.last().map(|last| &last.report), Some(&closed));
@@ -77,7 +79,7 @@ async fn a_request_ends_with_its_turn() {
     let closed = AgentReport::RequestClosed { native: asked.native.clone(), end: RequestEnd::Withdrawn };
     assert!(seen.iter().any(|report| report.report == closed), "{seen:?}");
     // An answer that comes too late reaches nobody.
-    session.order(Order::Respond { native: asked.native, text: Arc::from("x") }).await;
+    session.order(Order::Respond { native: asked.native, answer: RequestAnswer::Text(Arc::from("x")) }).await;
     assert_eq!(session.next().await.report, closed);
     session.kill().await;
 }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use adjutant_agents::process::{Stamp, liveness};
 use adjutant_agents::shell::Shell;
 use adjutant_agents::{Adoption, Agent, DriverReport, DriverStart, DriverTask, LaunchPlan, Order, Place};
-use adjutant_core::agent::{AgentReport, SessionEnd, TurnEnd, TurnOrigin};
+use adjutant_core::agent::{AgentReport, Mode, SessionEnd, TurnEnd, TurnOrigin};
 use adjutant_core::id::Attempt;
 use adjutant_core::process::{Incarnation, Liveness};
-use adjutant_core::{ExitStatus, MessageId, Outcome, SessionId};
+use adjutant_core::session::{Policy, Profile};
+use adjutant_core::{AgentName, ExitStatus, MessageId, Outcome, SessionId};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -64,12 +65,14 @@ impl World {
 
     pub(crate) fn plan(&self) -> LaunchPlan {
         LaunchPlan {
-            program: Shell::new().find(&self.environment).unwrap().path,
+            program: Shell::new().find(&self.environment, Mode::Native).unwrap().path,
             directory: self.dir.path().to_owned(),
             caller_environment: self.environment.clone(),
             extra_environment: BTreeMap::new(),
             identity: BTreeMap::from([("ADJ_SESSION".to_owned(), "fizz-top".to_owned())]),
             ready_ms_max: 20_000,
+            profile: profile(),
+            trust: false,
         }
     }
 
@@ -103,7 +106,8 @@ impl World {
 
     /// Adopts the session as a daemon that has committed up to a cursor.
     pub(crate) fn adopt(&self, cursor: u64, earlier: &Session, handed: Vec<(MessageId, Attempt)>) -> Session {
-        let adoption = Adoption { cursor, runner: earlier.runner, agent: earlier.agent, handed };
+        let (runner, agent) = (earlier.runner, earlier.agent);
+        let adoption = Adoption { cursor, runner, agent, handed, profile: profile(), conversation: None };
         let mut session = self.start(DriverStart::Adopt(adoption));
         session.runner = earlier.runner;
         session.agent = earlier.agent;
@@ -239,7 +243,7 @@ impl Session {
     pub(crate) async fn deliver(&mut self, text: &str) -> MessageId {
         let message = MessageId::new(self.next_message);
         self.next_message += 1;
-        self.order(Order::Deliver { message, attempt: Attempt::FIRST, text: Arc::from(text) }).await;
+        self.order(Order::Deliver { message, attempt: Attempt::FIRST, text: Arc::from(text), as_command: false }).await;
         message
     }
 
@@ -315,4 +319,27 @@ pub(crate) fn is_dead(process: &Incarnation) -> bool {
 /// A turn that ended well.
 pub(crate) fn assert_done(done: &Done, text: &str) {
     assert_eq!((&done.end.outcome, done.text.as_str()), (&Outcome::Completed, text), "{done:?}");
+}
+
+/// A session in which nothing was asked for.
+pub(crate) fn profile() -> Profile {
+    Profile {
+        agent: AgentName::new("any"),
+        mode: Mode::Native,
+        path: "/".to_owned(),
+        project: None,
+        description: None,
+        model: None,
+        effort: None,
+        headless: false,
+        sandbox: None,
+        arguments: Vec::new(),
+        resume: None,
+        policy: Policy::default(),
+        program: "/bin/any".to_owned(),
+        env_names: Vec::new(),
+        key: None,
+        token_hash: String::new(),
+        keep_failed: false,
+    }
 }

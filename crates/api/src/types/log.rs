@@ -12,6 +12,8 @@ words! {
         Assistant = "assistant",
         /// A tool of the agent.
         Tool = "tool",
+        /// The agent's own record, about itself.
+        Notice = "notice",
     }
 }
 

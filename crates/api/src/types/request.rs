@@ -52,6 +52,8 @@ answer! {
         pub options: Vec<RequestOption>,
         /// More than one option may be chosen.
         pub multiple: bool,
+        /// The questions of a request that asks for choices.
+        pub questions: Vec<Question>,
         /// When the agent put it.
         pub opened_at: WireTime,
     }
@@ -62,6 +64,30 @@ answer! {
         pub n: u32,
         /// What it says.
         pub label: String,
+    }
+
+    /// One question of a request.
+    pub struct Question {
+        /// A word or two by which it is named in an answer.
+        pub label: String,
+        /// The question itself.
+        pub text: String,
+        /// What can be chosen.
+        pub options: Vec<QuestionOption>,
+        /// More than one option may be chosen.
+        pub multiple: bool,
+        /// A text of one's own is an answer too.
+        pub free_text: bool,
+    }
+
+    /// One option of a question.
+    pub struct QuestionOption {
+        /// Its number, from 1.
+        pub n: u32,
+        /// What it says.
+        pub label: String,
+        /// What choosing it means.
+        pub description: Option<String>,
     }
 
     /// A request that has been answered.

@@ -101,6 +101,10 @@ answer! {
         pub description: Option<String>,
         /// The agent's model, where one was chosen.
         pub model: Option<String>,
+        /// How hard the agent thinks, where that was chosen.
+        pub effort: Option<String>,
+        /// It is held by its protocol, without a terminal.
+        pub headless: bool,
         /// The session that created it.
         pub parent: Option<String>,
         /// The agent's own id of the conversation.
@@ -183,6 +187,16 @@ answer! {
         pub at: WireTime,
     }
 
+    /// How a person sits down at a session.
+    pub struct Attach {
+        /// At the terminal that the daemon passes on.
+        pub terminal: bool,
+        /// Otherwise by this program, in the person's own terminal: its path and its words.
+        pub program: Vec<String>,
+        /// Variables for it, on top of the person's own.
+        pub environment: BTreeMap<String, String>,
+    }
+
     /// What came of ending one session.
     pub struct Killed {
         /// The session.
@@ -247,6 +261,30 @@ call! {
         pub description: Option<String>,
         /// The agent's model.
         pub model: Option<String>,
+        /// How hard the agent is to think, in its own word.
+        pub effort: Option<String>,
+        /// Without a terminal, by the agent's protocol alone.
+        #[serde(default)]
+        pub headless: bool,
+        /// The sandbox, in the agent's own word.
+        pub sandbox: Option<String>,
+        /// The agent's own id of a conversation that is taken up.
+        pub resume: Option<String>,
+        /// The newest conversation of the directory is taken up.
+        #[serde(default)]
+        pub resume_latest: bool,
+        /// The directory is trusted, as if a person had said so to the agent.
+        #[serde(default)]
+        pub trust: bool,
+        /// Tools that the agent may use without asking, by rules.
+        #[serde(default)]
+        pub allow_tools: Vec<String>,
+        /// Tools that are refused without asking, by rules; they win.
+        #[serde(default)]
+        pub deny_tools: Vec<String>,
+        /// Words for the agent's own command line.
+        #[serde(default)]
+        pub arguments: Vec<String>,
         /// The session that it belongs to: an id, `self` or `none`; `self` unless given when a session calls.
         pub parent: Option<String>,
         /// The caller's environment. Never stored.
@@ -280,6 +318,13 @@ call! {
         /// Its rows; 24 unless given.
         pub rows: Option<u16>,
         /// Only look: neither type nor give the terminal the viewer's size.
+        #[serde(default)]
+        pub read_only: bool,
+    }
+
+    /// How somebody wants to sit down at a session.
+    pub struct AttachQuery {
+        /// Only look.
         #[serde(default)]
         pub read_only: bool,
     }

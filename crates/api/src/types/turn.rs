@@ -71,8 +71,22 @@ answer! {
         pub answer: Option<String>,
         /// Bytes that were left out of the middle of the answer; 0 when it is whole.
         pub answer_cut_bytes: u64,
+        /// What it cost, where the agent counts that.
+        pub usage: Option<Usage>,
         /// The requests that are open.
         pub pending: Vec<Request>,
+    }
+
+    /// What a turn cost.
+    pub struct Usage {
+        /// Tokens that the model read and that were in no cache.
+        pub input_tokens: u64,
+        /// Tokens that the model wrote.
+        pub output_tokens: u64,
+        /// Tokens that were read from a cache.
+        pub cache_read_tokens: u64,
+        /// Tokens that were put into a cache.
+        pub cache_write_tokens: u64,
     }
 
     /// The final text of one turn.
@@ -87,6 +101,8 @@ answer! {
         pub text: String,
         /// Bytes that were left out of its middle; 0 when it is whole.
         pub cut_bytes: u64,
+        /// What the turn cost, where the agent counts that.
+        pub usage: Option<Usage>,
     }
 }
 
@@ -106,6 +122,7 @@ impl TurnResult {
             error: None,
             answer: None,
             answer_cut_bytes: 0,
+            usage: None,
             pending: Vec::new(),
         }
     }

@@ -1,6 +1,8 @@
 //! `adj attach`.
 
-use adjutant_api::types::session::{StatusWord, TerminalQuery};
+use std::os::unix::process::CommandExt;
+
+use adjutant_api::types::session::{Attach, AttachQuery, StatusWord, TerminalQuery};
 use adjutant_api::{ErrorCode, ExitCode};
 use adjutant_client::{Client, Terminal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -48,6 +50,10 @@ pub(crate) async fn run_attach(context: &mut Context, args: &AttachArgs) -> Outc
     }
     Screen::check()?;
     let (ui, client) = context.parts()?;
+    let how = client.attach(args.id.as_str(), &AttachQuery { read_only: args.read_only }).await?;
+    if !how.terminal {
+        return run_program(&how);
+    }
     let terminal = client.terminal(args.id.as_str(), &view(args)).await?;
     let mode = if args.read_only { ", only to look" } else { "" };
     ui.note(&format!("attached to {}{mode}; {}", args.id, detach::HOW));
@@ -62,6 +68,20 @@ pub(crate) async fn run_attach(context: &mut Context, args: &AttachArgs) -> Outc
         Left::Closed(why) => closed(client, args, &why).await,
         Left::Broken => Err(CommandError::new(ErrorCode::DaemonUnreachable, "the connection to the terminal is lost")),
     }
+}
+
+/// Becomes the program that shows the session, in the terminal of this call.
+fn run_program(how: &Attach) -> Outcome {
+    let Some((program, words)) = how.program.split_first() else {
+        return Err(CommandError::new(ErrorCode::Internal, "the daemon names no program to attach with"));
+    };
+    let error = replace_self(program, words, how);
+    Err(CommandError::new(ErrorCode::AgentNotFound, format!("{program} cannot be run: {error}")))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a person's own terminal is given to the program that shows the session")]
+fn replace_self(program: &str, words: &[String], how: &Attach) -> std::io::Error {
+    std::process::Command::new(program).args(words).envs(&how.environment).exec()
 }
 
 fn view(args: &AttachArgs) -> TerminalQuery {

@@ -60,6 +60,42 @@ pub(crate) struct CreateOptions {
     #[arg(long, value_name = "model")]
     model: Option<String>,
 
+    /// How hard the agent thinks, in its own word, such as `low` or `high`
+    #[arg(long, value_name = "level")]
+    effort: Option<String>,
+
+    /// Without a terminal, by the agent's protocol alone
+    #[arg(long)]
+    headless: bool,
+
+    /// The agent's own sandbox, in its own word
+    #[arg(long, value_name = "sandbox")]
+    sandbox: Option<String>,
+
+    /// Take up this conversation, by the agent's own id of it
+    #[arg(long, value_name = "conversation", conflicts_with = "latest")]
+    resume: Option<String>,
+
+    /// Take up the newest conversation of the directory
+    #[arg(long = "continue")]
+    latest: bool,
+
+    /// Trust the directory, as if a person had said so to the agent
+    #[arg(long)]
+    trust: bool,
+
+    /// A tool that the agent may use without asking, such as `Read` or `Bash(git *)`; may be repeated
+    #[arg(long, value_name = "rule")]
+    allow_tool: Vec<String>,
+
+    /// A tool that is refused without asking; wins over `--allow-tool`; may be repeated
+    #[arg(long, value_name = "rule")]
+    deny_tool: Vec<String>,
+
+    /// A word for the agent's own command line; what stands behind `--` are such words too
+    #[arg(long, value_name = "word", allow_hyphen_values = true)]
+    argument: Vec<String>,
+
     /// The id that it gets; chosen at random unless given
     #[arg(long, value_name = "id")]
     id: Option<NameArg>,
@@ -151,6 +187,15 @@ impl CreateOptions {
             id: self.id.as_ref().map(ToString::to_string),
             description: self.checked_description()?,
             model: self.model.clone(),
+            effort: self.effort.clone(),
+            headless: self.headless,
+            sandbox: self.sandbox.clone(),
+            resume: self.resume.clone(),
+            resume_latest: self.latest,
+            trust: self.trust,
+            allow_tools: self.allow_tool.clone(),
+            deny_tools: self.deny_tool.clone(),
+            arguments: self.argument.clone(),
             parent: self.parent.as_ref().map(ToString::to_string),
             environment,
             env: self.env.iter().map(|v| (v.name.clone(), v.value.clone())).collect(),

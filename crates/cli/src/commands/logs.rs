@@ -64,6 +64,7 @@ fn label(entry: &LogEntry) -> String {
         (Role::Assistant, _, _) => "[ASSISTANT]".to_owned(),
         (Role::Tool, _, Some(tool)) => format!("[TOOL {tool}]"),
         (Role::Tool, _, None) => "[TOOL]".to_owned(),
+        (Role::Notice, _, _) => "[NOTICE]".to_owned(),
         (Role::Other(role), _, _) => format!("[{}]", role.to_uppercase()),
     }
 }

@@ -1,6 +1,6 @@
 //! `adj respond`.
 
-use adjutant_api::types::request::{AnswerRequest, Decision, Request, RequestsQuery};
+use adjutant_api::types::request::{AnswerRequest, Decision, Question, Request, RequestsQuery};
 use adjutant_api::{ErrorBody, ErrorCode};
 use adjutant_client::Client;
 
@@ -137,5 +137,18 @@ async fn show(ui: &mut Ui, client: &mut Client, args: &RespondArgs) -> Outcome {
 
 fn print(ui: &mut Ui, request: &Request) -> Result<(), CommandError> {
     ui.line(&format!("{} in {}", request_words(request), request.session))?;
-    request.options.iter().try_for_each(|option| ui.line(&format!("  {} {}", option.n, option.label)))
+    if request.questions.is_empty() {
+        return request.options.iter().try_for_each(|option| ui.line(&format!("  {} {}", option.n, option.label)));
+    }
+    request.questions.iter().enumerate().try_for_each(|(n, question)| print_question(ui, n + 1, question))
+}
+
+fn print_question(ui: &mut Ui, n: usize, question: &Question) -> Result<(), CommandError> {
+    let several = if question.multiple { " (several may be chosen)" } else { "" };
+    ui.line(&format!("  {n} {}: {}{several}", question.label, question.text))?;
+    for option in &question.options {
+        let description = option.description.as_ref().map_or_else(String::new, |text| format!(" - {text}"));
+        ui.line(&format!("    {} {}{description}", option.n, option.label))?;
+    }
+    if question.free_text { ui.line("    or a text of your own") } else { Ok(()) }
 }

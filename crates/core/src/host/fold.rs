@@ -38,6 +38,8 @@ impl Host {
             | Event::SessionReady
             | Event::SessionUnseen { .. }
             | Event::SessionSeen
+            | Event::SessionConversation { .. }
+            | Event::SessionNotice { .. }
             | Event::SessionStopAsked { .. }
             | Event::ChildEnded { .. }
             | Event::ChildCreated { .. }
@@ -55,7 +57,8 @@ impl Host {
             | Event::TurnInterruptPassed { .. }
             | Event::TurnEnded { .. }
             | Event::RequestAnswered { .. }
-            | Event::RequestClosed { .. } => {}
+            | Event::RequestClosed { .. }
+            | Event::RequestPolicy { .. } => {}
         }
         let Some(session) = self.sessions.get_mut(&logged.session) else { return };
         fold_into(session, logged, projected);
@@ -82,6 +85,7 @@ impl Host {
             stopping: None,
             hold: Hold::Off,
             processes: None,
+            conversation: None,
             basis,
             turns_begun: 0,
             last_turn: None,
@@ -149,6 +153,8 @@ fn message_of(event: &Event) -> Option<MessageId> {
         | Event::SessionReady
         | Event::SessionUnseen { .. }
         | Event::SessionSeen
+        | Event::SessionConversation { .. }
+        | Event::SessionNotice { .. }
         | Event::SessionStopAsked { .. }
         | Event::SessionExited { .. }
         | Event::SessionReparented { .. }
@@ -163,7 +169,8 @@ fn message_of(event: &Event) -> Option<MessageId> {
         | Event::TurnEnded { .. }
         | Event::RequestOpened { .. }
         | Event::RequestAnswered { .. }
-        | Event::RequestClosed { .. } => None,
+        | Event::RequestClosed { .. }
+        | Event::RequestPolicy { .. } => None,
     }
 }
 
@@ -175,6 +182,8 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         | Event::SessionExited { .. }
         | Event::ChildCreated { .. }
         | Event::ChildEnded { .. }
+        | Event::SessionNotice { .. }
+        | Event::RequestPolicy { .. }
         | Event::TurnInterruptPassed { .. } => {}
         Event::SessionStarted { runner, agent, supervisor } => {
             session.processes = Some(Processes { runner: *runner, agent: *agent, supervisor: supervisor.clone() });
@@ -182,6 +191,7 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         Event::SessionReady => session.become_ready(),
         Event::SessionUnseen { why } => session.lose_sight(why, at),
         Event::SessionSeen => session.see(projected),
+        Event::SessionConversation { native } => session.conversation = Some(native.clone()),
         Event::SessionStopAsked { by, force } => session.stopping = Some(Stopping { at, force: *force, by: *by }),
         Event::SessionReparented { parent } => session.parent = *parent,
         Event::QueueHeld { by_hand } => session.hold = if *by_hand { Hold::ByHand } else { Hold::AfterInterrupt },

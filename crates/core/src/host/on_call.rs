@@ -13,6 +13,7 @@ use crate::input::{Act, CallId, Text};
 use crate::limits;
 use crate::message::{After, Message, MessageKind, MessageState, Sender};
 use crate::name::{self, SessionName};
+use crate::request::RequestAnswer;
 use crate::session::{Hold, Phase, Session};
 use crate::time::{Due, Now};
 
@@ -34,7 +35,7 @@ impl Host {
             Call::Edit { session, message, text, due, place } => {
                 self.edit(session, message, text, due, place, now, step)
             }
-            Call::Respond { request, decision, text } => self.respond(caller, request, decision, &text, now, step),
+            Call::Respond { request, answer } => self.respond(caller, request, answer, now, step),
         };
         self.clear_up(now, step);
         step.acts.push(Act::Reply { id, answer });
@@ -188,10 +189,13 @@ impl Host {
         if new.interrupt && (new.after.is_some() || new.due.is_some_and(|due| !due.is_due(now))) {
             return Err(not_supported(agent, "be interrupted for a message that is not due yet"));
         }
+        if new.kind == MessageKind::Command && !self.can(agent, |c| c.commands) {
+            return Err(not_supported(agent, "take a message as a command of its own"));
+        }
         Ok(())
     }
 
-    fn can(&self, agent: &AgentName, ability: impl Fn(&Capabilities) -> bool) -> bool {
+    pub(super) fn can(&self, agent: &AgentName, ability: impl Fn(&Capabilities) -> bool) -> bool {
         self.config.agents.get(agent).is_some_and(ability)
     }
 
@@ -397,15 +401,7 @@ impl Host {
         Ok(())
     }
 
-    fn respond(
-        &mut self,
-        caller: Caller,
-        id: RequestId,
-        decision: String,
-        text: &Arc<str>,
-        now: Now,
-        step: &mut Step,
-    ) -> Told {
+    fn respond(&mut self, caller: Caller, id: RequestId, answer: RequestAnswer, now: Now, step: &mut Step) -> Told {
         let owner = self.by_request(id).ok_or(Refusal::RequestNotFound(id))?;
         let session = owner.id;
         if caller.session() == Some(session) {
@@ -414,9 +410,10 @@ impl Host {
         self.check_reach(caller, owner)?;
         let request = owner.request(id).filter(|r| r.answered_at.is_none()).ok_or(Refusal::RequestNotPending(id))?;
         let native = request.asked.native.clone();
+        let decision = answer.word().to_owned();
         let event = Event::RequestAnswered { request: id, by: caller.session(), decision };
         self.log(session, Stamp::at(now.wall), event, step);
-        step.acts.push(Act::Respond { session, request: id, native, text: Arc::clone(text) });
+        step.acts.push(Act::Respond { session, request: id, native, answer });
         Ok(Answer::Done)
     }
 }

@@ -55,6 +55,13 @@ impl Host {
             AgentReport::TurnEnded { end } => self.on_turn_ended(seen, end, step),
             AgentReport::RequestOpened { request } => self.on_request_opened(seen, request, step),
             AgentReport::RequestClosed { native, end } => self.on_request_closed(seen, &native, end, step),
+            AgentReport::Conversation { native } => self.on_conversation(seen, native, step),
+            AgentReport::PolicyApplied { tool, decision, summary } => {
+                self.log(seen.session, seen.stamp(), Event::RequestPolicy { tool, decision, summary }, step);
+            }
+            AgentReport::Notice { text } => {
+                self.log(seen.session, seen.stamp(), Event::SessionNotice { text }, step);
+            }
             AgentReport::InterruptPassed { detail } => self.on_interrupt_passed(seen, detail, step),
             AgentReport::Unseen { why } => self.on_unseen(seen, why, step),
             AgentReport::Seen { level } => self.on_seen(seen, level.working, step),
@@ -67,6 +74,12 @@ impl Host {
         if self.sessions.get(&seen.session).is_some_and(|s| s.processes.as_ref() != Some(&found)) {
             let Processes { runner, agent, supervisor } = found;
             self.log(seen.session, seen.stamp(), Event::SessionStarted { runner, agent, supervisor }, step);
+        }
+    }
+
+    fn on_conversation(&mut self, seen: &Seen, native: String, step: &mut Step) {
+        if self.sessions.get(&seen.session).is_some_and(|s| s.conversation.as_ref() != Some(&native)) {
+            self.log(seen.session, seen.stamp(), Event::SessionConversation { native }, step);
         }
     }
 

@@ -6,21 +6,33 @@ use crate::event::Event;
 use crate::id::{Attempt, MessageId, SessionId};
 use crate::input::Act;
 use crate::message::{Came, Message, MessageEnd, MessageState};
-use crate::session::Session;
 use crate::time::Now;
 
 impl Host {
     /// Hands over the first message that may run, if its session can take one now.
     pub(super) fn deliver_next(&mut self, id: SessionId, now: Now, step: &mut Step) {
-        while let Some(message) = self.sessions.get(&id).and_then(Session::deliverable) {
+        while let Some((message, into_turn)) = self.next_of(id) {
             if self.expire(id, message, now, step) {
                 continue;
             }
             let returned = self.message(id, message).map_or(0, |m| m.returned);
             let attempt = Attempt::new(returned + 1);
             self.log(id, Stamp::at(now.wall), Event::MessageHanded { message, attempt }, step);
-            step.acts.push(Act::Deliver { session: id, message, attempt });
+            step.acts.push(match into_turn {
+                true => Act::Steer { session: id, message, attempt },
+                false => Act::Deliver { session: id, message, attempt },
+            });
         }
+    }
+
+    /// The message that may be handed over now, and whether it goes into the turn that runs.
+    fn next_of(&self, id: SessionId) -> Option<(MessageId, bool)> {
+        let session = self.sessions.get(&id)?;
+        if let Some(message) = session.deliverable() {
+            return Some((message, false));
+        }
+        let steers = self.can(&session.profile.agent, |c| c.steer);
+        session.steerable().filter(|_| steers).map(|message| (message, true))
     }
 
     /// Moves every message whose moment has come, and then lets the sessions concerned go on.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use adjutant_core::id::Attempt;
+use adjutant_core::message::MessageKind;
 use adjutant_core::{Act, Event, Logged, MessageId, RequestId, SessionId, Step, TurnNumber};
 
 /// What the events have told of one session.
@@ -13,6 +14,8 @@ struct Course {
     live: BTreeSet<MessageId>,
     handed: Option<MessageId>,
     asking: BTreeSet<RequestId>,
+    /// Messages that are meant for a running turn.
+    steering: BTreeSet<MessageId>,
     exited: bool,
 }
 
@@ -55,6 +58,9 @@ impl Auditor {
         assert!(!course.exited || after_exit, "its end was not the end: {logged:?}");
         match &logged.event {
             Event::MessageQueued { message } => {
+                if message.kind == MessageKind::Steer {
+                    course.steering.insert(message.id);
+                }
                 assert!(
                     course.live.insert(message.id) && !self.ended.contains(&message.id),
                     "queued twice: {logged:?}"
@@ -62,7 +68,9 @@ impl Auditor {
             }
             Event::MessageHanded { message, attempt } => {
                 assert!(course.live.contains(message), "handed over and not there: {logged:?}");
-                assert_eq!(course.turn, None, "handed over into a turn: {logged:?}");
+                let fits = course.turn.is_none() || (course.steering.contains(message) && *attempt == Attempt::FIRST);
+                assert!(fits, "handed over into a turn: {logged:?}");
+                assert!(course.asking.is_empty(), "handed over into a question: {logged:?}");
                 assert_eq!(course.handed.replace(*message), None, "two in flight: {logged:?}");
                 let before = self.attempts.insert(*message, attempt.get()).unwrap_or(0);
                 assert_eq!(*attempt, Attempt::new(before + 1), "attempts are dense: {logged:?}");
@@ -105,6 +113,9 @@ impl Auditor {
             | Event::SessionReady
             | Event::SessionUnseen { .. }
             | Event::SessionSeen
+            | Event::SessionConversation { .. }
+            | Event::SessionNotice { .. }
+            | Event::RequestPolicy { .. }
             | Event::SessionStopAsked { .. }
             | Event::SessionReparented { .. }
             | Event::ChildEnded { .. }
@@ -128,7 +139,7 @@ fn warrants(logged: &Logged, act: &Act) -> bool {
         Act::Reply { .. } => return true,
         Act::Launch { session } => (session, matches!(event, Event::SessionCreated { .. })),
         Act::Adopt { session } => (session, matches!(event, Event::SessionUnseen { .. })),
-        Act::Deliver { session, message, attempt } => {
+        Act::Deliver { session, message, attempt } | Act::Steer { session, message, attempt } => {
             (session, *event == Event::MessageHanded { message: *message, attempt: *attempt })
         }
         Act::Interrupt { session, turn } => {

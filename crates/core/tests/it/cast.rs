@@ -1,7 +1,7 @@
 //! The agents, sessions and limits that the tests play with.
 
-use adjutant_core::agent::{Capabilities, FrameStyle, Mode};
-use adjutant_core::session::Profile;
+use adjutant_core::agent::{Capabilities, FrameStyle, Mode, Source};
+use adjutant_core::session::{Policy, Profile};
 use adjutant_core::{AgentName, HostConfig, SessionId};
 
 pub(crate) fn abilities(sure: bool) -> Capabilities {
@@ -15,6 +15,13 @@ pub(crate) fn abilities(sure: bool) -> Capabilities {
         resume: false,
         usage: false,
         model: false,
+        effort: false,
+        headless: false,
+        sandbox: false,
+        arguments: false,
+        policy: false,
+        commands: sure,
+        source: Source::ControlPipe,
         exit_code: true,
         deduplicates: sure,
         frame: if sure { FrameStyle::Variables } else { FrameStyle::Plain },
@@ -43,6 +50,12 @@ pub(crate) fn profile(agent: &str, number: u8) -> Profile {
         project: None,
         description: None,
         model: None,
+        effort: None,
+        headless: false,
+        sandbox: None,
+        arguments: Vec::new(),
+        resume: None,
+        policy: Policy::default(),
         program: "/bin/agent".to_owned(),
         env_names: Vec::new(),
         key: None,

@@ -24,6 +24,7 @@ fn told(act: &Act) -> Option<model::Told> {
         | Act::Adopt { .. }
         | Act::Deliver { .. }
         | Act::Interrupt { .. }
+        | Act::Steer { .. }
         | Act::Respond { .. }
         | Act::End { .. }
         | Act::Release { .. }

@@ -1,15 +1,16 @@
 //! Interrupts, kills, exits, families, and what is forgotten.
 
-use adjutant_core::agent::{AgentReport, SessionEnd, StartFailure};
+use adjutant_core::agent::{AgentReport, RequestEnd, SessionEnd, StartFailure};
 use adjutant_core::call::{NewMessage, NewSession};
 use adjutant_core::id::Attempt;
 use adjutant_core::limits;
 use adjutant_core::message::{MessageEnd, MessageKind, MessageState, Undeliverable};
 use adjutant_core::outcome::{ExitStatus, Outcome, UnknownReason};
+use adjutant_core::request::RequestAnswer;
 use adjutant_core::session::{Hold, Phase, Status};
-use adjutant_core::{Act, Answer, Call, Caller, Refusal, SessionId, TurnNumber};
+use adjutant_core::{Act, Answer, Call, Caller, MessageId, Refusal, SessionId, TurnNumber};
 
-use crate::machine::unclear;
+use crate::machine::{question, unclear};
 use crate::stage::{Stage, message};
 
 fn interrupts(stage: &Stage) -> usize {
@@ -158,6 +159,41 @@ fn what_an_agent_cannot_do_is_refused_and_changes_nothing() {
     }
 }
 
+fn steers(act: &Act, wanted: MessageId) -> bool {
+    matches!(act, Act::Steer { message, .. } if *message == wanted)
+}
+
+#[test]
+fn g13_a_message_joins_the_running_turn_and_comes_too_late_for_one_that_has_ended() {
+    let mut stage = Stage::new();
+    let x = stage.live("sure");
+    let steer = || NewMessage { kind: MessageKind::Steer, ..message("steer") };
+    let first = stage.send(x, "first");
+    stage.taken(x, first);
+    let m = stage.send_new(x, steer());
+    stage.taken(x, m);
+    assert_eq!(stage.session(x).turn().map(|turn| turn.messages.clone()), Some(vec![first, m]));
+    let late = stage.send_new(x, steer());
+    assert!(stage.last.acts.iter().any(|act| steers(act, late)));
+    stage.ends(x, Outcome::Completed);
+    let detail = "the turn had ended".to_owned();
+    stage.report(x, AgentReport::NotTaken { message: late, attempt: Attempt::FIRST, detail });
+    assert!(matches!(stage.last.acts[..], [Act::Deliver { message, .. }] if message == late), "it is the next turn");
+}
+
+#[test]
+fn g13_nothing_is_put_into_an_open_question() {
+    let mut stage = Stage::new();
+    let x = stage.live("sure");
+    let first = stage.send(x, "first");
+    stage.taken(x, first);
+    stage.report(x, AgentReport::RequestOpened { request: question("q") });
+    let m = stage.send_new(x, NewMessage { kind: MessageKind::Steer, ..message("steer") });
+    assert!(stage.session(x).ready.contains(&m));
+    stage.report(x, AgentReport::RequestClosed { native: "q".to_owned(), end: RequestEnd::Answered });
+    assert!(stage.last.acts.iter().any(|act| steers(act, m)));
+}
+
 #[test]
 fn g13_what_an_agent_cannot_take_into_its_turn_becomes_the_next_one() {
     let mut stage = Stage::new();
@@ -168,7 +204,8 @@ fn g13_what_an_agent_cannot_take_into_its_turn_becomes_the_next_one() {
         stage.taken(x, first);
         let m = stage.send_new(x, NewMessage { kind: MessageKind::Steer, ..message("steer") });
         assert_eq!(stage.session(x).messages[&m].kind, kind);
-        assert!(stage.session(x).ready.contains(&m), "it waits for its turn");
+        let (waits, steers) = (stage.session(x).ready.contains(&m), stage.last.acts.iter().any(|act| steers(act, m)));
+        assert_eq!((waits, steers), (kind == MessageKind::Next, kind == MessageKind::Steer), "{kind:?}");
     }
 }
 
@@ -367,7 +404,7 @@ fn a_session_answers_its_descendants_and_nobody_else() {
     let m = stage.send(low, "may I?");
     stage.taken(low, m);
     let r = stage.asks(low, "q1");
-    let respond = || Call::Respond { request: r, decision: "allow".to_owned(), text: "yes".into() };
+    let respond = || Call::Respond { request: r, answer: RequestAnswer::Allow };
     for forbidden in [low, other] {
         let refused = stage.call_as(Caller::Session(forbidden), respond());
         assert!(matches!(refused, Err(Refusal::Forbidden(_))), "{refused:?}");

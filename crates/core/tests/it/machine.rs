@@ -241,7 +241,7 @@ impl Machine {
         self.busy = false;
         self.asking = None;
         let size = AnswerSize { bytes: 2, cut_bytes: 0 };
-        let end = TurnEnd { outcome, exit: None, detail: None, answer: size };
+        let end = TurnEnd { answer: size, ..TurnEnd::bare(outcome) };
         self.write(AgentReport::TurnEnded { end });
         if let Some(frame) = self.journal.last_mut() {
             frame.answer = Some("ok".into());
@@ -411,6 +411,7 @@ pub(crate) fn question(native: &str) -> NewRequest {
         summary: "may I?".to_owned(),
         options: vec!["yes".to_owned(), "no".to_owned()],
         multiple: false,
+        questions: Vec::new(),
         details: "{}".to_owned(),
     }
 }

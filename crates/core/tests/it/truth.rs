@@ -4,6 +4,7 @@ use adjutant_core::agent::{AgentReport, Level, RequestEnd, SessionEnd, Source, S
 use adjutant_core::id::Attempt;
 use adjutant_core::message::{MessageEnd, MessageState, Undeliverable};
 use adjutant_core::outcome::{ExitStatus, FailReason, Outcome, UnknownReason};
+use adjutant_core::request::RequestAnswer;
 use adjutant_core::session::{Phase, Status};
 use adjutant_core::{Act, Call, Input, Refusal, TurnNumber};
 
@@ -208,7 +209,7 @@ fn an_answer_that_may_be_lost_can_be_given_again() {
     let m = stage.send(x, "may I?");
     stage.taken(x, m);
     let r = stage.asks(x, "q1");
-    let respond = || Call::Respond { request: r, decision: "allow".to_owned(), text: "yes".into() };
+    let respond = || Call::Respond { request: r, answer: RequestAnswer::Allow };
     stage.call(respond()).expect("answered");
     assert_eq!(stage.call(respond()), Err(Refusal::RequestNotPending(r)), "the first answer wins");
     // The daemon ends before the answer is on its way.

@@ -3,6 +3,7 @@
 //! Handlers hold no state that matters: they ask the supervisor, read the store, and follow the feed.
 
 mod call;
+mod decision;
 mod error;
 mod follow;
 mod from_api;

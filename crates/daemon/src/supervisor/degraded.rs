@@ -91,6 +91,7 @@ fn reply_id(act: &Act) -> Option<adjutant_core::CallId> {
         | Act::Adopt { .. }
         | Act::Deliver { .. }
         | Act::Interrupt { .. }
+        | Act::Steer { .. }
         | Act::Respond { .. }
         | Act::End { .. }
         | Act::Release { .. }

@@ -41,6 +41,8 @@ pub(crate) enum Message {
     Call { caller: Caller, call: Box<Call>, reply: oneshot::Sender<Result<Answer, Refusal>> },
     /// Look at something.
     Look(Look),
+    /// A hook of a session's agent, for its driver.
+    Hook { session: SessionId, order: Order },
     /// A session's driver has ended without saying that its session has.
     DriverGone { session: SessionId },
     /// Let go of every session and end.
@@ -78,6 +80,11 @@ impl Handle {
         }));
         self.messages.send(message).await.map_err(|_| Gone)?;
         seen.await.map_err(|_| Gone)
+    }
+
+    /// Passes a hook on to the driver of its session; the answer comes by the order itself.
+    pub(crate) async fn hook(&self, session: SessionId, order: Order) -> Result<(), Gone> {
+        self.messages.send(Message::Hook { session, order }).await.map_err(|_| Gone)
     }
 
     /// Ends the supervisor; sessions stay.
@@ -239,6 +246,7 @@ impl Supervisor {
                 intake.inputs.push(Input::Call { id, caller, call: *call });
             }
             Message::Look(look) => intake.looks.push(look),
+            Message::Hook { session, order } => self.order(session, order),
             Message::DriverGone { session } => self.driver_gone(session, intake),
             Message::Stop { reply } => intake.stop = Some(reply),
         }

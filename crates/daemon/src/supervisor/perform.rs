@@ -6,7 +6,7 @@ use std::sync::Arc;
 use adjutant_agents::{Adoption, DriverStart, DriverTask, Order};
 use adjutant_core::agent::FrameStyle;
 use adjutant_core::id::Attempt;
-use adjutant_core::message::MessageState;
+use adjutant_core::message::{MessageKind, MessageState};
 use adjutant_core::session::Session;
 use adjutant_core::{Act, MessageId, SessionId, Text};
 use tokio::sync::mpsc;
@@ -39,9 +39,10 @@ impl Supervisor {
             }
             Act::Launch { session } => self.launch(session),
             Act::Adopt { session } => self.adopt(session),
-            Act::Deliver { session, message, attempt } => self.deliver(session, message, attempt, texts),
+            Act::Deliver { session, message, attempt } => self.deliver(session, message, attempt, false, texts),
+            Act::Steer { session, message, attempt } => self.deliver(session, message, attempt, true, texts),
             Act::Interrupt { session, .. } => self.order(session, Order::Interrupt),
-            Act::Respond { session, native, text, .. } => self.order(session, Order::Respond { native, text }),
+            Act::Respond { session, native, answer, .. } => self.order(session, Order::Respond { native, answer }),
             Act::End { session, grace_ms } => {
                 testpoint::pass("before_end");
                 self.order(session, Order::End { grace_ms });
@@ -99,14 +100,24 @@ impl Supervisor {
         });
     }
 
-    fn deliver(&mut self, session: SessionId, message: MessageId, attempt: Attempt, texts: &Texts) {
+    /// Hands a message over, as a turn of its own or into the one that runs.
+    fn deliver(&mut self, session: SessionId, message: MessageId, attempt: Attempt, into_turn: bool, texts: &Texts) {
         testpoint::pass("before_deliver");
         let text = texts.0.get(&message).cloned().or_else(|| self.stored_text(message));
         match text.map(|text| self.framed(session, message, text)) {
-            Some(text) => self.order(session, Order::Deliver { message, attempt, text }),
+            Some(text) if into_turn => self.order(session, Order::Steer { message, attempt, text }),
+            Some(text) => {
+                let as_command = self.is_command(session, message);
+                self.order(session, Order::Deliver { message, attempt, text, as_command });
+            }
             None => tracing::error!(%message, "the text of a message is not in the store; it stays in delivery"),
         }
         testpoint::pass("after_deliver");
+    }
+
+    fn is_command(&self, session: SessionId, message: MessageId) -> bool {
+        let message = self.host.session(session).and_then(|session| session.messages.get(&message));
+        message.is_some_and(|message| message.kind == MessageKind::Command)
     }
 
     /// The text with what it waited for. The results are in the store: what they follow from was committed before.
@@ -137,7 +148,7 @@ impl Supervisor {
     }
 
     /// Passes an order on. A driver that is gone is replaced, and its successor is told by the core what is still owed.
-    fn order(&self, session: SessionId, order: Order) {
+    pub(super) fn order(&self, session: SessionId, order: Order) {
         let Some(orders) = self.orders.get(&session) else { return };
         if let Err(error) = orders.try_send(order) {
             tracing::warn!(%session, %error, "an order did not reach its driver");
@@ -171,5 +182,7 @@ fn adoption(session: &Session) -> Adoption {
         runner: session.processes.as_ref().map(|p| p.runner),
         agent: session.processes.as_ref().map(|p| p.agent),
         handed: handed.collect(),
+        profile: session.profile.clone(),
+        conversation: session.conversation.clone(),
     }
 }

@@ -1,8 +1,8 @@
 //! Rows of what agents do and say.
 
 use adjutant_core::agent::{
-    AnswerSize, Evidence, Mode, NewRequest, RequestEnd, RequestKind, SessionEnd, Source, StartFailure, TurnEnd,
-    TurnOrigin,
+    AnswerSize, Evidence, Mode, NewRequest, Question, QuestionOption, RequestEnd, RequestKind, SessionEnd, Source,
+    StartFailure, TurnEnd, TurnOrigin, Usage,
 };
 use adjutant_core::id::MessageId;
 use adjutant_core::outcome::{ExitStatus, Outcome};
@@ -49,6 +49,16 @@ mirror! {
         exit: Option<ExitStatus>,
         detail: Option<String>,
         answer: AnswerSize,
+        usage: Option<Usage>,
+    }
+}
+
+mirror! {
+    struct UsageRow = Usage {
+        input_tokens: u64,
+        output_tokens: u64,
+        cache_read_tokens: u64,
+        cache_write_tokens: u64,
     }
 }
 
@@ -88,7 +98,25 @@ mirror! {
         summary: String,
         options: Vec<String>,
         multiple: bool,
+        questions: Vec<Question>,
         details: String,
+    }
+}
+
+mirror! {
+    struct QuestionRow = Question {
+        label: String,
+        text: String,
+        options: Vec<QuestionOption>,
+        multiple: bool,
+        free_text: bool,
+    }
+}
+
+mirror! {
+    struct QuestionOptionRow = QuestionOption {
+        label: String,
+        description: Option<String>,
     }
 }
 

@@ -56,6 +56,8 @@ events! {
     "session.ready" => SessionReady {}
     "session.unseen" => SessionUnseen { why: UnknownReason, }
     "session.seen" => SessionSeen {}
+    "session.conversation" => SessionConversation { native: String, }
+    "session.notice" => SessionNotice { text: String, }
     "session.stopping" => SessionStopAsked { by: Option<SessionId>, force: bool, }
     "session.exited" => SessionExited { end: SessionEnd, }
     "session.reparented" => SessionReparented { parent: Option<SessionId>, }
@@ -94,6 +96,7 @@ events! {
     "request.opened" => RequestOpened { request: RequestId, turn: TurnNumber, asked: NewRequest, }
     "request.answered" => RequestAnswered { request: RequestId, by: Option<SessionId>, decision: String, }
     "request.closed" => RequestClosed { request: RequestId, end: RequestEnd, }
+    "request.policy" => RequestPolicy { tool: String, decision: String, summary: String, }
 }
 
 /// The turn an event names, for a column that a reader of unknown types understands too.
@@ -111,6 +114,8 @@ pub(crate) fn turn_of(event: &Event) -> Option<TurnNumber> {
         | Event::SessionReady
         | Event::SessionUnseen { .. }
         | Event::SessionSeen
+        | Event::SessionConversation { .. }
+        | Event::SessionNotice { .. }
         | Event::SessionStopAsked { .. }
         | Event::SessionExited { .. }
         | Event::SessionReparented { .. }
@@ -127,6 +132,7 @@ pub(crate) fn turn_of(event: &Event) -> Option<TurnNumber> {
         | Event::MessageReturned { .. }
         | Event::MessageEnded { .. }
         | Event::RequestAnswered { .. }
-        | Event::RequestClosed { .. } => None,
+        | Event::RequestClosed { .. }
+        | Event::RequestPolicy { .. } => None,
     }
 }

@@ -7,7 +7,7 @@ use adjutant_core::name::SessionName;
 use adjutant_core::outcome::UnknownReason;
 use adjutant_core::process::Incarnation;
 use adjutant_core::request::Request;
-use adjutant_core::session::{Basis, Hold, Phase, Processes, Profile, Session, Stopping, Work};
+use adjutant_core::session::{Basis, Hold, Phase, Policy, Processes, Profile, Resume, Session, Stopping, Work};
 use adjutant_core::time::Timestamp;
 use adjutant_core::turn::{EndedTurn, RunningTurn};
 mirror! {
@@ -18,11 +18,31 @@ mirror! {
         project: Option<String>,
         description: Option<String>,
         model: Option<String>,
+        effort: Option<String>,
+        headless: bool,
+        sandbox: Option<String>,
+        arguments: Vec<String>,
+        resume: Option<Resume>,
+        policy: Policy,
         program: String,
         env_names: Vec<String>,
         key: Option<String>,
         token_hash: String,
         keep_failed: bool,
+    }
+}
+
+mirror! {
+    enum ResumeRow = Resume {
+        Conversation(native: String),
+        Latest,
+    }
+}
+
+mirror! {
+    struct PolicyRow = Policy {
+        allow: Vec<String>,
+        deny: Vec<String>,
     }
 }
 
@@ -97,6 +117,7 @@ mirror! {
         stopping: Option<Stopping>,
         hold: Hold,
         processes: Option<Processes>,
+        conversation: Option<String>,
         basis: Basis,
         turns_begun: u32,
         last_turn: Option<EndedTurn>,

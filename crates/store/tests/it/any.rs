@@ -1,8 +1,8 @@
 //! Anything the core's types can hold.
 
 use adjutant_core::agent::{
-    AgentName, AnswerSize, Evidence, Mode, NewRequest, RequestEnd, RequestKind, SessionEnd, Source, StartFailure,
-    TurnEnd, TurnOrigin,
+    AgentName, AnswerSize, Evidence, Mode, NewRequest, Question, QuestionOption, RequestEnd, RequestKind, SessionEnd,
+    Source, StartFailure, TurnEnd, TurnOrigin, Usage,
 };
 use adjutant_core::event::{Event, Place};
 use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
@@ -14,7 +14,7 @@ use adjutant_core::name::SessionName;
 use adjutant_core::outcome::{ExitStatus, FailReason, Outcome, UnknownReason};
 use adjutant_core::process::Incarnation;
 use adjutant_core::request::Request;
-use adjutant_core::session::{Basis, Hold, Phase, Processes, Profile, Session, Stopping, Work};
+use adjutant_core::session::{Basis, Hold, Phase, Policy, Processes, Profile, Resume, Session, Stopping, Work};
 use adjutant_core::time::{BootId, BootMoment, Due, Timestamp};
 use adjutant_core::turn::{EndedTurn, RunningTurn};
 use adjutant_core::wait::{Fallen, Waiting};
@@ -146,13 +146,20 @@ fn evidence() -> BoxedStrategy<Evidence> {
     (text(), text(), at()).prop_map(|(source, detail, at)| Evidence { source, detail, at }).boxed()
 }
 
+fn usage() -> impl Strategy<Value = Usage> + Clone {
+    any::<(u64, u64, u64, u64)>().prop_map(|(input_tokens, output_tokens, cache_read_tokens, cache_write_tokens)| {
+        Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens }
+    })
+}
+
 fn turn_end() -> BoxedStrategy<TurnEnd> {
-    (outcome(), of(exit()), of(text()), any::<(u64, u64)>())
-        .prop_map(|(outcome, exit, detail, (bytes, cut_bytes))| TurnEnd {
+    (outcome(), of(exit()), of(text()), any::<(u64, u64)>(), of(usage()))
+        .prop_map(|(outcome, exit, detail, (bytes, cut_bytes), usage)| TurnEnd {
             outcome,
             exit,
             detail,
             answer: AnswerSize { bytes, cut_bytes },
+            usage,
         })
         .boxed()
 }
@@ -179,17 +186,25 @@ fn session_end() -> BoxedStrategy<SessionEnd> {
     .boxed()
 }
 
+fn question() -> BoxedStrategy<Question> {
+    let option = (text(), of(text())).prop_map(|(label, description)| QuestionOption { label, description });
+    (text(), text(), vec(option, 0..3), any::<bool>(), any::<bool>())
+        .prop_map(|(label, text, options, multiple, free_text)| Question { label, text, options, multiple, free_text })
+        .boxed()
+}
+
 fn new_request() -> BoxedStrategy<NewRequest> {
     let kind = all_of!(RequestKind: Permission, Choice, Input);
     let texts = (text(), of(text()), text(), text());
-    (texts, kind, vec(text(), 0..4), any::<bool>())
-        .prop_map(|((native, tool, summary, details), kind, options, multiple)| NewRequest {
+    (texts, kind, vec(text(), 0..4), any::<bool>(), vec(question(), 0..3))
+        .prop_map(|((native, tool, summary, details), kind, options, multiple, questions)| NewRequest {
             native,
             kind,
             tool,
             summary,
             options,
             multiple,
+            questions,
             details,
         })
         .boxed()
@@ -343,15 +358,42 @@ fn mode() -> impl Strategy<Value = Mode> + Clone {
     all_of!(Mode: Native, Guarded, Docker)
 }
 
+fn resume() -> impl Strategy<Value = Resume> + Clone {
+    prop_oneof![text().prop_map(Resume::Conversation), Just(Resume::Latest)]
+}
+
+fn policy() -> impl Strategy<Value = Policy> + Clone {
+    (vec(text(), 0..3), vec(text(), 0..3)).prop_map(|(allow, deny)| Policy { allow, deny })
+}
+
 fn profile() -> BoxedStrategy<Profile> {
     let texts = (text(), text(), text(), text(), vec(text(), 0..3));
     let maybe = (of(text()), of(text()), of(text()), of(text()));
-    (texts, maybe, mode(), any::<bool>())
-        .prop_map(|(texts, maybe, mode, keep_failed)| {
+    let more = (of(text()), any::<bool>(), of(text()), vec(text(), 0..3), of(resume()), policy());
+    (texts, maybe, mode(), any::<bool>(), more)
+        .prop_map(|(texts, maybe, mode, keep_failed, more)| {
             let (agent, path, program, token_hash, env_names) = texts;
             let (project, description, model, key) = maybe;
-            let agent = AgentName::new(agent);
-            Profile { agent, mode, path, project, description, model, program, env_names, key, token_hash, keep_failed }
+            let (effort, headless, sandbox, arguments, resume, policy) = more;
+            Profile {
+                agent: AgentName::new(agent),
+                mode,
+                path,
+                project,
+                description,
+                model,
+                effort,
+                headless,
+                sandbox,
+                arguments,
+                resume,
+                policy,
+                program,
+                env_names,
+                key,
+                token_hash,
+                keep_failed,
+            }
         })
         .boxed()
 }
@@ -401,13 +443,13 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
         (source(), at(), text()),
     );
     let queue = (vec(message(live_state()), 0..4), of(message_id()), of(message_id()));
-    let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>());
+    let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>(), of(text()));
     (fixed, life, queue, rest)
         .prop_map(|(fixed, life, queue, rest)| {
             let (id, name, profile, parent, created_at, last_used_at) = fixed;
             let (phase, mut work, stopping, hold, processes, basis) = life;
             let (messages, stop_next, unclear) = queue;
-            let (turns_begun, last_turn, cursor) = rest;
+            let (turns_begun, last_turn, cursor, conversation) = rest;
             settle_requests(&mut work, id);
             let messages: std::collections::BTreeMap<_, _> =
                 messages.into_iter().map(|message| (message.id, Message { session: id, ..message })).collect();
@@ -427,6 +469,7 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
                 stopping,
                 hold,
                 processes,
+                conversation,
                 basis,
                 turns_begun,
                 last_turn,
@@ -479,6 +522,8 @@ fn session_event() -> BoxedStrategy<Event> {
         Just(Event::SessionReady),
         unknown_reason().prop_map(|why| Event::SessionUnseen { why }),
         Just(Event::SessionSeen),
+        text().prop_map(|native| Event::SessionConversation { native }),
+        text().prop_map(|text| Event::SessionNotice { text }),
         (of(session_id()), any::<bool>()).prop_map(|(by, force)| Event::SessionStopAsked { by, force }),
         of(session_id()).prop_map(|parent| Event::SessionReparented { parent }),
         session_id().prop_map(|child| Event::ChildCreated { child }),
@@ -546,6 +591,7 @@ fn request_event() -> BoxedStrategy<Event> {
             by,
             decision
         }),
+        (text(), text(), text()).prop_map(|(tool, decision, summary)| Event::RequestPolicy { tool, decision, summary }),
         (request_id(), request_end()).prop_map(|(request, end)| Event::RequestClosed { request, end }),
     ]
     .boxed()

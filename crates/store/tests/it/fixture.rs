@@ -55,6 +55,10 @@ fn busy_session(scribe: &mut Scribe) {
     scribe.ready(id(1), "fizz-top");
     scribe.work(id(1), "git log --oneline -1", "0198c2 the first commit\n");
     scribe.work(id(1), "printf 'ü\\0'", "\u{fc}\u{0}\u{1b}[0m\u{fffd}");
+    scribe.event(id(1), Event::SessionConversation { native: "5a1f".to_owned() });
+    scribe.event(id(1), Event::SessionNotice { text: "it retries".to_owned() });
+    let (tool, decision, summary) = ("Bash".to_owned(), "allow".to_owned(), "git status".to_owned());
+    scribe.event(id(1), Event::RequestPolicy { tool, decision, summary });
     let message = scribe.send(id(1), "sleep 100");
     scribe.hand(id(1), message);
     let turn = scribe.take(id(1), message);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use adjutant_core::agent::{
-    AgentName, AnswerSize, Evidence, Mode, NewRequest, RequestEnd, RequestKind, SessionEnd, TurnEnd, TurnOrigin,
+    AgentName, AnswerSize, Evidence, Mode, NewRequest, Question, QuestionOption, RequestEnd, RequestKind, SessionEnd,
+    TurnEnd, TurnOrigin, Usage,
 };
 use adjutant_core::event::{Event, Logged};
 use adjutant_core::host::{Host, HostConfig, Projected};
@@ -13,7 +14,7 @@ use adjutant_core::input::Text;
 use adjutant_core::message::{After, Message, MessageEnd, MessageKind, MessageState, Sender};
 use adjutant_core::outcome::{ExitStatus, Outcome};
 use adjutant_core::process::Incarnation;
-use adjutant_core::session::{Profile, Session};
+use adjutant_core::session::{Policy, Profile, Resume, Session};
 use adjutant_core::time::{BootId, Due, Timestamp};
 use adjutant_store::Batch;
 
@@ -93,6 +94,12 @@ impl Scribe {
             project: Some("app".to_owned()),
             description: Some(format!("what {name} does: \"quotes\", ünïcode, \\ and\ttabs")),
             model: None,
+            effort: Some("high".to_owned()),
+            headless: true,
+            sandbox: None,
+            arguments: vec!["--verbose".to_owned()],
+            resume: Some(Resume::Conversation("5a1f".to_owned())),
+            policy: Policy { allow: vec!["Read".to_owned()], deny: vec!["Bash(rm *)".to_owned()] },
             program: "/bin/bash".to_owned(),
             env_names: vec!["TERM".to_owned(), "LANG".to_owned()],
             key: Some(format!("create-{name}")),
@@ -174,7 +181,9 @@ impl Scribe {
 
     pub(crate) fn end(&mut self, session: SessionId, message: MessageId, turn: TurnNumber, answer: &str) {
         let size = AnswerSize { bytes: answer.len() as u64, cut_bytes: 0 };
-        let end = TurnEnd { detail: Some("said so".to_owned()), ..TurnEnd::command(ExitStatus::Code(0), size) };
+        let usage = Usage { input_tokens: 20, output_tokens: 10, cache_read_tokens: 5, cache_write_tokens: 1 };
+        let (detail, usage) = (Some("said so".to_owned()), Some(usage));
+        let end = TurnEnd { detail, usage, ..TurnEnd::command(ExitStatus::Code(0), size) };
         self.texts.push(Text::Answer { session, turn, text: Arc::from(answer) });
         self.event(session, Event::TurnEnded { turn, end });
         let outcome = Outcome::Completed;
@@ -193,6 +202,14 @@ impl Scribe {
     pub(crate) fn ask(&mut self, session: SessionId) -> RequestId {
         let request = RequestId::new(self.host.counters().next_request);
         let turn = self.session(session).turn().unwrap().number;
+        let option = QuestionOption { label: "allow".to_owned(), description: Some("it is published".to_owned()) };
+        let question = Question {
+            label: "publish".to_owned(),
+            text: "Publish it?".to_owned(),
+            options: vec![option],
+            multiple: false,
+            free_text: true,
+        };
         let asked = NewRequest {
             native: format!("native-{request}"),
             kind: RequestKind::Permission,
@@ -200,6 +217,7 @@ impl Scribe {
             summary: "cargo publish".to_owned(),
             options: vec!["allow".to_owned(), "deny".to_owned()],
             multiple: false,
+            questions: vec![question],
             details: "{\"command\":\"cargo publish\"}".to_owned(),
         };
         self.event(session, Event::RequestOpened { request, turn, asked });

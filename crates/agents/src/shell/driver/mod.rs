@@ -24,7 +24,7 @@ use crate::limits::{
 use crate::process::{ProcessHandle, Stamp};
 use crate::runner::{Found, Heard, Link, Notice, OrderLine, Record, wall_ms};
 use crate::timer::{Backoff, Timers, pause};
-use crate::{DriverReport, DriverStart, DriverTask, Order, Place};
+use crate::{DriverReport, DriverStart, DriverTask, Order, Place, RequestAnswer};
 
 /// Drives one session to its end, or until the daemon lets go of it.
 pub(super) async fn drive(task: DriverTask) {
@@ -234,7 +234,8 @@ impl Driver {
     /// of it.
     async fn give(&mut self, link: &mut Link, order: Order) -> io::Result<()> {
         match order {
-            Order::Deliver { message, attempt, text } => {
+            // A shell has no turn that takes more; the runner says so.
+            Order::Deliver { message, attempt, text, .. } | Order::Steer { message, attempt, text } => {
                 // Only when the end of one message is committed is the next one handed over.
                 let committed = self.turn_end;
                 self.handed.push((message, attempt));
@@ -247,9 +248,11 @@ impl Driver {
                 link.order(&line, &text).await
             }
             Order::Interrupt => link.order(&OrderLine::Interrupt {}, "").await,
-            Order::Respond { native, text } => {
+            Order::Respond { native, answer: RequestAnswer::Text(text) } => {
                 link.order(&OrderLine::Respond { native, bytes: text.len() as u64 }, &text).await
             }
+            // What a shell asks is answered by a text alone, which is checked before; and it has no hooks.
+            Order::Respond { .. } | Order::Hook { .. } => Ok(()),
             Order::End { grace_ms } => self.end(link, grace_ms).await,
             Order::LetGo => Ok(()),
         }

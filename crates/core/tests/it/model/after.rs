@@ -206,6 +206,7 @@ impl Model {
             key: None,
             expires: None,
             returned: 0,
+            steers: false,
             sender: (!notice).then_some(session),
             notice,
             any: false,

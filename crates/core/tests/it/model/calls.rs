@@ -3,6 +3,7 @@
 use adjutant_core::call::{NewAfter, NewDependency, NewMessage, NewSession};
 use adjutant_core::event::Place;
 use adjutant_core::limits;
+use adjutant_core::message::MessageKind;
 use adjutant_core::session::Hold;
 use adjutant_core::time::Due;
 use adjutant_core::{AgentName, Answer, Call, Caller, MessageId, Now, RequestId, SessionId, TurnNumber};
@@ -50,7 +51,8 @@ impl Model {
     fn able(&self, agent: &AgentName, new: &NewMessage, now: Now) -> Result<(), &'static str> {
         let can = self.can(agent);
         let later = new.after.is_some() || new.due.is_some_and(|due| !due_by(&due, now));
-        let asks_too_much = new.interrupt && (!can.interrupt || later);
+        let command = new.kind == MessageKind::Command && !can.commands;
+        let asks_too_much = command || (new.interrupt && (!can.interrupt || later));
         if asks_too_much { Err("not supported") } else { Ok(()) }
     }
 
@@ -95,6 +97,7 @@ impl Model {
             hold: Hold::Off,
             begun: 0,
             cursor: 0,
+            conversation: None,
             stop_next: None,
             unclear: None,
         });
@@ -129,6 +132,7 @@ impl Model {
             key,
             expires,
             returned: 0,
+            steers: new.kind == MessageKind::Steer,
             sender: caller.session(),
             notice: false,
             any,

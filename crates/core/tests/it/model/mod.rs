@@ -34,6 +34,7 @@ pub(crate) struct ModelSession {
     pub(crate) hold: Hold,
     pub(crate) begun: u32,
     pub(crate) cursor: u64,
+    conversation: Option<String>,
     stop_next: Option<MessageId>,
     unclear: Option<MessageId>,
 }
@@ -57,6 +58,7 @@ pub(crate) struct ModelMessage {
     key: Option<String>,
     expires: Option<Due>,
     returned: u32,
+    steers: bool,
     sender: Option<SessionId>,
     notice: bool,
     any: bool,
@@ -124,6 +126,7 @@ pub(crate) fn word_of(act: &Act) -> Option<String> {
         Act::Launch { session } => Some(format!("launch {session}")),
         Act::Adopt { session } => Some(format!("adopt {session}")),
         Act::Deliver { session, message, attempt } => Some(format!("deliver {session} {message} {}", attempt.get())),
+        Act::Steer { session, message, attempt } => Some(format!("steer {session} {message} {}", attempt.get())),
         Act::Interrupt { session, turn } => Some(format!("interrupt {session} {turn}")),
         Act::Respond { session, request, native, .. } => Some(format!("respond {session} {request} {native}")),
         Act::End { session, grace_ms } => Some(format!("end {session} {grace_ms}")),
@@ -342,19 +345,28 @@ impl Model {
         });
     }
 
+    fn steers(&self, id: MessageId) -> bool {
+        self.m(id).is_some_and(|m| m.steers && m.returned == 0)
+    }
+
     /// Hands the first of the line over, if nothing stands against it.
     fn go_on(&mut self, id: SessionId, now: Now) {
         loop {
             let Some(s) = self.s(id) else { return };
             let free = s.ready && s.seen && !s.exited && s.stopping.is_none() && s.hold == Hold::Off;
-            if !free || self.running(id).is_some() || self.out(id).is_some() {
+            if !free || self.out(id).is_some() {
                 return;
             }
-            let Some(first) = self.line(id).first().copied() else { return };
+            let (first, how) = match self.running(id) {
+                None => (self.line(id).first().copied(), "deliver"),
+                Some(turn) if turn.asked || !self.open(id).is_empty() || !self.can(&s.agent).steer => return,
+                Some(_) => (self.line(id).into_iter().find(|m| self.steers(*m)), "steer"),
+            };
+            let Some(first) = first else { return };
             if !self.expire(first, now) {
                 let attempt = self.m(first).map_or(1, |m| m.returned + 1);
                 self.put(first, At::Out(attempt));
-                self.acts.push(format!("deliver {id} {first} {attempt}"));
+                self.acts.push(format!("{how} {id} {first} {attempt}"));
             }
         }
     }

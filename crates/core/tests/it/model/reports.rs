@@ -64,6 +64,12 @@ impl Model {
                 let mut open = self.requests.iter_mut().filter(|r| r.session == id && r.open && r.native == *native);
                 open.next().map(|request| request.open = false).is_some()
             }
+            AgentReport::Conversation { native } => {
+                let news = s.conversation.as_ref() != Some(native);
+                self.change(id, |s| s.conversation = Some(native.clone()));
+                news
+            }
+            AgentReport::PolicyApplied { .. } | AgentReport::Notice { .. } => true,
             AgentReport::InterruptPassed { .. } => self.running(id).is_some(),
             AgentReport::Unseen { .. } => {
                 self.change(id, |s| s.seen = false);

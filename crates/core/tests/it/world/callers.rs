@@ -5,6 +5,7 @@ use std::sync::Arc;
 use adjutant_core::call::{NewAfter, NewDependency, NewMessage, NewSession};
 use adjutant_core::event::Place;
 use adjutant_core::message::{MessageKind, MessageState, Settlement};
+use adjutant_core::request::RequestAnswer;
 use adjutant_core::session::Profile;
 use adjutant_core::time::Due;
 use adjutant_core::{Call, CallId, Caller, Input, MessageId, RequestId, Seq, SessionId, Timestamp};
@@ -133,7 +134,7 @@ impl World {
                 let open: Vec<RequestId> = self.model.requests.iter().filter(|r| r.open).map(|r| r.id).collect();
                 let stray = RequestId::new(self.choices.below(self.model.requests.len() + 2) as u64);
                 let request = self.choices.pick(&open).unwrap_or(stray);
-                Call::Respond { request, decision: "allow".to_owned(), text: "yes".into() }
+                Call::Respond { request, answer: RequestAnswer::Allow }
             }
             _ => Call::Send { session, message: self.new_message(), wake_me: self.choices.once_in(5) },
         };

@@ -24,7 +24,7 @@ impl World {
         let attempt = Attempt::new(u32::try_from(self.choices.below(3)).unwrap_or(0) + 1);
         let native = format!("q{}", self.choices.below(4));
         let evidence = Evidence { source: "rumour".to_owned(), detail: String::new(), at: self.now.wall };
-        let report = match self.choices.below(16) {
+        let report = match self.choices.below(19) {
             0 => started(1),
             1 => AgentReport::Ready,
             2 if self.choices.once_in(3) => AgentReport::StartFailed { why: StartFailure::Withdrawn },
@@ -38,6 +38,12 @@ impl World {
             11 => AgentReport::InterruptPassed { detail: "rumour".to_owned() },
             12 => AgentReport::Unseen { why: UnknownReason::Reattaching },
             13 | 14 => AgentReport::Seen { level: Level { working: self.choices.once_in(2) } },
+            15 => AgentReport::Conversation { native },
+            16 => AgentReport::Notice { text: "rumour".to_owned() },
+            17 => {
+                let (tool, decision) = ("Bash".to_owned(), "allow".to_owned());
+                AgentReport::PolicyApplied { tool, decision, summary: native }
+            }
             _ if self.choices.once_in(3) => AgentReport::Exited { end: some_end(&mut self.choices) },
             _ => AgentReport::TurnEnded { end: TurnEnd::bare(Outcome::Completed) },
         };

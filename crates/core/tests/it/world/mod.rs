@@ -262,7 +262,9 @@ impl World {
                     self.machines.remove(session);
                     continue;
                 }
-                Act::Deliver { session, message, attempt } => (session, Order::Deliver(*message, *attempt)),
+                Act::Deliver { session, message, attempt } | Act::Steer { session, message, attempt } => {
+                    (session, Order::Deliver(*message, *attempt))
+                }
                 Act::Interrupt { session, .. } => (session, Order::Interrupt),
                 Act::Respond { session, native, .. } => (session, Order::Respond(native.clone())),
                 Act::End { session, .. } => (session, Order::End),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use adjutant_agents::Agent;
 use adjutant_api::ErrorCode;
 use adjutant_api::types::session::{CreateSession, Session as WireSession};
+use adjutant_core::agent::Mode;
 use adjutant_core::call::{Answer, Call, NewMessage, NewSession};
 use adjutant_core::event::Event;
 use adjutant_core::limits::READY_MS_DEFAULT;
@@ -16,6 +17,7 @@ use adjutant_core::{AgentName, SessionId, SessionName};
 use axum::Json;
 use uuid::Uuid;
 
+use super::asked;
 use super::sessions::record;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
@@ -59,15 +61,14 @@ pub(super) async fn create(call: Incoming) -> Result<Json<WireSession>, Failure>
 async fn prepare(call: &Incoming, wanted: CreateSession) -> Result<(NewSession, Launch), Failure> {
     let agent = agent(call, &wanted.cli)?;
     let mode = mode(&agent, &wanted)?;
-    if wanted.model.is_some() && !agent.capabilities().model {
-        return Err(Failure::new(ErrorCode::NotSupported, format!("{} has no models to choose from", wanted.cli)));
-    }
+    asked::check(agent.capabilities(), &wanted)?;
+    let (resume, policy) = (asked::resume(&wanted), asked::policy(&wanted));
     let name = wanted.id.as_deref().map(str::parse::<SessionName>).transpose();
     let name = name.map_err(|error| Failure::new(ErrorCode::IdInvalid, error.to_string()))?;
     let parent = parent(call, wanted.parent.as_deref()).await?;
     let message = wanted.message.map(|text| from_api::text(text, call.app.message_bytes_max)).transpose()?;
     let (path, project) = directory(wanted.path).await?;
-    let program = program(agent, merged(&wanted.environment, &wanted.env)).await?;
+    let program = program(agent, merged(&wanted.environment, &wanted.env), mode).await?;
     let token = new_token().map_err(|error| Failure::internal(error.to_string()))?;
     let uuid = Uuid::now_v7();
     let profile = Profile {
@@ -76,7 +77,13 @@ async fn prepare(call: &Incoming, wanted: CreateSession) -> Result<(NewSession, 
         path,
         project,
         description: from_api::description(wanted.description)?,
+        resume,
+        policy,
         model: wanted.model,
+        effort: wanted.effort,
+        headless: wanted.headless,
+        sandbox: wanted.sandbox,
+        arguments: wanted.arguments,
         program: program.display().to_string(),
         env_names: wanted.env.keys().cloned().collect(),
         key: from_api::key(wanted.key)?,
@@ -101,6 +108,7 @@ async fn prepare(call: &Incoming, wanted: CreateSession) -> Result<(NewSession, 
         extra_environment: wanted.env,
         token,
         ready_ms_max: wanted.timeout_ms.unwrap_or(READY_MS_DEFAULT),
+        trust: wanted.trust,
     };
     Ok((NewSession { id, name_seed, name, profile, parent, message }, launch))
 }
@@ -119,7 +127,7 @@ fn agent(call: &Incoming, name: &str) -> Result<Arc<dyn Agent>, Failure> {
     })
 }
 
-fn mode(agent: &Arc<dyn Agent>, wanted: &CreateSession) -> Result<adjutant_core::agent::Mode, Failure> {
+fn mode(agent: &Arc<dyn Agent>, wanted: &CreateSession) -> Result<Mode, Failure> {
     let modes = &agent.capabilities().modes;
     let refused = |word: &str| Failure::new(ErrorCode::NotSupported, format!("{} has no mode `{word}`", wanted.cli));
     match &wanted.mode {
@@ -163,8 +171,8 @@ fn project(path: &Path) -> Option<String> {
     Some(top.file_name()?.to_str()?.to_owned())
 }
 
-async fn program(agent: Arc<dyn Agent>, environment: BTreeMap<String, String>) -> Result<PathBuf, Failure> {
-    let found = tokio::task::spawn_blocking(move || agent.find(&environment)).await;
+async fn program(agent: Arc<dyn Agent>, environment: BTreeMap<String, String>, mode: Mode) -> Result<PathBuf, Failure> {
+    let found = tokio::task::spawn_blocking(move || agent.find(&environment, mode)).await;
     let found = found.map_err(|_| Failure::internal("looking for the agent failed"))?;
     found.map(|program| program.path).map_err(|why| start_failure(&why))
 }

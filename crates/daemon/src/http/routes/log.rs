@@ -1,10 +1,11 @@
 //! The conversation of a session.
 
+use adjutant_agents::{ConversationEntry, ConversationError, ConversationOf, Speaker};
 use adjutant_api::types::log::{LogEntry, LogQuery, Role};
 use adjutant_core::agent::TurnOrigin;
 use adjutant_core::message::{Message, Sender};
 use adjutant_core::turn::EndedTurn;
-use adjutant_core::{Host, SessionId, TurnNumber};
+use adjutant_core::{Host, SessionId, Timestamp, TurnNumber};
 use adjutant_store::{ReadError, Reader, Selection};
 use axum::Json;
 
@@ -14,6 +15,9 @@ use crate::http::to_api;
 
 /// Turns that one call shows.
 const TURNS_MAX: u32 = 1_000;
+
+/// Entries of an agent's own record that one call shows, the newest.
+const ENTRIES_MAX: usize = 20_000;
 
 /// A turn with all that was said in it.
 struct Told {
@@ -26,9 +30,85 @@ struct Told {
 pub(super) async fn log(call: Incoming) -> Result<Json<Vec<LogEntry>>, Failure> {
     let session = call.session_to_read().await?;
     let query: LogQuery = call.query()?;
+    let tools = query.tools;
+    let whole = query.n.is_none() && query.since.is_none();
     let told = call.app.read(move |reader| conversation(reader, session, &query)).await?;
-    let look = move |host: &Host| told.into_iter().flat_map(|told| entries(host, told)).collect::<Vec<_>>();
+    let first = told.first().map(|told| told.turn.number.get()).filter(|first| !whole && *first > 1);
+    let before =
+        move |reader: &Reader| first.map_or(Ok(None), |first| reader.turn(session, TurnNumber::new(first - 1)));
+    let after = call.app.read(before).await?.map(|turn| turn.ended_at);
+    let kept = record(&call, session).await?;
+    let look = move |host: &Host| match kept {
+        Some(kept) => recorded(host, session, &told, kept, after, tools),
+        None => told.into_iter().flat_map(|told| entries(host, told)).collect(),
+    };
     Ok(Json(call.app.look(look).await?))
+}
+
+/// What the agent itself keeps of the conversation, if it keeps anything.
+async fn record(call: &Incoming, id: SessionId) -> Result<Option<Vec<ConversationEntry>>, Failure> {
+    let known = move |host: &Host| {
+        let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
+        Ok::<_, Failure>((session.profile.clone(), session.conversation.clone()))
+    };
+    let (profile, conversation) = call.app.look(known).await??;
+    let Some(agent) = call.app.agents.get(&profile.agent).cloned() else { return Ok(None) };
+    let place = call.app.places.of(id);
+    let read = tokio::task::spawn_blocking(move || {
+        let native = conversation.as_deref();
+        agent.conversation(ConversationOf { place: &place, profile: &profile, native, entries_max: ENTRIES_MAX })
+    });
+    match read.await.map_err(|_| Failure::internal("reading the agent's record failed"))? {
+        Ok(entries) => Ok(Some(entries)),
+        Err(ConversationError::None) => Ok(None),
+        Err(ConversationError::Unreadable { detail }) => {
+            tracing::warn!(session = %id, detail, "the agent's own record cannot be read; messages and answers are shown");
+            Ok(None)
+        }
+    }
+}
+
+/// The agent's record as entries. Their turns follow from their times: what was said belongs to the first turn that
+/// ended after it, or else to the one that runs. `after` is the end of the last turn that is not wanted.
+fn recorded(
+    host: &Host,
+    id: SessionId,
+    told: &[Told],
+    kept: Vec<ConversationEntry>,
+    after: Option<Timestamp>,
+    tools: bool,
+) -> Vec<LogEntry> {
+    let running = host.session(id).and_then(|session| session.turn()).map(|turn| turn.number.get());
+    let wanted = |entry: &ConversationEntry| {
+        let shown = tools || !matches!(entry.role, Speaker::Tool | Speaker::ToolResult);
+        shown && (entry.at.is_none() || entry.at > after)
+    };
+    let wire = |entry: ConversationEntry| {
+        let turn = told.iter().find(|told| entry.at.is_some_and(|at| told.turn.ended_at >= at));
+        let human = entry.role == Speaker::Human;
+        let asked = turn.filter(|_| human).and_then(|told| {
+            told.asked.iter().find(|(_, text)| text.trim() == entry.text.trim()).map(|(message, _)| message)
+        });
+        LogEntry {
+            role: role(entry.role),
+            text: entry.text,
+            turn: turn.map(|told| told.turn.number.get()).or(running.filter(|_| entry.at.is_some())),
+            at: entry.at.map(to_api::time),
+            from: asked.map(|message| from(host, message.from)),
+            message: asked.map(|message| message.id.to_string()),
+            tool: entry.tool,
+        }
+    };
+    kept.into_iter().filter(wanted).map(wire).collect()
+}
+
+fn role(speaker: Speaker) -> Role {
+    match speaker {
+        Speaker::Human => Role::Human,
+        Speaker::Assistant => Role::Assistant,
+        Speaker::Tool | Speaker::ToolResult => Role::Tool,
+        Speaker::Notice => Role::Notice,
+    }
 }
 
 fn conversation(reader: &Reader, session: SessionId, query: &LogQuery) -> Result<Vec<Told>, ReadError> {

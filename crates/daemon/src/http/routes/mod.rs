@@ -1,9 +1,12 @@
 //! Routes, one file per resource. Every path and verb comes from the table of methods.
 
 mod answers;
+mod asked;
+mod attach;
 mod create;
 mod daemon;
 mod events;
+mod hooks;
 mod interrupt;
 mod kill;
 mod log;
@@ -51,6 +54,8 @@ pub(super) fn table() -> Router<App> {
         .add(&methods::ANSWERS, answers::answers)
         .add(&methods::LOG, log::log)
         .add(&methods::TERMINAL, terminal::terminal)
+        .add(&methods::ATTACH, attach::attach)
+        .add(&methods::HOOK, hooks::hook)
         .add(&methods::REQUESTS, requests::list)
         .add(&methods::RESPOND, requests::respond)
         .add(&methods::WAIT, wait::wait)

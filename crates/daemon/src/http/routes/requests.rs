@@ -1,14 +1,11 @@
 //! Requests: what agents ask, and the answers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use adjutant_api::ErrorCode;
 use adjutant_api::types::request::{AnswerRequest, Decision, Request as WireRequest, RequestsQuery, Responded};
-use adjutant_core::agent::RequestKind;
 use adjutant_core::call::Call;
 use adjutant_core::event::Event;
-use adjutant_core::request::Request;
 use adjutant_core::session::Session;
 use adjutant_core::{Host, RequestId};
 use axum::Json;
@@ -16,7 +13,7 @@ use axum::Json;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::http::follow::{Follower, known};
-use crate::http::{resolve, to_api};
+use crate::http::{decision, resolve, to_api};
 
 /// Time for the agent's side to confirm an answer, in milliseconds; then nobody knows whether it arrived.
 const CONFIRM_MS_MAX: u64 = 10_000;
@@ -57,10 +54,10 @@ pub(super) async fn respond(call: Incoming) -> Result<Json<Responded>, Failure> 
     };
     let found = call.app.look(find).await?;
     let Some((session, request, shown)) = found else { return Err(not_open(&call, id).await?) };
-    let (decision, text) = decide(&request, wanted)?;
+    let answer = decision::decide(&request, wanted)?;
+    let decision = Decision::from(answer.word());
     let mut follower = Follower::live(&call.app, vec![session]);
-    let respond = Call::Respond { request: id, decision: decision.as_str().to_owned(), text };
-    call.app.supervisor.call(call.caller, respond).await?;
+    call.app.supervisor.call(call.caller, Call::Respond { request: id, answer }).await?;
     confirmed(&mut follower, id).await?;
     let caller = call.caller;
     let by = call
@@ -78,28 +75,6 @@ async fn not_open(call: &Incoming, id: RequestId) -> Result<Failure, Failure> {
         false => (ErrorCode::RequestNotFound, "was never asked"),
     };
     Ok(Failure::new(code, format!("{id} {what}")))
-}
-
-/// The decision and what the agent's folder is told of it, checked against the kind of the request.
-fn decide(request: &Request, wanted: AnswerRequest) -> Result<(Decision, Arc<str>), Failure> {
-    let usage = |message: &str| Failure::new(ErrorCode::Usage, format!("{} {message}", request.id));
-    let text = wanted.text.filter(|text| !text.contains('\0'));
-    match (request.asked.kind, wanted.decision, text) {
-        (RequestKind::Input, None | Some(Decision::Text), Some(text)) => Ok((Decision::Text, Arc::from(text))),
-        (RequestKind::Input, _, _) => Err(usage("wants a text")),
-        (RequestKind::Permission, Some(decision @ (Decision::Allow | Decision::Always | Decision::Deny)), None) => {
-            let reason = wanted.reason.map_or_else(String::new, |reason| format!(" {reason}"));
-            let told = format!("{}{reason}", decision.as_str());
-            Ok((decision, Arc::from(told)))
-        }
-        (RequestKind::Permission, _, _) => Err(usage("is a permission: allow, always or deny it")),
-        (RequestKind::Choice, Some(Decision::Dismiss), None) => Ok((Decision::Dismiss, Arc::from(""))),
-        (RequestKind::Choice, _, None) if !wanted.choose.is_empty() => {
-            Ok((Decision::Choose, Arc::from(wanted.choose.join("\n"))))
-        }
-        (RequestKind::Choice, _, Some(text)) if wanted.choose.is_empty() => Ok((Decision::Text, Arc::from(text))),
-        (RequestKind::Choice, _, _) => Err(usage("wants a choice")),
-    }
 }
 
 async fn confirmed(follower: &mut Follower, wanted: RequestId) -> Result<(), Failure> {

@@ -59,6 +59,8 @@ fn data(host: &Host, event: &Event) -> Value {
         Event::SessionStarted { runner, agent, supervisor } => {
             json!({"runner_pid": runner.pid, "agent_pid": agent.pid, "supervisor": supervisor})
         }
+        Event::SessionConversation { native } => json!({"agent_session": native}),
+        Event::SessionNotice { text } => json!({"text": text}),
         Event::SessionUnseen { why } => json!({"why": words::unknown_text(why)}),
         Event::SessionStopAsked { by: who, force } => json!({"by": by(host, *who), "force": force}),
         Event::SessionExited { end } => session_end(end),
@@ -105,6 +107,9 @@ fn data(host: &Host, event: &Event) -> Value {
         }),
         Event::RequestAnswered { request, by: who, decision } => {
             json!({"request": request.to_string(), "by": by(host, *who), "decision": decision})
+        }
+        Event::RequestPolicy { tool, decision, summary } => {
+            json!({"tool": tool, "decision": decision, "summary": summary})
         }
         Event::RequestClosed { request, end } => json!({"request": request.to_string(), "how": request_end(end)}),
     }
@@ -155,7 +160,7 @@ fn origin_data(origin: &TurnOrigin) -> Value {
 fn turn_end(end: &TurnEnd) -> Value {
     json!({
         "outcome": words::outcome(&end.outcome), "exit_code": end.exit.map(ExitStatus::shell_code),
-        "detail": end.detail, "answer_bytes": end.answer.bytes, "answer_cut_bytes": end.answer.cut_bytes,
+        "detail": end.detail, "usage": end.usage.map(super::usage), "answer_bytes": end.answer.bytes, "answer_cut_bytes": end.answer.cut_bytes,
     })
 }
 

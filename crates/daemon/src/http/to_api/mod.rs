@@ -9,7 +9,7 @@ mod words;
 pub(crate) use self::event::event;
 pub(crate) use self::message::message;
 pub(crate) use self::session::{caller_name, exit_detail, explain, request, session, start_failure};
-pub(crate) use self::turn::{answer, exited, fallen, idle, input, timed_out, turn_result};
+pub(crate) use self::turn::{answer, exited, fallen, idle, input, timed_out, turn_result, usage};
 pub(crate) use self::words::outcome;
 
 use adjutant_api::WireTime;

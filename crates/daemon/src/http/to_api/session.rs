@@ -2,11 +2,11 @@
 
 use adjutant_agents::process::liveness;
 use adjutant_api::ErrorCode;
-use adjutant_api::types::request::{Request as WireRequest, RequestOption};
+use adjutant_api::types::request::{Question, QuestionOption, Request as WireRequest, RequestOption};
 use adjutant_api::types::session::{
     CurrentTurn, LastTurn, Session as WireSession, SessionExit, SourceWord, Statement, StatusWord, Why,
 };
-use adjutant_core::agent::{SessionEnd, StartFailure};
+use adjutant_core::agent::{SessionEnd, Source, StartFailure};
 use adjutant_core::process::{Incarnation, Liveness};
 use adjutant_core::request::Request;
 use adjutant_core::session::{Phase, Session};
@@ -30,7 +30,7 @@ pub(crate) fn session(host: &Host, session: &Session, now: Timestamp) -> WireSes
         cli: profile.agent.to_string(),
         mode: words::mode(profile.mode),
         status: words::status(session.status()),
-        source: words::source(session.basis.source),
+        source: words::source(source(host, session)),
         observed_at: time(session.basis.at),
         why: unknown_why(session),
         resumable: host.capabilities(session).is_some_and(|c| c.resume),
@@ -40,8 +40,10 @@ pub(crate) fn session(host: &Host, session: &Session, now: Timestamp) -> WireSes
         host: None,
         description: profile.description.clone(),
         model: profile.model.clone(),
+        effort: profile.effort.clone(),
+        headless: profile.headless,
         parent: session.parent.map(|parent| caller_name(host, parent)),
-        agent_session: None,
+        agent_session: session.conversation.clone(),
         created_at: time(session.created_at),
         last_used_at: time(session.last_used_at),
         turn: session.turn().map(|turn| CurrentTurn {
@@ -55,6 +57,21 @@ pub(crate) fn session(host: &Host, session: &Session, now: Timestamp) -> WireSes
         held: session.hold != adjutant_core::session::Hold::Off,
         goal: None,
         exit: exit(session),
+    }
+}
+
+/// Where the present status comes from. The log says of an agent's own word only that it is that; by which way its
+/// word comes, its capabilities say.
+fn source(host: &Host, session: &Session) -> Source {
+    match session.basis.source {
+        Source::ControlPipe if session.profile.headless => Source::Protocol,
+        Source::ControlPipe => host.capabilities(session).map_or(Source::ControlPipe, |can| can.source),
+        source @ (Source::Daemon
+        | Source::Runner
+        | Source::Process
+        | Source::Protocol
+        | Source::Hook
+        | Source::StatusFile) => source,
     }
 }
 
@@ -109,7 +126,23 @@ pub(crate) fn request(session: &Session, request: &Request) -> WireRequest {
         input: serde_json::from_str(&request.asked.details).unwrap_or(Value::Null),
         options: request.asked.options.iter().enumerate().map(option).collect(),
         multiple: request.asked.multiple,
+        questions: request.asked.questions.iter().map(question).collect(),
         opened_at: time(request.opened_at),
+    }
+}
+
+fn question(asked: &adjutant_core::agent::Question) -> Question {
+    let option = |(i, option): (usize, &adjutant_core::agent::QuestionOption)| QuestionOption {
+        n: i as u32 + 1,
+        label: option.label.clone(),
+        description: option.description.clone(),
+    };
+    Question {
+        label: asked.label.clone(),
+        text: asked.text.clone(),
+        options: asked.options.iter().enumerate().map(option).collect(),
+        multiple: asked.multiple,
+        free_text: asked.free_text,
     }
 }
 

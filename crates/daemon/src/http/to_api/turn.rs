@@ -1,7 +1,7 @@
 //! Turns and their results on the wire.
 
 use adjutant_api::types::request::Request as WireRequest;
-use adjutant_api::types::turn::{Answer, FailWord, OutcomeWord, TurnResult};
+use adjutant_api::types::turn::{Answer, FailWord, OutcomeWord, TurnResult, Usage};
 use adjutant_core::ExitStatus;
 use adjutant_core::message::{MessageEnd, Undeliverable};
 use adjutant_core::outcome::Outcome;
@@ -32,6 +32,7 @@ pub(crate) fn turn_result(session: &str, turn: &EndedTurn, text: Option<String>)
         error: turn.end.detail.clone().or(doubt),
         answer: text,
         answer_cut_bytes: turn.end.answer.cut_bytes,
+        usage: turn.end.usage.map(usage),
         ..TurnResult::idle(session)
     }
 }
@@ -44,6 +45,17 @@ pub(crate) fn answer(turn: &EndedTurn, text: &str) -> Answer {
         ended_at: Some(time(turn.ended_at)),
         text: text.to_owned(),
         cut_bytes: turn.end.answer.cut_bytes,
+        usage: turn.end.usage.map(usage),
+    }
+}
+
+/// What a turn cost.
+pub(crate) fn usage(usage: adjutant_core::agent::Usage) -> Usage {
+    Usage {
+        input_tokens: usage.input_tokens,
+        output_tokens: usage.output_tokens,
+        cache_read_tokens: usage.cache_read_tokens,
+        cache_write_tokens: usage.cache_write_tokens,
     }
 }
 
