@@ -259,6 +259,6 @@ pub struct DriverReport {
 
 /// All agents of this build, by name.
 pub fn registry() -> BTreeMap<AgentName, Arc<dyn Agent>> {
-    let agents: [Arc<dyn Agent>; 1] = [Arc::new(shell::Shell::new())];
+    let agents: [Arc<dyn Agent>; 2] = [Arc::new(shell::Shell::new()), Arc::new(codex::Codex::new())];
     agents.into_iter().map(|agent| (agent.name().clone(), agent)).collect()
 }

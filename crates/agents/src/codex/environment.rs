@@ -99,15 +99,23 @@ pub(super) fn codex_home(launch: &LaunchPlan) -> Option<PathBuf> {
     set("CODEX_HOME").or_else(|| set("HOME").map(|home| home.join(".codex")))
 }
 
+/// Whether the user's configuration says of a directory whether it is trusted.
+pub(super) fn knows_project(home: &Path, directory: &str) -> bool {
+    config(home).is_some_and(|config| config.get("projects").and_then(|all| all.get(directory)).is_some())
+}
+
+/// The user's configuration, where it can be read. What is wrong with it is for Codex to say.
+fn config(home: &Path) -> Option<toml::Table> {
+    let mut text = String::new();
+    let file = std::fs::File::open(home.join("config.toml")).ok()?;
+    file.take(CONFIG_BYTES_MAX).read_to_string(&mut text).ok()?;
+    text.parse().ok()
+}
+
 /// The variables that the user's configuration names as the places of keys.
 fn variables_of_config(home: &Path) -> Vec<String> {
-    let mut text = String::new();
-    let Ok(file) = std::fs::File::open(home.join("config.toml")) else { return Vec::new() };
-    if file.take(CONFIG_BYTES_MAX).read_to_string(&mut text).is_err() {
-        return Vec::new();
-    }
     let mut named = Vec::new();
-    if let Ok(config) = text.parse::<toml::Table>() {
+    if let Some(config) = config(home) {
         collect(&toml::Value::Table(config), "", &mut named);
     }
     named

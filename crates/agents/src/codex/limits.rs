@@ -66,9 +66,6 @@ pub(super) const SECOND_LOOK_MS: u64 = 300;
 /// Items of a running turn whose details are remembered for an approval.
 pub(super) const ITEMS_KEPT_MAX: usize = 256;
 
-/// Longest final text that is kept whole, in bytes; of a longer one the middle is left out.
-pub(super) const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
-
 /// Longest details of a request, in bytes: a diff in it is cut at that.
 pub(super) const DETAILS_BYTES_MAX: usize = 64 * 1024;
 
@@ -77,3 +74,9 @@ pub(super) const LAST_WORDS_BYTES_MAX: usize = 2_048;
 
 /// Longest configuration file that is looked into, in bytes.
 pub(super) const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Time between the rest of a thread and the word of its turn's end, in milliseconds; then the end was missed.
+pub(super) const MISSED_END_MS: u64 = 1_000;
+
+/// Time for what was queued to begin, in milliseconds; then the app-server is told to go on.
+pub(super) const QUEUED_MS_MAX: u64 = 1_000;

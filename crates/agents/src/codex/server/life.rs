@@ -21,7 +21,7 @@ use crate::runner::{Holds, JournalReader, NotLaunched, Record, RunnerPlan, Super
 const CURRENT: &str = "current";
 
 /// The link to the socket.
-const SOCKET: &str = "s.sock";
+pub(super) const SOCKET: &str = "s.sock";
 
 /// A server that is held.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,9 +45,9 @@ struct Told {
 }
 
 impl Held {
-    /// Whether the holder lives.
-    pub(in crate::codex) fn liveness(&self) -> Liveness {
-        liveness(&self.holder)
+    /// Whether the holder is proven gone.
+    pub(in crate::codex) fn is_over(&self) -> bool {
+        liveness(&self.holder) == Liveness::Dead
     }
 
     /// Why the holder ended, as far as it wrote that down.

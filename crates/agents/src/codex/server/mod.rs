@@ -22,6 +22,9 @@ use tokio::sync::Mutex as Gate;
 
 use self::claims::Claims;
 
+/// The file that says of which CODEX_HOME a server is.
+const HOME: &str = "home";
+
 /// What a server is started with, if there is none yet.
 #[derive(Debug)]
 pub(super) struct ServerPlan {
@@ -47,6 +50,19 @@ impl Servers {
         shared.join("codex").join(format!("{:016x}", fingerprint(codex_home)))
     }
 
+    /// The CODEX_HOME of the server of this directory.
+    ///
+    /// # Errors
+    /// When nobody has written it down.
+    pub(super) fn codex_home(directory: &Path) -> io::Result<String> {
+        std::fs::read_to_string(directory.join(HOME))
+    }
+
+    /// Where the server of this directory listens.
+    pub(super) fn socket(directory: &Path) -> PathBuf {
+        directory.join(life::SOCKET)
+    }
+
     fn gate(&self, directory: &Path) -> Arc<Gate<()>> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(gates.entry(directory.to_owned()).or_default())
@@ -69,6 +85,9 @@ impl Servers {
         };
         let claims = Claims::in_directory(directory);
         claims.add(session).map_err(failed)?;
+        if let Some(home) = plan.environment.get("CODEX_HOME") {
+            std::fs::write(directory.join(HOME), home).map_err(failed)?;
+        }
         let held = match life::current(directory) {
             Ok(Some(held)) => Ok(held),
             Ok(None) => life::begin(directory, plan).await,

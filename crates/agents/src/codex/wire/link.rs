@@ -120,6 +120,11 @@ impl Link {
         }
     }
 
+    /// What came while an answer was awaited, without waiting for more.
+    pub(in crate::codex) fn take_early(&mut self) -> Option<Incoming> {
+        self.early.pop_front()
+    }
+
     /// Answers a request of the app-server's.
     ///
     /// # Errors

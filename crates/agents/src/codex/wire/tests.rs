@@ -61,3 +61,12 @@ fn an_error_has_its_kind_and_its_reason() {
         assert_eq!(error(info.clone()).reason(), expected, "{info}");
     }
 }
+
+#[test]
+fn tokens_are_counted_from_moment_to_moment() {
+    let at = |input: u64, cached: u64, output: u64| {
+        TokenCount::read(&json!({"inputTokens": input, "cachedInputTokens": cached, "outputTokens": output}))
+    };
+    let usage = at(300, 120, 25).since(at(100, 20, 10));
+    assert_eq!((usage.input_tokens, usage.cache_read_tokens, usage.output_tokens), (100, 100, 15));
+}

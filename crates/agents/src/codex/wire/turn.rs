@@ -1,5 +1,6 @@
 //! A turn as the app-server tells of it.
 
+use adjutant_core::agent::Usage;
 use adjutant_core::outcome::FailReason;
 use serde_json::Value;
 
@@ -126,6 +127,19 @@ impl TokenCount {
             cached: count("cachedInputTokens"),
             written: count("cacheWriteInputTokens"),
             output: count("outputTokens"),
+        }
+    }
+
+    /// What was used since an earlier moment. The app-server counts what came from a cache into the input.
+    pub(in crate::codex) fn since(self, earlier: Self) -> Usage {
+        let input = self.input.saturating_sub(earlier.input);
+        let cached = self.cached.saturating_sub(earlier.cached);
+        let written = self.written.saturating_sub(earlier.written);
+        Usage {
+            input_tokens: input.saturating_sub(cached + written),
+            output_tokens: self.output.saturating_sub(earlier.output),
+            cache_read_tokens: cached,
+            cache_write_tokens: written,
         }
     }
 }
