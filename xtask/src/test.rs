@@ -10,6 +10,7 @@ use crate::{Verdict, exec};
 pub(crate) mod generated;
 mod install;
 mod needs;
+mod pinned;
 mod steps;
 mod stream;
 mod tally;

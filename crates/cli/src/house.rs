@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use adjutant_agents::{Agent, Program};
 use adjutant_api::ErrorCode;
 use adjutant_api::home::Home;
 use adjutant_daemon::DaemonOptions;
+use adjutant_fakemodel::script::Book;
+use adjutant_fakemodel::{Options, Server};
 
 use crate::commands::Outcome;
 use crate::config::{Config, MayKill};
@@ -85,4 +89,23 @@ pub(crate) fn rebuild(home: &Home) -> Result<Option<String>, CommandError> {
 /// Brings a damaged store back, while no daemon runs; says what came back and what did not.
 pub(crate) fn repair(home: &Home) -> Result<String, CommandError> {
     adjutant_daemon::repair(home).map_err(CommandError::from)
+}
+
+/// Starts a model server that plays scripts.
+pub(crate) fn fake_model(port: u16, book: Option<&Path>, log: Option<PathBuf>) -> Result<Server, CommandError> {
+    let book = book.map(read_book).transpose()?.unwrap_or_default();
+    let options = Options { address: SocketAddr::from(([127, 0, 0, 1], port)), book, log };
+    Server::start(options).map_err(|error| CommandError::new(ErrorCode::Internal, error.to_string()))
+}
+
+fn read_book(path: &Path) -> Result<Book, CommandError> {
+    let bytes = std::fs::read(path)?;
+    let told = |error| CommandError::new(ErrorCode::Usage, format!("{}: {error}", path.display()));
+    serde_json::from_slice(&bytes).map_err(told)
+}
+
+/// How an agent of the Messages API is pointed to it, and to nothing else.
+pub(crate) fn messages_api_variables(server: &Server) -> Vec<String> {
+    let own = ["ANTHROPIC_AUTH_TOKEN=fake", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "DISABLE_AUTOUPDATER=1"];
+    std::iter::once(format!("ANTHROPIC_BASE_URL={}", server.url())).chain(own.map(str::to_owned)).collect()
 }

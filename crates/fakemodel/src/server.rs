@@ -263,11 +263,21 @@ async fn pour(
         };
         if !goes_on {
             // Where the client is still there this cuts it off; where it is gone nobody listens.
+            drain(&into).await;
             let _ = into.send(Err(Cut)).await;
             return;
         }
     }
     end.answered = Some(Answered::Whole { at_ms: now_ms(), status });
+}
+
+/// Lets the connection write what it has been given: an error throws away what is unwritten.
+async fn drain(into: &mpsc::Sender<Result<Bytes, Cut>>) {
+    while into.capacity() < into.max_capacity() && !into.is_closed() {
+        tokio::task::yield_now().await;
+    }
+    // Once more round the one thread, in which the connection finds nothing more to read and writes.
+    tokio::task::yield_now().await;
 }
 
 /// Waits as a frame says; false where the connection is to be cut.

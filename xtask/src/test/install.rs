@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use super::pinned::Pinned;
 use crate::exec;
 
 /// Where a thing comes from.
@@ -13,9 +14,8 @@ pub(crate) enum Source {
     System(Packages),
     /// A component of the Rust toolchain.
     Rustup(&'static str),
-    /// A package of npm with its version, installed for everybody.
-    #[expect(dead_code, reason = "the pinned agents come with the issues that drive them")]
-    Npm(&'static str),
+    /// A package of npm in one version, installed into a directory of the project's own.
+    Npm(Pinned),
     /// A package of pip with its version, installed for this user.
     #[expect(dead_code, reason = "the validator of the OpenAPI document comes with its test")]
     Pip(&'static str),
@@ -53,7 +53,7 @@ pub(crate) fn install(source: Source) -> Result<()> {
     match source {
         Source::System(packages) => from_system(packages),
         Source::Rustup(component) => told(&mut words(&["rustup", "component", "add", component])),
-        Source::Npm(package) => told(&mut privileged(&["npm", "install", "--global", "--no-fund", package])?),
+        Source::Npm(pinned) => told(&mut pinned.install()?),
         Source::Pip(package) => told(&mut words(&["python3", "-m", "pip", "install", "--user", "--no-input", package])),
     }
 }

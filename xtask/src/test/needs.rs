@@ -1,8 +1,11 @@
 //! What the tests need of a machine, as a table: an issue that needs more adds a row.
 
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
 
 use super::install::{Packages, Source, install};
+use super::pinned::Pinned;
 use crate::exec;
 
 /// One thing that must be there.
@@ -28,12 +31,13 @@ const fn component(name: &'static str, why: &'static str, check: &'static [&'sta
     Need { name, why, check, major: None, source: Source::Rustup(name) }
 }
 
-/// Everything, in the order in which it is installed.
-///
-/// The pinned agents of later issues go to the end, behind a row for node itself:
-/// `@anthropic-ai/claude-code@2.1.328` and `@openai/codex@0.169.0`, each with `Source::Npm`; a Python package likewise
-/// with `Source::Pip`.
-pub(crate) const NEEDS: [Need; 8] = [
+/// A package of npm in one version, which the check of its own looks for.
+const fn pinned(name: &'static str, why: &'static str, pinned: Pinned) -> Need {
+    Need { name, why, check: &["npm", "--version"], major: None, source: Source::Npm(pinned) }
+}
+
+/// Everything, in the order in which it is installed. A Python package would come with `Source::Pip`.
+pub(crate) const NEEDS: [Need; 12] = [
     component("rustfmt", "the format is checked", &["cargo", "fmt", "--version"]),
     component("clippy", "the lints hold the rules of the house", &["cargo", "clippy", "--version"]),
     Need {
@@ -48,7 +52,37 @@ pub(crate) const NEEDS: [Need; 8] = [
         source: Source::System(Packages { pacman: "python", ..Packages::same("python3") }),
         ..program("python3", "the OpenAPI document is validated by a stranger's tool", &["python3", "--version"])
     },
+    Need {
+        major: Some(18),
+        source: Source::System(Packages { brew: "node", ..Packages::same("nodejs") }),
+        ..program("node", "the pinned agents are programs of node", &["node", "--version"])
+    },
+    program("npm", "the pinned agents come from its registry", &["npm", "--version"]),
+    pinned(
+        "Claude Code 2.1.328",
+        "its driver is tested with the real one",
+        Pinned {
+            package: "@anthropic-ai/claude-code",
+            version: "2.1.328",
+            program: "claude",
+            variable: "ADJ_TEST_CLAUDE",
+        },
+    ),
+    pinned(
+        "Codex 0.169.0",
+        "its driver is tested with the real one",
+        Pinned { package: "@openai/codex", version: "0.169.0", program: "codex", variable: "ADJ_TEST_CODEX" },
+    ),
 ];
+
+/// The variables by which tests find the pinned agents that are there.
+pub(crate) fn variables(needs: &[Need]) -> Vec<(&'static str, PathBuf)> {
+    let of = |need: &Need| match need.source {
+        Source::Npm(pinned) if pinned.is_there() => Some((pinned.variable, pinned.path().ok()?)),
+        Source::Npm(_) | Source::System(_) | Source::Rustup(_) | Source::Pip(_) => None,
+    };
+    needs.iter().filter_map(of).collect()
+}
 
 /// Installs what is missing and says how much that was; when everything is there, no package manager is called.
 pub(crate) fn provide(needs: &[Need]) -> Result<usize> {
@@ -73,6 +107,9 @@ fn wanted(need: &Need) -> String {
 }
 
 fn is_there(need: &Need) -> bool {
+    if let Source::Npm(pinned) = need.source {
+        return pinned.is_there();
+    }
     let [program, args @ ..] = need.check else {
         return false;
     };

@@ -110,6 +110,7 @@ fn counted(run: &mut Run<'_>, mut runner: Command) -> Result<()> {
     if let Some(adj) = &run.adj {
         runner.env("ADJ_TEST_BIN", adj);
     }
+    runner.envs(needs::variables(&needs::NEEDS));
     // Colours would stand in the lines that are counted.
     runner.env("CARGO_TERM_COLOR", "never");
     let name = exec::line(&runner);
