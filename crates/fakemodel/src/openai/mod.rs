@@ -63,3 +63,41 @@ fn read_turn(request: &Request, book: &Book) -> Asked {
         Err(fault) => Asked::Malformed(vec![fault]),
     }
 }
+
+/// The variable in which a client that was set up by [`client_config`] looks for its key; any word will do.
+pub const KEY_VARIABLE: &str = "FAKE_MODEL_KEY";
+
+/// A `config.toml` for a client of this protocol that talks to the server at `url` and to nobody else.
+pub fn client_config(url: &str) -> String {
+    format!(
+        r#"model = "gpt-5.5"
+model_provider = "fake"
+check_for_update_on_startup = false
+web_search = "disabled"
+
+[features]
+plugins = false
+daemon_auto_start = false
+
+[model_providers.fake]
+name = "fake"
+base_url = "{url}/v1"
+wire_api = "responses"
+env_key = "{KEY_VARIABLE}"
+requires_openai_auth = false
+supports_websockets = false
+request_max_retries = 1
+stream_max_retries = 1
+stream_idle_timeout_ms = 60000
+
+[analytics]
+enabled = false
+
+[feedback]
+enabled = false
+
+[notice.model_migrations]
+"gpt-5.5" = "gpt-6-sol"
+"#
+    )
+}

@@ -3,6 +3,7 @@
 mod answers;
 mod autostart;
 mod canary;
+mod codex;
 mod coverage;
 mod daemon_killed;
 mod daemon_restarted;

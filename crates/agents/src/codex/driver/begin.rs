@@ -57,8 +57,10 @@ impl Driver {
         let mut link = connect(&held).await?;
         self.held = Some(held);
         judge_version(link.version())?;
-        self.judge_account(&mut link).await?;
+        // What is wrong with the configuration is said first: with another one a login may not be needed.
         self.open_thread(&mut link).await?;
+        self.judge_account(&mut link).await?;
+        self.name_thread(&mut link).await?;
         Ok(link)
     }
 

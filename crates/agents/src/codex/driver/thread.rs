@@ -37,8 +37,14 @@ impl Driver {
             params.insert("model".to_owned(), json!(model));
         }
         let started = link.ask("thread/start", Value::Object(params)).await.map_err(failed)?;
-        self.know_thread(&started)?;
-        // A thread without a name and a turn is lost in a crash, and nobody else can take it up.
+        self.know_thread(&started)
+    }
+
+    /// Gives a new thread a name. Without one, and without a turn, it is lost in a crash, and nobody else can take it up.
+    pub(super) async fn name_thread(&mut self, link: &mut Link) -> Result<(), StartFailure> {
+        if self.profile.resume.is_some() {
+            return Ok(());
+        }
         let name = json!({"threadId": self.thread(), "name": self.name.as_str()});
         link.ask("thread/name/set", name).await.map_err(failed).map(drop)
     }
