@@ -34,9 +34,6 @@ pub(super) const SOUND_LIFE_MS: u64 = 30_000;
 /// Crashes in a row after which the app-server is given up.
 pub(super) const CRASHES_MAX: u32 = 8;
 
-/// Life of the very first app-server below which its end means that it cannot be started, in milliseconds.
-pub(super) const START_MS_MAX: u64 = 2_000;
-
 /// Time for the app-server to end by itself, in milliseconds; then it is told again, and then it is killed.
 pub(super) const DRAIN_MS_MAX: u64 = 3_000;
 /// Time for the app-server to end when it was told twice, in milliseconds.

@@ -90,8 +90,9 @@ impl Codex {
     #[track_caller]
     pub(crate) fn request(&self, session: &str) -> Value {
         let _ = self.world.adj(["wait", session]).expect_code(3);
-        let all = self.world.adj(["--json", "requests", session]).expect_code(0).json();
-        let all = all.as_array().cloned().unwrap_or_default();
+        let all = self.world.adj(["--json", "requests"]).expect_code(0).json();
+        let mut all = all.as_array().cloned().unwrap_or_default();
+        all.retain(|request| request["session"] == session);
         assert_eq!(all.len(), 1, "{all:#?}");
         all[0].clone()
     }

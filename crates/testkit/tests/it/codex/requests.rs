@@ -21,7 +21,7 @@ fn patch(path: &str) -> String {
 /// How the requests of a session were closed.
 #[track_caller]
 fn ends(codex: &Codex, session: &str) -> Vec<Value> {
-    events(&codex.world, session, "request.closed").iter().map(|event| event["data"]["end"].clone()).collect()
+    events(&codex.world, session, "request.closed").iter().map(|event| event["data"]["how"].clone()).collect()
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_change_of_a_file_is_shown_before_it_is_made() {
     let request = codex.request(&x);
     assert_eq!(request["tool"], "file_change", "{request:#}");
     assert!(request["summary"].as_str().is_some_and(|summary| summary.contains("new.txt")), "{request:#}");
-    assert!(request["details"].to_string().contains("hello"), "what is written is shown: {request:#}");
+    assert!(request["input"].to_string().contains("hello"), "what is written is shown: {request:#}");
     codex.respond(&x, &["--deny"]);
     let _ = codex.world.adj(["wait", &x]).expect_code(0);
     assert!(codex.world.lines_of("new.txt").is_empty());

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use adjutant_core::outcome::ExitStatus;
@@ -13,8 +14,8 @@ use tokio::time::Instant;
 use super::process::Process;
 use crate::codex::limits::{
     CRASHES_MAX, DRAIN_AGAIN_MS_MAX, DRAIN_MS_MAX, LAST_WORDS_BYTES_MAX, RESTART_MS_MAX, RESTART_MS_MIN, SOUND_LIFE_MS,
-    START_MS_MAX,
 };
+use crate::codex::server::life::SOCKET;
 use crate::limits::{DRAIN_PIECES_MAX, FORCED_LOOKS_MAX, LEFTOVER_LOOK_MS};
 use crate::process::{Stamp, left_below, own_incarnation};
 use crate::runner::{Journal, OutputLog, Record, RunnerPlan, reap};
@@ -90,6 +91,8 @@ impl Holder {
 
     /// Holds the server until it is told to end it, or cannot keep it alive.
     pub(super) async fn live(mut self) -> io::Result<()> {
+        // One that an earlier holder left says nothing of this one's server.
+        let _ = std::fs::remove_file(self.socket());
         let mut flow = self.start();
         let mut buffer = [0; READ_BYTES];
         while flow.is_continue() {
@@ -179,7 +182,7 @@ impl Holder {
             return self.finish(None, None);
         }
         let age = self.born.elapsed();
-        if self.lives == 1 && age < Duration::from_millis(START_MS_MAX) {
+        if self.lives == 1 && !self.has_listened() {
             self.journal.append(&Record::StartFailed { detail: format!("the app-server did not start: {told}") });
             return ControlFlow::Break(());
         }
@@ -194,6 +197,16 @@ impl Holder {
         }
         self.timers.arm(Timer::Restart, self.backoff.next_ms());
         ControlFlow::Continue(())
+    }
+
+    /// Whether any life of the server came so far as to listen. It takes its socket away when it ends by itself alone.
+    fn has_listened(&self) -> bool {
+        std::fs::symlink_metadata(self.socket()).is_ok()
+    }
+
+    fn socket(&self) -> PathBuf {
+        let server = self.plan.state_dir.parent().unwrap_or(&self.plan.state_dir);
+        server.join(SOCKET)
     }
 
     fn on_end(&mut self) -> ControlFlow<()> {
