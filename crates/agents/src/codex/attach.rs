@@ -21,7 +21,8 @@ pub(super) fn how(of: AttachTo<'_>) -> Result<Attach, String> {
     };
     let home = Servers::codex_home(&server).map_err(|error| format!("its CODEX_HOME is not known: {error}"))?;
     let socket = format!("unix://{}", Servers::socket(&server).display());
-    let words = ["resume", "--remote", &socket, "-C", &of.profile.path, &thread].map(str::to_owned);
+    // Its directory is the thread's. Naming one has Codex ask whether it is trusted, and write the answer down.
+    let words = ["resume", "--remote", &socket, &thread].map(str::to_owned);
     let argv = std::iter::once(of.profile.program.clone()).chain(words).collect();
     Ok(Attach::Program { argv, environment: BTreeMap::from([("CODEX_HOME".to_owned(), home)]) })
 }

@@ -9,10 +9,10 @@ use adjutant_core::outcome::UnknownReason;
 use serde_json::{Value, json};
 
 use super::turns::client_id;
-use super::{Driven, Driver, Sent, Timer};
+use super::{Driven, Driver, Sent, Stop, Timer};
 use crate::Order;
 use crate::codex::limits::{INTERRUPT_MS_MAX, QUEUED_MS_MAX};
-use crate::codex::wire::Link;
+use crate::codex::wire::{AskError, Link};
 
 impl Driver {
     /// Carries out what waits, as far as it can be done now.
@@ -65,7 +65,7 @@ impl Driver {
         }
         // From here on it may be there, whatever becomes of the connection.
         self.sent.push(Sent { message, attempt, submission: None, is_steer: false });
-        match self.try_ask(link, "thread/queue/add", self.words(message, text)).await? {
+        match link.ask("thread/queue/add", self.words(message, text)).await {
             Ok(answer) => {
                 let submission = answer["queuedSubmission"]["id"].as_str().map(str::to_owned);
                 if let Some(sent) = self.sent.iter_mut().find(|sent| sent.message == message) {
@@ -77,7 +77,15 @@ impl Driver {
                 self.timers.arm(Timer::Queued, QUEUED_MS_MAX);
                 Ok(())
             }
-            Err(refusal) => self.refused(message, attempt, &refusal.message).await,
+            Err(AskError::Refused(refusal)) => self.refused(message, attempt, &refusal.message).await,
+            Err(AskError::Unsent(error)) => {
+                // It has not left us, and goes when there is a connection again.
+                self.sent.retain(|sent| sent.message != message);
+                let text = Arc::clone(text);
+                self.waiting.push_front(Order::Deliver { message, attempt, text, as_command: false });
+                Err(Stop::Lost(error))
+            }
+            Err(AskError::Lost(error)) => Err(Stop::Lost(error)),
         }
     }
 

@@ -199,7 +199,7 @@ impl Driver {
                 tracing::debug!(session = %self.session, method, refusal.message, "refused by the app-server");
                 Ok(Err(refusal))
             }
-            Err(AskError::Lost(error)) => Err(Stop::Lost(error)),
+            Err(AskError::Unsent(error) | AskError::Lost(error)) => Err(Stop::Lost(error)),
         }
     }
 

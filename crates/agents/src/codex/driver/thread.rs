@@ -152,7 +152,7 @@ fn is_gone(message: &str) -> bool {
 pub(super) fn failed(error: AskError) -> StartFailure {
     let detail = match error {
         AskError::Refused(refusal) => refusal.message,
-        AskError::Lost(error) => format!("the app-server went away: {error}"),
+        AskError::Unsent(error) | AskError::Lost(error) => format!("the app-server went away: {error}"),
     };
     StartFailure::AgentStartFailed { detail }
 }

@@ -26,6 +26,8 @@ const CLIENT: &str = "adjutant";
 pub(in crate::codex) enum AskError {
     /// The app-server refused it: nothing was done.
     Refused(Refusal),
+    /// It could not be sent whole, so it never will be heard.
+    Unsent(io::Error),
     /// The connection broke, or no answer came in time: nobody knows what was done.
     Lost(io::Error),
 }
@@ -73,7 +75,7 @@ impl Link {
         });
         let answer = self.ask("initialize", params).await.map_err(|error| match error {
             AskError::Refused(refusal) => io::Error::other(refusal.message),
-            AskError::Lost(error) => error,
+            AskError::Unsent(error) | AskError::Lost(error) => error,
         })?;
         self.version = answer["userAgent"].as_str().and_then(version_of);
         self.write(notification_text("initialized")).await
@@ -93,7 +95,7 @@ impl Link {
     pub(in crate::codex) async fn ask(&mut self, method: &str, params: Value) -> Result<Value, AskError> {
         self.last_id += 1;
         let id = self.last_id;
-        self.write(request_text(id, method, &params)).await?;
+        self.write(request_text(id, method, &params)).await.map_err(AskError::Unsent)?;
         in_time(ANSWER_MS_MAX, method, self.answer_to(id)).await?
     }
 
