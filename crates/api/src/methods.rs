@@ -208,6 +208,9 @@ const READS_ONE: &[ErrorCode] = &[ErrorCode::SessionNotFound, ErrorCode::IdInval
 /// What a method that changes one session can fail with.
 const CHANGES_ONE: &[ErrorCode] = &[ErrorCode::SessionNotFound, ErrorCode::IdInvalid];
 
+/// What a method that changes one session that has not ended can fail with.
+const CHANGES_LIVE: &[ErrorCode] = &[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited];
+
 /// What a method that puts a message into a queue can fail with.
 const QUEUES: &[ErrorCode] = &[
     ErrorCode::SessionNotFound,
@@ -316,10 +319,10 @@ methods! {
         "Send a failed, expired or unknown message again, on purpose.").fails(CHANGES_MESSAGE);
     /// Stops delivery.
     HOLD = Method::change("queue.hold", "/v1/sessions/{id}/hold", document::<Session>(),
-        "Stop delivery without touching the running turn.").fails(CHANGES_ONE).repeatable();
+        "Stop delivery without touching the running turn.").fails(CHANGES_LIVE).repeatable();
     /// Resumes delivery.
     RELEASE = Method::change("queue.release", "/v1/sessions/{id}/release", document::<Session>(),
-        "Resume delivery.").fails(CHANGES_ONE).repeatable();
+        "Resume delivery.").fails(CHANGES_LIVE).repeatable();
     /// Stops the running turn.
     INTERRUPT = Method::change("interrupt", "/v1/sessions/{id}/interrupt", document::<Option<TurnResult>>(),
         "Stop the running turn and keep the session; `null` where no turn runs.").body::<InterruptSession>()

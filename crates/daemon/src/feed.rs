@@ -11,6 +11,8 @@ use adjutant_core::{Host, Logged, SessionId};
 use adjutant_store::Entry;
 use tokio::sync::broadcast;
 
+use crate::http::crowd::Crowd;
+use crate::http::stream::Form;
 use crate::http::to_api;
 
 /// Events that a follower of everything may be behind before it has to read from the store.
@@ -27,17 +29,27 @@ pub(crate) type Followed = broadcast::Receiver<Arc<Told>>;
 pub(crate) struct Told {
     pub(crate) entry: Entry,
     wire: WireEvent,
-    json: OnceLock<String>,
+    as_event: OnceLock<Vec<u8>>,
+    as_line: OnceLock<Vec<u8>>,
 }
 
 impl Told {
     pub(crate) fn new(host: &Host, entry: Entry) -> Self {
-        Self { wire: to_api::event(host, &entry), entry, json: OnceLock::new() }
+        let wire = to_api::event(host, &entry);
+        Self { wire, entry, as_event: OnceLock::new(), as_line: OnceLock::new() }
     }
 
-    /// The event as JSON.
-    pub(crate) fn json(&self) -> &str {
-        self.json.get_or_init(|| serde_json::to_string(&self.wire).unwrap_or_default())
+    /// The record of a stream that tells it.
+    pub(crate) fn record(&self, form: Form) -> &[u8] {
+        let kept = match form {
+            Form::Events => &self.as_event,
+            Form::Lines => &self.as_line,
+        };
+        kept.get_or_init(|| {
+            let json = serde_json::to_string(&self.wire).unwrap_or_default();
+            let id = self.entry.seq().to_string();
+            form.framed(&format!("{{\"type\":\"event\",\"event\":{json}}}"), Some(&id))
+        })
     }
 }
 
@@ -46,11 +58,13 @@ impl Told {
 pub(crate) struct Feed {
     all: broadcast::Sender<Arc<Told>>,
     by_session: Mutex<HashMap<SessionId, broadcast::Sender<Arc<Told>>>>,
+    /// The streams of events that are open.
+    pub(crate) crowd: Crowd,
 }
 
 impl Feed {
     pub(crate) fn new() -> Self {
-        Self { all: broadcast::Sender::new(FEED_EVENTS_MAX), by_session: Mutex::default() }
+        Self { all: broadcast::Sender::new(FEED_EVENTS_MAX), by_session: Mutex::default(), crowd: Crowd::default() }
     }
 
     /// Follows the events of one session, or of all where it is not just one.

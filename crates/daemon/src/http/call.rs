@@ -100,6 +100,10 @@ impl Incoming {
     /// The body, as the type that the table names; no body at all is an empty object.
     pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let bytes: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
+        // Serde would take the fields from an array too, by their places.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Failure::new(ErrorCode::Usage, "the body is no JSON object"));
+        }
         serde_json::from_slice(bytes)
             .map_err(|error| Failure::new(ErrorCode::Usage, format!("the body is not right: {error}")))
     }

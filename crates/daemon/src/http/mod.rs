@@ -3,13 +3,14 @@
 //! Handlers hold no state that matters: they ask the supervisor, read the store, and follow the feed.
 
 mod call;
+pub(crate) mod crowd;
 mod decision;
 mod error;
 mod follow;
 mod from_api;
 mod resolve;
 mod routes;
-mod stream;
+pub(crate) mod stream;
 pub(crate) mod to_api;
 
 use std::collections::BTreeMap;

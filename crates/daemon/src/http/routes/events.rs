@@ -110,10 +110,14 @@ async fn write(app: &App, records: &Records, tail: Vec<Entry>, from: Seq, wanted
     let mut follower = Follower::new(app, wanted.sessions.clone(), from);
     let mut alive = stream::alive_clock();
     let mut ending = app.ending.subscribe();
+    let member = app.feed.crowd.join();
     loop {
         tokio::select! {
             next = follower.next() => match next {
-                Ok(first) => pass_on(records, first, &mut follower, wanted).await?,
+                Ok(first) => {
+                    pass_on(records, first, &mut follower, wanted).await?;
+                    member.rest().await;
+                }
                 Err(failure) => return records.write(&EventRecord::Error { error: *failure.body }, None).await,
             },
             _ = alive.tick() => {
@@ -138,8 +142,7 @@ async fn pass_on(
     let mut next = Some(first);
     while let Some(told) = next {
         if wanted.has(&told.entry) {
-            let id = told.entry.seq().to_string();
-            records.frame(&format!("{{\"type\":\"event\",\"event\":{}}}", told.json()), Some(&id), &mut piece);
+            piece.extend_from_slice(told.record(records.form()));
         }
         next = if piece.len() < PIECE_BYTES_MAX { follower.try_next() } else { None };
     }
