@@ -4,9 +4,11 @@
 //! that drives it. A driver takes [`Order`]s and sends [`DriverReport`]s; it decides nothing about messages, turns or
 //! sessions, it only says what it saw. Adding an agent is a folder here and a line in [`registry`].
 
+pub mod claude;
 pub mod codex;
 mod conversation;
 mod limits;
+mod path;
 mod policy;
 pub mod process;
 pub mod runner;
@@ -259,6 +261,7 @@ pub struct DriverReport {
 
 /// All agents of this build, by name.
 pub fn registry() -> BTreeMap<AgentName, Arc<dyn Agent>> {
-    let agents: [Arc<dyn Agent>; 2] = [Arc::new(shell::Shell::new()), Arc::new(codex::Codex::new())];
+    let agents: [Arc<dyn Agent>; 3] =
+        [Arc::new(claude::Claude::new()), Arc::new(codex::Codex::new()), Arc::new(shell::Shell::new())];
     agents.into_iter().map(|agent| (agent.name().clone(), agent)).collect()
 }

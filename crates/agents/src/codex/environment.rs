@@ -75,7 +75,7 @@ pub(super) fn of_server(launch: &LaunchPlan, place: &Place) -> BTreeMap<String, 
         environment.insert("CODEX_HOME".to_owned(), home.display().to_string());
     }
     let path = environment.get("PATH").cloned().unwrap_or_default();
-    environment.insert("PATH".to_owned(), crate::shell::path_with_adj(&path, &place.adj));
+    environment.insert("PATH".to_owned(), crate::path::path_with_adj(&path, &place.adj));
     environment.retain(|name, value| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0'));
     environment
 }

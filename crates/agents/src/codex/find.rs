@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use adjutant_core::agent::StartFailure;
 
 use crate::Program;
-use crate::shell::find_on;
+use crate::path::find_on;
 
 /// The oldest version whose protocol is spoken here.
 pub(super) const VERSION_MIN: [u64; 2] = [0, 160];

@@ -5,7 +5,12 @@
 //! that journal over a socket, from the offset that it has committed, and gives its orders there. When the daemon
 //! goes away nothing happens; when it is back it goes on reading. What the session's processes leave behind comes
 //! to the runner, which ends and reaps it, so that nothing is left when it goes.
+//!
+//! A shell is held in a terminal (`shell/hold`); a program that speaks by lines is held by pipes (`runner/pipes`);
+//! a server that sessions share is held by its own folder (`codex/server/hold`).
 
+mod begin;
+mod claim;
 pub mod frame;
 mod journal;
 mod launch;
@@ -13,6 +18,7 @@ mod link;
 mod listen;
 mod log;
 mod outlet;
+mod pipes;
 mod plan;
 mod reap;
 mod record;
@@ -22,19 +28,20 @@ mod wire;
 
 pub use terminal::{View, open_terminal};
 
-pub(crate) use journal::{Attachment, Found, Journal, Reader as JournalReader, create as create_journal, wall_ms};
-pub(crate) use launch::{NotLaunched, answer_listening, launch};
+pub(crate) use journal::{Attachment, Found, Journal, Reader as JournalReader, wall_ms};
+pub(crate) use begin::{Claimed, Signals};
+pub(crate) use claim::{Claim, claim, withdraw};
+pub(crate) use launch::{NotLaunched, launch_held};
 pub(crate) use link::{Heard, Link};
 pub(crate) use listen::{Endpoint, FromPeer, Peer, Viewed};
 pub(crate) use log::OutputLog;
 pub(crate) use outlet::Outlet;
-pub(crate) use plan::{Holds, RunnerPlan};
+pub(crate) use plan::{PipesPlan, RunnerPlan, ServerPlan};
 pub(crate) use reap::reap;
-pub(crate) use record::{AnswerRecord, Entry, JOURNAL_VERSION, Record, RequestEndRecord, TurnEndRecord};
+pub(crate) use record::{AnswerRecord, Entry, Record, RequestEndRecord, TurnEndRecord};
 pub(crate) use systemd::Supervisor;
 pub(crate) use wire::{Notice, OrderLine};
 
-use std::io;
 use std::process::ExitCode;
 
 /// The hidden command `adj runner <session>`: everything it needs comes over its standard input.
@@ -42,7 +49,7 @@ use std::process::ExitCode;
 /// Ends when the session has ended; it says nothing on standard output, and on standard error only why it could not
 /// begin.
 pub fn runner_main() -> ExitCode {
-    match hold() {
+    match begin::live() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The daemon has pointed this at a file beside the journal; if that is full there is nobody to tell.
@@ -50,18 +57,5 @@ pub fn runner_main() -> ExitCode {
             launch::answer_failure(&error);
             ExitCode::FAILURE
         }
-    }
-}
-
-/// The life of a runner, as its plan says.
-fn hold() -> io::Result<()> {
-    // Away from the terminal and the session of whoever started the daemon. It fails where systemd did it already.
-    let _ = rustix::process::setsid();
-    let Some(plan) = plan::read_plan(io::stdin().lock())? else { return Ok(()) };
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match plan.holds {
-        Holds::Shell => runtime.block_on(crate::shell::hold(plan)),
-        Holds::Server => runtime.block_on(crate::codex::hold_server(plan)),
     }
 }

@@ -8,26 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::PLAN_BYTES_MAX;
 
-/// What a runner holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Holds {
-    /// One shell in a terminal.
-    #[default]
-    Shell,
-    /// A server that sessions share.
-    Server,
-}
-
 /// The plan of one session: one line of JSON. It holds the caller's environment and is never stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunnerPlan {
-    /// What is held.
-    #[serde(default)]
-    pub(crate) holds: Holds,
-    /// The words behind the program, where the agent's folder says them.
-    #[serde(default)]
-    pub(crate) arguments: Vec<String>,
     /// The session's own directory under the state directory.
     pub(crate) state_dir: PathBuf,
     /// The session's own directory under the runtime directory.
@@ -46,6 +29,30 @@ pub(crate) struct RunnerPlan {
     pub(crate) columns: u16,
     /// See `columns`.
     pub(crate) rows: u16,
+    /// It is held by pipes, and not in a terminal.
+    #[serde(default)]
+    pub(crate) pipes: Option<PipesPlan>,
+    /// It is a server that sessions share, and is started again when it crashes.
+    #[serde(default)]
+    pub(crate) server: Option<ServerPlan>,
+}
+
+/// How a server is held.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ServerPlan {
+    /// The words of its command line.
+    pub(crate) arguments: Vec<String>,
+    /// What is there as soon as it listens.
+    pub(crate) socket: PathBuf,
+}
+
+/// How a program is held by its standard input and output.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PipesPlan {
+    /// The words of its command line.
+    pub(crate) arguments: Vec<String>,
+    /// Beginnings of lines of its output that are not kept in the journal.
+    pub(crate) passing: Vec<String>,
 }
 
 /// Reads the plan; `None` when whoever started the runner went away before it was whole.
@@ -80,8 +87,6 @@ mod tests {
 
     fn plan() -> RunnerPlan {
         RunnerPlan {
-            holds: Holds::Server,
-            arguments: vec!["a b".into()],
             state_dir: "/s".into(),
             run_dir: "/r".into(),
             stamp: "h/u".into(),
@@ -91,6 +96,8 @@ mod tests {
             environment: BTreeMap::from([("A".into(), "1\n2 \"x\"".into())]),
             columns: 80,
             rows: 24,
+            pipes: Some(PipesPlan { arguments: vec!["-p".into()], passing: Vec::new() }),
+            server: None,
         }
     }
 

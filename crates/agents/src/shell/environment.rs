@@ -1,9 +1,8 @@
 //! The environment of a shell: the caller's, without what agents set for their own children.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use super::find::find_on;
+use crate::path::path_with_adj;
 use crate::process::Stamp;
 use crate::{LaunchPlan, Place};
 
@@ -41,16 +40,6 @@ pub(super) fn environment(launch: &LaunchPlan, place: &Place, stamp: &Stamp) -> 
 
 fn is_marker(name: &str) -> bool {
     MARKERS.contains(&name) || MARKER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
-/// The path, with the directory of `adj` at its end when it has no `adj`.
-pub(crate) fn path_with_adj(path: &str, adj: &Path) -> String {
-    let dir = adj.parent().and_then(Path::to_str).unwrap_or_default();
-    match (find_on(path, "adj"), path, dir) {
-        (Some(_), _, _) | (None, _, "") => path.to_owned(),
-        (None, "", dir) => dir.to_owned(),
-        (None, path, dir) => format!("{path}:{dir}"),
-    }
 }
 
 #[cfg(test)]

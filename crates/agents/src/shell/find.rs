@@ -1,12 +1,11 @@
 //! Finding bash on the caller's PATH.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 
 use adjutant_core::agent::StartFailure;
 
 use crate::Program;
+use crate::path::find_on;
 
 /// Looks for `bash` where the caller would find it.
 pub(super) fn bash(environment: &BTreeMap<String, String>) -> Result<Program, StartFailure> {
@@ -19,18 +18,10 @@ pub(super) fn bash(environment: &BTreeMap<String, String>) -> Result<Program, St
     })
 }
 
-/// The first executable file of this name; empty and relative entries of the path are skipped.
-pub(crate) fn find_on(path: &str, name: &str) -> Option<PathBuf> {
-    let dirs = path.split(':').map(Path::new).filter(|dir| dir.is_absolute());
-    dirs.map(|dir| dir.join(name)).find(|file| is_executable(file))
-}
-
-fn is_executable(file: &Path) -> bool {
-    std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

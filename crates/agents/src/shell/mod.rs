@@ -11,8 +11,6 @@ mod find;
 mod hold;
 mod text;
 
-pub(crate) use environment::path_with_adj;
-pub(crate) use find::find_on;
 pub(crate) use hold::hold;
 
 use std::collections::BTreeMap;

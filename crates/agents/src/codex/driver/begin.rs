@@ -52,6 +52,7 @@ impl Driver {
             program: plan.program,
             adj: self.place.adj.clone(),
             host_id: self.place.host_id.clone(),
+            run_dirs: self.place.run_dir.parent().unwrap_or(&self.place.run_dir).to_owned(),
         };
         let held = self.servers.claim(&self.notes.server, self.session, server).await?;
         let mut link = connect(&held).await?;

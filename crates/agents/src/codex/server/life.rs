@@ -11,11 +11,11 @@ use adjutant_core::{SessionId, SessionName};
 use rustix::process::Signal;
 use tokio::time::timeout;
 
-use super::ServerPlan;
+use super::ServerPlan as Wanted;
 use crate::codex::limits::HOLDER_END_MS_MAX;
 use crate::limits::LEFTOVERS_MS_MAX;
 use crate::process::{ProcessHandle, Stamp, end_leftovers, liveness};
-use crate::runner::{Holds, JournalReader, NotLaunched, Record, RunnerPlan, Supervisor, launch};
+use crate::runner::{JournalReader, NotLaunched, Record, RunnerPlan, ServerPlan, Supervisor, launch_held};
 
 /// Names the life that is the last one.
 const CURRENT: &str = "current";
@@ -76,7 +76,7 @@ pub(super) fn current(directory: &Path) -> io::Result<Option<Held>> {
 }
 
 /// Begins a life: a holder that starts the server.
-pub(super) async fn begin(directory: &Path, plan: ServerPlan) -> Result<Held, StartFailure> {
+pub(super) async fn begin(directory: &Path, plan: Wanted) -> Result<Held, StartFailure> {
     let failed = |detail: String| StartFailure::AgentStartFailed { detail };
     clear_up(directory, &plan.host_id).await.map_err(|error| failed(format!("an earlier app-server: {error}")))?;
     let (id, life) = new_life(directory).map_err(|error| failed(error.to_string()))?;
@@ -89,11 +89,10 @@ pub(super) async fn begin(directory: &Path, plan: ServerPlan) -> Result<Held, St
     let socket = directory.join(SOCKET);
     let mut environment = plan.environment;
     environment.insert(Stamp::VARIABLE.to_owned(), stamp.as_str().to_owned());
-    let mut runner_plan = RunnerPlan {
-        holds: Holds::Server,
-        arguments: vec!["app-server".to_owned(), "--listen".to_owned(), format!("unix://{}", socket.display())],
+    let arguments = ["app-server", "--listen", &format!("unix://{}", socket.display())].map(str::to_owned).to_vec();
+    let runner_plan = RunnerPlan {
         state_dir: life.clone(),
-        run_dir: life.clone(),
+        run_dir: plan.run_dirs.join(id.to_string().replace('-', "")),
         stamp: stamp.as_str().to_owned(),
         supervisor: supervisor.name().to_owned(),
         program: plan.program,
@@ -101,13 +100,10 @@ pub(super) async fn begin(directory: &Path, plan: ServerPlan) -> Result<Held, St
         environment,
         columns: 0,
         rows: 0,
+        pipes: None,
+        server: Some(ServerPlan { arguments, socket }),
     };
-    let mut launched = launch(&plan.adj, id, &runner_plan, &supervisor).await;
-    if let (Supervisor::Scope(_), Err(NotLaunched::Never(detail))) = (&supervisor, &launched) {
-        tracing::warn!(detail, "no scope of systemd; the holder of the app-server holds itself");
-        runner_plan.supervisor = Supervisor::Process.name().to_owned();
-        launched = launch(&plan.adj, id, &runner_plan, &Supervisor::Process).await;
-    }
+    let launched = launch_held(&plan.adj, id, runner_plan, &supervisor).await;
     launched.map_err(|error| match error {
         NotLaunched::Never(detail) | NotLaunched::Silent(detail) => failed(detail),
     })?;

@@ -36,6 +36,8 @@ pub(super) struct ServerPlan {
     pub(super) adj: PathBuf,
     /// The id of the home that owns it.
     pub(super) host_id: String,
+    /// Where runners have their directories for sockets, which have to be short.
+    pub(super) run_dirs: PathBuf,
 }
 
 /// The app-servers of this daemon.

@@ -2,23 +2,20 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use adjutant_core::outcome::ExitStatus;
 use rustix::process::Signal;
 use tokio::io::AsyncReadExt;
-use tokio::signal::unix::{Signal as Listened, SignalKind, signal};
 use tokio::time::Instant;
 
 use super::process::Process;
 use crate::codex::limits::{
     CRASHES_MAX, DRAIN_AGAIN_MS_MAX, DRAIN_MS_MAX, LAST_WORDS_BYTES_MAX, RESTART_MS_MAX, RESTART_MS_MIN, SOUND_LIFE_MS,
 };
-use crate::codex::server::life::SOCKET;
 use crate::limits::{DRAIN_PIECES_MAX, FORCED_LOOKS_MAX, LEFTOVER_LOOK_MS};
 use crate::process::{Stamp, left_below, own_incarnation};
-use crate::runner::{Journal, OutputLog, Record, RunnerPlan, reap};
+use crate::runner::{Journal, OutputLog, Record, RunnerPlan, ServerPlan, Signals, reap};
 use crate::timer::{Backoff, Timers, pause};
 
 /// Bytes of output that are read at once.
@@ -35,28 +32,10 @@ enum Timer {
     Force,
 }
 
-/// The signals that the loop listens to.
-pub(super) struct Signals {
-    child: Listened,
-    terminate: Listened,
-    interrupt: Listened,
-    hangup: Listened,
-}
-
-impl Signals {
-    pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self {
-            child: signal(SignalKind::child())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-}
-
 /// A runner at work.
 pub(super) struct Holder {
     plan: RunnerPlan,
+    server: ServerPlan,
     journal: Journal,
     signals: Signals,
     log: OutputLog,
@@ -71,10 +50,11 @@ pub(super) struct Holder {
 }
 
 impl Holder {
-    pub(super) fn new(plan: RunnerPlan, journal: Journal, signals: Signals) -> Self {
+    pub(super) fn new(plan: RunnerPlan, server: ServerPlan, journal: Journal, signals: Signals) -> Self {
         let log = OutputLog::new(&plan.state_dir);
         Self {
             plan,
+            server,
             journal,
             signals,
             log,
@@ -92,7 +72,7 @@ impl Holder {
     /// Holds the server until it is told to end it, or cannot keep it alive.
     pub(super) async fn live(mut self) -> io::Result<()> {
         // One that an earlier holder left says nothing of this one's server.
-        let _ = std::fs::remove_file(self.socket());
+        let _ = std::fs::remove_file(&self.server.socket);
         let mut flow = self.start();
         let mut buffer = [0; READ_BYTES];
         while flow.is_continue() {
@@ -118,7 +98,7 @@ impl Holder {
     fn start(&mut self) -> ControlFlow<()> {
         self.born = Instant::now();
         self.lives += 1;
-        match Process::start(&self.plan) {
+        match Process::start(&self.plan, &self.server) {
             Ok(process) => {
                 if let Ok(runner) = own_incarnation() {
                     let agent = process.handle.incarnation().into();
@@ -201,12 +181,7 @@ impl Holder {
 
     /// Whether any life of the server came so far as to listen. It takes its socket away when it ends by itself alone.
     fn has_listened(&self) -> bool {
-        std::fs::symlink_metadata(self.socket()).is_ok()
-    }
-
-    fn socket(&self) -> PathBuf {
-        let server = self.plan.state_dir.parent().unwrap_or(&self.plan.state_dir);
-        server.join(SOCKET)
+        std::fs::symlink_metadata(&self.server.socket).is_ok()
     }
 
     fn on_end(&mut self) -> ControlFlow<()> {

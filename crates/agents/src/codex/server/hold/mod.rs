@@ -6,17 +6,15 @@ mod process;
 use std::io;
 
 use self::holder::Holder;
-use crate::process::own_incarnation;
-use crate::runner::{JOURNAL_VERSION, Journal, Record, RunnerPlan, answer_listening};
+use crate::runner::Claimed;
 
-/// The life of such a runner, after its plan was read.
+/// Holds the app-server of the life that this runner has claimed, until it is told to end it, or cannot keep it alive.
+/// It is told by a signal, and what it does stands in its journal; nobody speaks to it.
 ///
 /// # Errors
-/// When it could not begin.
-pub(crate) async fn hold_server(plan: RunnerPlan) -> io::Result<()> {
-    let signals = holder::Signals::listen()?;
-    let opened = Record::Opened { version: JOURNAL_VERSION, runner: (&own_incarnation()?).into() };
-    let journal = Journal::open(&plan.state_dir, &opened)?;
-    answer_listening()?;
-    Holder::new(plan, journal, signals).live().await
+/// When the plan is not one of a server.
+pub(crate) async fn hold_server(claimed: Claimed) -> io::Result<()> {
+    let Claimed { mut plan, journal, signals, .. } = claimed;
+    let server = plan.server.take().ok_or_else(|| io::Error::other("the plan holds no server"))?;
+    Holder::new(plan, server, journal, signals).live().await
 }

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use tokio::net::UnixStream;
 
 use crate::process::{ProcessHandle, incarnation_of};
-use crate::runner::RunnerPlan;
+use crate::runner::{RunnerPlan, ServerPlan};
 
 /// An app-server, and what it prints.
 #[derive(Debug)]
@@ -22,10 +22,10 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts it in a process group of its own.
-    pub(super) fn start(plan: &RunnerPlan) -> io::Result<Self> {
+    pub(super) fn start(plan: &RunnerPlan, server: &ServerPlan) -> io::Result<Self> {
         let (ours, theirs) = StdStream::pair()?;
         let theirs = OwnedFd::from(theirs);
-        let mut command = command(plan);
+        let mut command = command(plan, server);
         command.stdin(Stdio::null()).stdout(theirs.try_clone()?).stderr(theirs).process_group(0);
         let child = command.spawn()?;
         // The command holds the other end open.
@@ -39,8 +39,8 @@ impl Process {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where app-servers are started")]
-fn command(plan: &RunnerPlan) -> Command {
+fn command(plan: &RunnerPlan, server: &ServerPlan) -> Command {
     let mut command = Command::new(&plan.program);
-    command.args(&plan.arguments).env_clear().envs(&plan.environment).current_dir(&plan.directory);
+    command.args(&server.arguments).env_clear().envs(&plan.environment).current_dir(&plan.directory);
     command
 }

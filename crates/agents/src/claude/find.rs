@@ -1,0 +1,69 @@
+//! Finding Claude Code on the caller's PATH.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use adjutant_core::agent::{Mode, StartFailure};
+
+use crate::Program;
+use crate::path::find_on;
+
+/// The oldest version whose hooks and status file are as this driver reads them.
+const VERSION_MIN: (u64, u64, u64) = (2, 1, 300);
+
+/// Looks for `claude` where the caller would find it, and asks it for its version.
+pub(super) fn claude(environment: &BTreeMap<String, String>, _mode: Mode) -> Result<Program, StartFailure> {
+    let path = environment.get("PATH").map_or("", String::as_str);
+    let program = find_on(path, "claude").ok_or_else(|| StartFailure::AgentNotFound {
+        detail: format!(
+            "claude is not on the caller's PATH (`{path}`); install it with `npm install -g @anthropic-ai/claude-code`"
+        ),
+    })?;
+    let version = version_of(&program, environment);
+    match version.as_deref().and_then(parse) {
+        Some(found) if found < VERSION_MIN => Err(StartFailure::AgentNotFound {
+            detail: format!(
+                "{} is version {}, and {}.{}.{} or newer is needed; run `claude update`",
+                program.display(),
+                version.unwrap_or_default(),
+                VERSION_MIN.0,
+                VERSION_MIN.1,
+                VERSION_MIN.2
+            ),
+        }),
+        Some(_) | None => Ok(Program { path: program, version }),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "an agent is asked for its version by running it")]
+fn version_of(program: &Path, environment: &BTreeMap<String, String>) -> Option<String> {
+    let mut command = std::process::Command::new(program);
+    command.arg("--version").env_clear().stdin(std::process::Stdio::null());
+    command.envs(environment.iter().filter(|(name, _)| matches!(name.as_str(), "PATH" | "HOME" | "LANG")));
+    let said = command.output().ok()?;
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    said.split_whitespace().next().map(str::to_owned)
+}
+
+fn parse(version: &str) -> Option<(u64, u64, u64)> {
+    let mut parts = version.split(['.', '-']).map(str::parse::<u64>);
+    Some((parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert_eq!(parse("2.1.328"), Some((2, 1, 328)));
+        assert!(parse("2.1.99").unwrap() < VERSION_MIN && parse("2.2.0").unwrap() > VERSION_MIN);
+        assert_eq!(parse("new"), None);
+    }
+
+    #[test]
+    fn a_missing_claude_is_told_with_what_to_do() {
+        let Err(StartFailure::AgentNotFound { detail }) = claude(&BTreeMap::new(), Mode::Native) else { panic!("found") };
+        assert!(detail.contains("npm install"), "{detail}");
+    }
+}
