@@ -10,9 +10,27 @@ use crate::{LaunchPlan, Place};
 
 /// Variables that any program needs to work for this user.
 const BASE: [&str; 21] = [
-    "HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "SSH_AUTH_SOCK", "SSH_AGENT_PID",
-    "GPG_AGENT_INFO", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY", "EDITOR", "VISUAL", "COLORTERM",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "PATH",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TMPDIR",
+    "SSH_AUTH_SOCK",
+    "SSH_AGENT_PID",
+    "GPG_AGENT_INFO",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "EDITOR",
+    "VISUAL",
+    "COLORTERM",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
 ];
 
 /// Beginnings of names that go along.
@@ -22,12 +40,31 @@ const BASE_PREFIXES: [&str; 3] = ["LC_", "XDG_", "GIT_"];
 const OWN_PREFIXES: [&str; 3] = ["ANTHROPIC_", "DISABLE_", "VERTEX_REGION_"];
 /// See [`OWN_PREFIXES`].
 const OWN: [&str; 25] = [
-    "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY",
-    "CLAUDE_CODE_SKIP_BEDROCK_AUTH", "CLAUDE_CODE_SKIP_VERTEX_AUTH", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_MAX_RETRIES",
-    "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "CLAUDE_CODE_TMPDIR", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
-    "CLAUDE_CODE_API_KEY_HELPER_TTL_MS", "IS_SANDBOX", "AWS_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK", "CLOUD_ML_REGION",
-    "GOOGLE_APPLICATION_CREDENTIALS", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "MAX_THINKING_TOKENS",
+    "CLAUDE_CONFIG_DIR",
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_VERTEX",
+    "CLAUDE_CODE_USE_FOUNDRY",
+    "CLAUDE_CODE_SKIP_BEDROCK_AUTH",
+    "CLAUDE_CODE_SKIP_VERTEX_AUTH",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_MAX_RETRIES",
+    "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
+    "CLAUDE_CODE_TMPDIR",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+    "CLAUDE_CODE_API_KEY_HELPER_TTL_MS",
+    "IS_SANDBOX",
+    "AWS_REGION",
+    "AWS_PROFILE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_BEARER_TOKEN_BEDROCK",
+    "CLOUD_ML_REGION",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "MAX_THINKING_TOKENS",
 ];
 
 /// Builds the environment: the caller's by these lists, then what `--env` names, last the session's identity.
@@ -67,9 +104,18 @@ mod tests {
 
     #[test]
     fn nothing_of_a_surrounding_agent_goes_along() {
-        for name in ["CLAUDECODE", "CLAUDE_CODE_SESSION_ID", "CLAUDE_PID", "CLAUDE_EFFORT", "AI_AGENT", "TMUX", "ADJ_SESSION",
-            "OPENAI_API_KEY", "CLAUDE_CODE_ENTRYPOINT", "LINES"]
-        {
+        for name in [
+            "CLAUDECODE",
+            "CLAUDE_CODE_SESSION_ID",
+            "CLAUDE_PID",
+            "CLAUDE_EFFORT",
+            "AI_AGENT",
+            "TMUX",
+            "ADJ_SESSION",
+            "OPENAI_API_KEY",
+            "CLAUDE_CODE_ENTRYPOINT",
+            "LINES",
+        ] {
             assert!(!is_passed_on(name), "{name}");
         }
         for name in ["HOME", "LC_ALL", "ANTHROPIC_BASE_URL", "CLAUDE_CONFIG_DIR", "https_proxy"] {

@@ -63,7 +63,9 @@ mod tests {
 
     #[test]
     fn a_missing_claude_is_told_with_what_to_do() {
-        let Err(StartFailure::AgentNotFound { detail }) = claude(&BTreeMap::new(), Mode::Native) else { panic!("found") };
+        let Err(StartFailure::AgentNotFound { detail }) = claude(&BTreeMap::new(), Mode::Native) else {
+            panic!("found")
+        };
         assert!(detail.contains("npm install"), "{detail}");
     }
 }

@@ -102,13 +102,16 @@ impl Asked {
                 labels.map(|option| option.label.as_str()).collect::<Vec<_>>().join(", ")
             }),
             RequestAnswer::Text(text) => self.answered(|_, _| text.to_string()),
-            RequestAnswer::Dismiss => Decided::Deny { message: "The question was closed without an answer.".to_owned() },
+            RequestAnswer::Dismiss => {
+                Decided::Deny { message: "The question was closed without an answer.".to_owned() }
+            }
         }
     }
 
     fn answered(&self, answer: impl Fn(usize, &Question) -> String) -> Decided {
         let asked = questions(&self.input);
-        let answers = asked.iter().enumerate().map(|(at, question)| (question.text.clone(), answer(at, question).into()));
+        let answers =
+            asked.iter().enumerate().map(|(at, question)| (question.text.clone(), answer(at, question).into()));
         let answers: Map<String, Value> = answers.collect();
         let mut input = self.input.clone();
         input["answers"] = Value::Object(answers);

@@ -41,12 +41,7 @@ pub(crate) enum NotLaunched {
 }
 
 /// Starts a runner and waits until it listens.
-async fn launch(
-    adj: &Path,
-    session: SessionId,
-    plan: &RunnerPlan,
-    supervisor: &Supervisor,
-) -> Result<(), NotLaunched> {
+async fn launch(adj: &Path, session: SessionId, plan: &RunnerPlan, supervisor: &Supervisor) -> Result<(), NotLaunched> {
     let started = prepare(plan).and_then(|()| spawn(command(adj, session, supervisor), plan));
     let mut started = started.map_err(|error| NotLaunched::Never(format!("the runner cannot be started: {error}")))?;
     let line = plan_line(plan).map_err(|error| NotLaunched::Never(error.to_string()))?;

@@ -28,9 +28,9 @@ mod wire;
 
 pub use terminal::{View, open_terminal};
 
-pub(crate) use journal::{Attachment, Found, Journal, Reader as JournalReader, wall_ms};
 pub(crate) use begin::{Claimed, Signals};
 pub(crate) use claim::{Claim, claim, withdraw};
+pub(crate) use journal::{Attachment, Found, Journal, Reader as JournalReader, wall_ms};
 pub(crate) use launch::{NotLaunched, launch_held};
 pub(crate) use link::{Heard, Link};
 pub(crate) use listen::{Endpoint, FromPeer, Peer, Viewed};

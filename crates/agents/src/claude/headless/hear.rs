@@ -141,7 +141,9 @@ fn system(line: &Value) -> Option<Said> {
             let error = line["error"].as_str().unwrap_or("an error");
             let (attempt, most) = (line["attempt"].as_u64()?, line["max_retries"].as_u64().unwrap_or_default());
             let delay = line["retry_delay_ms"].as_f64().unwrap_or_default();
-            Some(Said::Notice(format!("the model answered {status}{error}; retry {attempt} of {most} in {delay:.0} ms")))
+            Some(Said::Notice(format!(
+                "the model answered {status}{error}; retry {attempt} of {most} in {delay:.0} ms"
+            )))
         }
         "compact_boundary" => Some(Said::Notice("the conversation was compacted".to_owned())),
         "informational" => line["content"].as_str().map(|text| Said::Notice(text.to_owned())),
@@ -218,7 +220,8 @@ mod tests {
 
     #[test]
     fn lines_of_a_turn_are_read() {
-        let started = r#"{"type":"command_lifecycle","command_uuid":"u1","state":"started","uuid":"x","session_id":"s"}"#;
+        let started =
+            r#"{"type":"command_lifecycle","command_uuid":"u1","state":"started","uuid":"x","session_id":"s"}"#;
         assert_eq!(one(started), Said::Started("u1".into()));
         let idle = r#"{"type":"system","subtype":"session_state_changed","state":"idle","session_id":"s2"}"#;
         assert_eq!(read(idle), Heard { said: vec![Said::State(State::Idle)], conversation: Some("s2".into()) });

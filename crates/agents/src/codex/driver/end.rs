@@ -85,7 +85,7 @@ impl Driver {
         if self.notes.server.as_os_str().is_empty() {
             return commands;
         }
-        let released = self.servers.release(&self.notes.server, self.session).await;
+        let released = self.servers.release(&self.notes.server, self.session, &self.place.host_id).await;
         let server = released.err().map(|error| format!("the app-server could not be ended: {error}"));
         if let Some(server) = &server {
             tracing::warn!(session = %self.session, server, "an app-server is left");

@@ -33,21 +33,24 @@ pub(in crate::codex) struct Held {
     /// Where the server listens.
     pub(in crate::codex) socket: PathBuf,
     life: PathBuf,
+    /// The server's process, as it was started last.
+    server: Option<Incarnation>,
 }
 
 /// What the journal of a life says.
 #[derive(Debug, Default)]
 struct Told {
     holder: Option<Incarnation>,
+    server: Option<Incarnation>,
     supervisor: String,
     failed: Option<String>,
     ended: Option<String>,
 }
 
 impl Held {
-    /// Whether the holder is proven gone.
+    /// Whether it is proven that nobody listens, and that nobody will.
     pub(in crate::codex) fn is_over(&self) -> bool {
-        liveness(&self.holder) == Liveness::Dead
+        is_dead(&self.holder) && self.server.as_ref().is_none_or(is_dead)
     }
 
     /// Why the holder ended, as far as it wrote that down.
@@ -57,7 +60,12 @@ impl Held {
     }
 }
 
-/// The life that goes on; `None` when there is none, which is proven.
+fn is_dead(process: &Incarnation) -> bool {
+    liveness(process) == Liveness::Dead
+}
+
+/// The life that goes on; `None` when there is none, which is proven. A server whose holder was killed goes on too, but
+/// is not started again.
 pub(super) fn current(directory: &Path) -> io::Result<Option<Held>> {
     let Some((life, _)) = last_life(directory)? else { return Ok(None) };
     let told = match read(&life) {
@@ -65,14 +73,9 @@ pub(super) fn current(directory: &Path) -> io::Result<Option<Held>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let Some(holder) = told.holder else { return Ok(None) };
-    match liveness(&holder) {
-        Liveness::Dead => Ok(None),
-        Liveness::Alive | Liveness::Unknown => {
-            let socket = directory.join(SOCKET);
-            Ok(Some(Held { holder, supervisor: told.supervisor, socket, life }))
-        }
-    }
+    let Told { holder: Some(holder), server, supervisor, .. } = told else { return Ok(None) };
+    let held = Held { holder, supervisor, socket: directory.join(SOCKET), life, server };
+    Ok((!held.is_over()).then_some(held))
 }
 
 /// Begins a life: a holder that starts the server.
@@ -112,16 +115,17 @@ pub(super) async fn begin(directory: &Path, plan: Wanted) -> Result<Held, StartF
 }
 
 /// Ends the life that goes on, and waits until nothing of it is left.
-pub(super) async fn end(directory: &Path) -> io::Result<()> {
-    let Some(held) = current(directory)? else { return Ok(()) };
-    let Some(handle) = ProcessHandle::open(&held.holder)? else { return Ok(()) };
-    handle.send(Signal::TERM)?;
-    if timeout(Duration::from_millis(HOLDER_END_MS_MAX), handle.ended()).await.is_ok() {
-        return Ok(());
+pub(super) async fn end(directory: &Path, host_id: &str) -> io::Result<()> {
+    let told = current(directory)?;
+    let handle = told.map(|held| ProcessHandle::open(&held.holder)).transpose()?.flatten();
+    if let Some(handle) = handle {
+        handle.send(Signal::TERM)?;
+        if timeout(Duration::from_millis(HOLDER_END_MS_MAX), handle.ended()).await.is_err() {
+            handle.send(Signal::KILL)?;
+            handle.ended().await?;
+        }
     }
-    handle.send(Signal::KILL)?;
-    handle.ended().await?;
-    Err(io::Error::other("the holder of the app-server had to be ended by force"))
+    clear_up(directory, host_id).await
 }
 
 /// Ends what a life that is over may have left, and forgets it.
@@ -164,12 +168,16 @@ fn new_life(directory: &Path) -> io::Result<(SessionId, PathBuf)> {
 fn read(life: &Path) -> io::Result<Told> {
     let mut told = Told::default();
     for found in JournalReader::open(life, 0)? {
-        match found?.entry.record {
-            Record::Opened { runner, .. } => told.holder = runner.incarnation(),
-            Record::Started { supervisor, .. } => told.supervisor = supervisor,
-            Record::StartFailed { detail } => told.failed = Some(detail),
-            Record::Exited { detail, .. } => told.ended = detail,
-            _ => {}
+        let record = found?.entry.record;
+        if let Record::Opened { runner, .. } = record {
+            told.holder = runner.incarnation();
+        } else if let Record::Started { supervisor, agent, .. } = record {
+            told.supervisor = supervisor;
+            told.server = agent.incarnation();
+        } else if let Record::StartFailed { detail } = record {
+            told.failed = Some(detail);
+        } else if let Record::Exited { detail, .. } = record {
+            told.ended = detail;
         }
     }
     Ok(told)

@@ -116,7 +116,7 @@ impl Servers {
     ///
     /// # Errors
     /// When something of it is left.
-    pub(super) async fn release(&self, directory: &Path, session: SessionId) -> io::Result<()> {
+    pub(super) async fn release(&self, directory: &Path, session: SessionId, host_id: &str) -> io::Result<()> {
         let gate = self.gate(directory);
         let _entered = gate.lock().await;
         let claims = Claims::in_directory(directory);
@@ -124,7 +124,7 @@ impl Servers {
         if claims.any()? {
             return Ok(());
         }
-        life::end(directory).await
+        life::end(directory, host_id).await
     }
 }
 

@@ -105,8 +105,12 @@ impl Link {
                 Incoming::Answer { id, result } if id == wanted => return result.map_err(AskError::Refused),
                 // The answer to something that was given up.
                 Incoming::Answer { .. } => {}
-                other if self.early.len() < EARLY_MESSAGES_MAX => self.early.push_back(other),
-                _ => return Err(io::Error::other("the app-server says more than is looked at").into()),
+                other @ (Incoming::Request { .. } | Incoming::Notification { .. } | Incoming::Unknown) => {
+                    if self.early.len() >= EARLY_MESSAGES_MAX {
+                        return Err(io::Error::other("the app-server says more than is looked at").into());
+                    }
+                    self.early.push_back(other);
+                }
             }
         }
     }

@@ -83,7 +83,8 @@ impl Output {
         if self.passing.iter().any(|passing| line.starts_with(passing.as_bytes())) {
             return;
         }
-        let text = String::from_utf8(line).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        let text =
+            String::from_utf8(line).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         let record = AnswerRecord { bytes: text.len() as u64, ..AnswerRecord::default() };
         if text.len() <= INLINE_BYTES_MAX {
             return journal.append(&Record::Line(AnswerRecord { text: Some(text), ..record }));

@@ -151,3 +151,37 @@ fn a_daemon_that_dies_at_any_point_of_a_delivery_loses_and_doubles_nothing() {
         assert_usable(&codex, &x);
     }
 }
+
+#[test]
+fn a_session_outlives_the_runner_of_its_server() {
+    let codex = Codex::new();
+    let x = codex.native();
+    assert_eq!(codex.ask(&x, "[[say before]]"), "before\n");
+    let [runner, server] = crate::look::processes(&codex.world, &x);
+    runner.signal(Signal::KILL);
+    assert!(runner.ends_within(SOON));
+    assert_eq!(codex.ask(&x, "[[say without it]]"), "without it\n");
+    codex.world.kill_daemon();
+    assert_eq!(codex.ask(&x, "[[say with a new daemon]]"), "with a new daemon\n");
+    assert_eq!(codex.server(&x).identity(), server.identity());
+    let other = codex.native();
+    assert_eq!(codex.ask(&other, "[[say in a new server]]"), "in a new server\n");
+    assert!(server.ends_within(SOON), "a server that nobody holds is replaced");
+    assert_eq!(codex.ask(&x, "[[say moved]]"), "moved\n");
+    assert_eq!(codex.server(&x).identity(), codex.server(&other).identity());
+    codex.assert_sound();
+}
+
+#[test]
+fn e6_a_session_created_while_the_last_one_ends_works() {
+    let codex = Codex::new();
+    let mut last = codex.native();
+    for i in 0..5 {
+        let kill = codex.world.start(["kill", &last]);
+        let next = codex.native();
+        let _ = kill.end().expect_code(0);
+        assert_eq!(codex.ask(&next, &format!("[[say {i}]]")), format!("{i}\n"));
+        last = next;
+    }
+    codex.assert_sound();
+}

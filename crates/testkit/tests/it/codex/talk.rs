@@ -178,3 +178,23 @@ fn a_codex_that_cannot_start_says_why() {
     let left = codex.world.processes();
     assert!(!left.iter().any(|(_, shown)| shown.contains("app-server")), "nothing of it is left: {left:?}");
 }
+
+#[test]
+fn a_conversation_is_taken_up_by_its_id_or_as_the_newest() {
+    let codex = Codex::new();
+    let x = codex.native();
+    assert_eq!(codex.ask(&x, "[[say first]]"), "first\n");
+    let thread = crate::look::record(&codex.world, &x)["conversation"].as_str().expect("a thread").to_owned();
+    let busy = codex.world.adj(["create", "-q", "--cli", "codex", "--resume", "no-such-thread"]);
+    assert_ne!(busy.code, 0, "{busy:#?}");
+    let _ = codex.world.adj(["kill", &x]).expect_code(0);
+    let again = codex.create(&["--resume", &thread]);
+    assert_eq!(codex.ask(&again, "[[say second]]"), "second\n");
+    assert_eq!(codex.newest_texts(), ["[[say first]]", "[[say second]]"]);
+    let turns = codex.turn_events(&again);
+    assert_eq!(turns, ["turn.started", "turn.completed"], "what was before is not told again");
+    let newest = codex.create(&["--continue"]);
+    assert_eq!(codex.ask(&newest, "[[say third]]"), "third\n");
+    assert_eq!(codex.newest_texts().len(), 3);
+    codex.assert_sound();
+}

@@ -89,7 +89,8 @@ impl Driver {
         loop {
             let told = match withdraw(&self.place.state_dir) {
                 Ok(()) => {
-                    let why = silent.map_or(StartFailure::Withdrawn, |detail| StartFailure::AgentStartFailed { detail });
+                    let why =
+                        silent.map_or(StartFailure::Withdrawn, |detail| StartFailure::AgentStartFailed { detail });
                     return self.start_failed(why).await;
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match claim(&self.place.state_dir) {

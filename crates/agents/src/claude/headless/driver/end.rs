@@ -23,7 +23,9 @@ impl Driver {
                 AgentReport::StartFailed { why: StartFailure::AgentStartFailed { detail: detail.clone() } }
             }
             Record::Withdrawn { .. } => AgentReport::StartFailed { why: StartFailure::Withdrawn },
-            Record::Exited { exit, killed, detail } => self.exited(exit.map(ExitStatus::from), *killed, detail.as_deref()),
+            Record::Exited { exit, killed, detail } => {
+                self.exited(exit.map(ExitStatus::from), *killed, detail.as_deref())
+            }
             _ => return Ok(None),
         };
         self.tell_what_is_unsettled().await?;
@@ -54,7 +56,8 @@ impl Driver {
     async fn tell_what_is_unsettled(&mut self) -> Driven {
         for Sent { message, attempt, .. } in self.machine.unsettled() {
             self.handed.retain(|(handed, _)| *handed != message);
-            let detail = "it was written to Claude Code, which ended before it said that a turn had taken it".to_owned();
+            let detail =
+                "it was written to Claude Code, which ended before it said that a turn had taken it".to_owned();
             let why = UnknownReason::HandoverUnproven { detail };
             self.report(AgentReport::Unclear { message, attempt, why }).await?;
         }

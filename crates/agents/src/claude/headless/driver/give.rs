@@ -44,9 +44,7 @@ impl Driver {
         for (native, asked, verdict) in self.machine.ruled() {
             let decided = match verdict {
                 Verdict::Allow => asked.decided(&RequestAnswer::Allow),
-                Verdict::Deny => {
-                    Decided::Deny { message: format!("A rule of this session refuses {}.", asked.tool) }
-                }
+                Verdict::Deny => Decided::Deny { message: format!("A rule of this session refuses {}.", asked.tool) },
             };
             let tag = Tag::Rule(native.clone());
             if self.once(&tag) {

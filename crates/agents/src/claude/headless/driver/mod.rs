@@ -292,7 +292,9 @@ impl Driver {
         match &found.entry.record {
             Record::Started { runner, agent, supervisor } => {
                 self.agent = agent.incarnation();
-                let (Some(runner), Some(agent)) = (runner.incarnation(), agent.incarnation()) else { return Vec::new() };
+                let (Some(runner), Some(agent)) = (runner.incarnation(), agent.incarnation()) else {
+                    return Vec::new();
+                };
                 vec![(AgentReport::Started { runner, agent, supervisor: supervisor.clone() }, None)]
             }
             Record::Written { tag } => self.machine.on_written(tag),

@@ -95,7 +95,8 @@ fn an_interrupt_leaves_what_was_said() {
     let mut machine = machine(&[], &[]);
     machine.on_written("message 1 1");
     machine.on_written("message 2 1");
-    let part = r#"{"type":"assistant","message":{"content":[{"type":"text","text":"part"}]},"parent_tool_use_id":null}"#;
+    let part =
+        r#"{"type":"assistant","message":{"content":[{"type":"text","text":"part"}]},"parent_tool_use_id":null}"#;
     let aborted = r#"{"type":"result","is_error":true,"subtype":"error_during_execution","terminal_reason":"aborted_streaming","session_id":"s"}"#;
     play(&mut machine, &[lifecycle(1, "started"), part.to_owned()]);
     machine.on_written("stop 1");

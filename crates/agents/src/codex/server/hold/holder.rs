@@ -92,6 +92,8 @@ impl Holder {
             };
         }
         self.journal.sync();
+        // Nobody speaks to it there, and nobody looks for it.
+        let _ = std::fs::remove_dir_all(&self.plan.run_dir);
         Ok(())
     }
 
