@@ -19,8 +19,7 @@ async fn launch(world: &World) -> Session {
     let (orders, order_receiver) = mpsc::channel(64);
     let (report_sender, reports) = mpsc::channel(4096);
     let root = world.dir.path();
-    let place =
-        Place { state_dir: root.join("a/sessions/s"), run_dir: root.join("r/s/x"), ..world.place() };
+    let place = Place { state_dir: root.join("a/sessions/s"), run_dir: root.join("r/s/x"), ..world.place() };
     let task = DriverTask {
         session: world.id,
         name: "fizz-top".parse().unwrap(),

@@ -136,7 +136,10 @@ async fn clear_up(directory: &Path, host_id: &str) -> io::Result<()> {
         Ok(ended) => ended.map(drop)?,
         Err(_) => return Err(io::ErrorKind::TimedOut.into()),
     }
-    std::fs::remove_dir_all(life)
+    match std::fs::remove_dir_all(life) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn last_life(directory: &Path) -> io::Result<Option<(PathBuf, SessionId)>> {

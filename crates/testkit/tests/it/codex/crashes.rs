@@ -165,10 +165,12 @@ fn a_session_outlives_the_runner_of_its_server() {
     assert_eq!(codex.ask(&x, "[[say with a new daemon]]"), "with a new daemon\n");
     assert_eq!(codex.server(&x).identity(), server.identity());
     let other = codex.native();
-    assert_eq!(codex.ask(&other, "[[say in a new server]]"), "in a new server\n");
-    assert!(server.ends_within(SOON), "a server that nobody holds is replaced");
-    assert_eq!(codex.ask(&x, "[[say moved]]"), "moved\n");
-    assert_eq!(codex.server(&x).identity(), codex.server(&other).identity());
+    assert_eq!(codex.ask(&other, "[[say me too]]"), "me too\n");
+    assert_eq!(codex.server(&other).identity(), server.identity(), "nobody's turn is cut off for a new runner");
+    let _ = codex.world.adj(["kill", "--all"]).expect_code(0);
+    assert!(server.ends_within(SOON), "the last one ends it all the same");
+    let next = codex.native();
+    assert_eq!(codex.ask(&next, "[[say anew]]"), "anew\n");
     codex.assert_sound();
 }
 

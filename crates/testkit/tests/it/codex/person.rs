@@ -101,8 +101,11 @@ fn an_answer_that_a_person_gives_there_is_seen() {
     begin(&codex.world, &x, &format!("[[tool exec_command {input}]] [[then]] [[say done]]"));
     let _ = codex.request(&x);
     person.awaits("Yes, proceed");
-    person.presses("y");
-    codex.await_events(&x, "request.closed", 1);
+    await_fact("the answer is taken", SOON, || {
+        // A key that comes as soon as the question is there is not taken for an answer.
+        person.presses("y");
+        !events(&codex.world, &x, "request.closed").is_empty()
+    });
     assert_eq!(codex.world.adj(["wait", "--print", &x]).expect_code(0).stdout, "done\n");
     assert_eq!(codex.world.lines_of("ran"), ["x"]);
     let closed = events(&codex.world, &x, "request.closed");

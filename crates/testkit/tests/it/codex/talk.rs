@@ -184,7 +184,7 @@ fn a_conversation_is_taken_up_by_its_id_or_as_the_newest() {
     let codex = Codex::new();
     let x = codex.native();
     assert_eq!(codex.ask(&x, "[[say first]]"), "first\n");
-    let thread = crate::look::record(&codex.world, &x)["conversation"].as_str().expect("a thread").to_owned();
+    let thread = crate::look::record(&codex.world, &x)["agent_session"].as_str().expect("a thread").to_owned();
     let busy = codex.world.adj(["create", "-q", "--cli", "codex", "--resume", "no-such-thread"]);
     assert_ne!(busy.code, 0, "{busy:#?}");
     let _ = codex.world.adj(["kill", &x]).expect_code(0);
