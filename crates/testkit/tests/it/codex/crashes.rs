@@ -175,7 +175,7 @@ fn a_session_outlives_the_runner_of_its_server() {
 }
 
 #[test]
-fn e6_a_session_created_while_the_last_one_ends_works() {
+fn e6_a_session_created_while_the_last_one_of_a_server_ends_works() {
     let codex = Codex::new();
     let mut last = codex.native();
     for i in 0..5 {
