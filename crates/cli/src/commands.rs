@@ -7,7 +7,9 @@ pub(crate) mod create;
 pub(crate) mod daemon;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod exec;
 pub(crate) mod export;
+pub(crate) mod hook;
 pub(crate) mod inspect;
 pub(crate) mod interrupt;
 pub(crate) mod kill;
@@ -101,7 +103,7 @@ macro_rules! verbs {
                 verbs!(@ $kind $module::$run(context, &args))
             },
             raw: None,
-        }),+, runner::VERB];
+        }),+, runner::VERB, exec::VERB, hook::VERB];
     };
     (@ calls $call:expr) => { runtime::interruptible($call) };
     (@ deals $call:expr) => { runtime::uninterrupted($call) };

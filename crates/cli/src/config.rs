@@ -196,8 +196,10 @@ impl Config {
         if let Err(why) = self.notify.parts() {
             return Err(invalid(path, line("[notify]"), &why));
         }
-        if self.message_max_bytes == 0 {
-            return Err(invalid(path, line("message_max_bytes"), "`message_max_bytes` is 0"));
+        for (key, value) in [("message_max_bytes", self.message_max_bytes), ("queue_max", self.queue_max as u64)] {
+            if value == 0 {
+                return Err(invalid(path, line(key), &format!("`{key}` is 0")));
+            }
         }
         Ok(self)
     }
@@ -275,6 +277,7 @@ mod tests {
             "/c.toml:2: `default_timeout` has the unknown unit `parsec`"
         );
         assert_eq!(error("default_mode = \"x\""), "/c.toml:1: `default_mode` is none of native, guarded, docker");
+        assert_eq!(error("queue_max = 0"), "/c.toml:1: `queue_max` is 0");
         assert!(error("[docker]\nx = 1").starts_with("/c.toml:2: unknown field"));
         assert!(error("default_cli = ").starts_with("/c.toml:1: "));
         assert!(error("[notify]\nwebhook = \"https://x/\"").starts_with("/c.toml:1: `notify.webhook` does not begin"));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use adjutant_agents::process::Inherited;
 pub(crate) use adjutant_agents::runner::frame::{Frame, FrameDecoder};
 use adjutant_agents::{Agent, Program};
 use adjutant_api::ErrorCode;
@@ -74,6 +75,21 @@ pub(crate) fn leave_terminal() {
 /// The runner: everything that it is told comes over its standard input.
 pub(crate) fn runner(_tokens: Vec<OsString>) -> u8 {
     number(adjutant_agents::runner::runner_main())
+}
+
+/// What this process would hand on to a child besides its environment.
+pub(crate) fn inherited() -> Inherited {
+    Inherited::own()
+}
+
+/// What an agent's hook calls.
+pub(crate) fn hook(words: Vec<OsString>) -> u8 {
+    number(adjutant_agents::claude::hook_main(&words))
+}
+
+/// The program of an agent's terminal.
+pub(crate) fn exec(words: Vec<OsString>) -> u8 {
+    number(adjutant_agents::claude::exec_main(&words))
 }
 
 /// Every agent of this build, with its program or why there is none.

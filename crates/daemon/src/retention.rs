@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use adjutant_agents::Place;
+use adjutant_agents::runner::may_be_held;
 use adjutant_core::call::{Call, Caller};
 use adjutant_core::session::Phase;
 use adjutant_core::{Host, SessionId, Timestamp};
@@ -10,6 +12,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::clock;
 use crate::http::App;
+use crate::launch::{Places, session_of_directory};
 use crate::testpoint;
 
 /// How often old sessions are looked for.
@@ -98,6 +101,48 @@ async fn compact(app: &App, before: Option<Timestamp>) {
 /// A bound that tests may lower in a daemon that is made for them.
 fn limit_of(name: &str, usual: u64) -> u64 {
     testpoint::number(name).unwrap_or(usual)
+}
+
+/// Removes the directories of sessions that are forgotten: a daemon that died between forgetting one and removing its
+/// files has left them, and nobody else would ever look there.
+pub(crate) async fn remove_forgotten(app: App) {
+    let places = app.places.clone();
+    let Ok(found) = tokio::task::spawn_blocking(move || session_directories(&places)).await else { return };
+    // The list comes first: a session that is created now is on record before it has a directory.
+    let unknown = move |host: &Host| found.into_iter().filter(|id| host.session(*id).is_none()).collect::<Vec<_>>();
+    let Ok(unknown) = app.supervisor.look(unknown).await else { return };
+    let removed = tokio::task::spawn_blocking(move || {
+        for place in unknown.into_iter().map(|id| app.places.of(id)) {
+            if !may_be_held(&place.state_dir) {
+                remove_files(&place);
+            }
+        }
+    });
+    if let Err(error) = removed.await {
+        tracing::warn!(%error, "removing the files of forgotten sessions ended in a panic");
+    }
+}
+
+/// The sessions that have a directory of their own.
+fn session_directories(places: &Places) -> Vec<SessionId> {
+    let [state, run] = places.of_all();
+    let entries = [state, run].into_iter().filter_map(|directory| std::fs::read_dir(directory).ok()).flatten();
+    let mut ids: Vec<SessionId> =
+        entries.flatten().filter_map(|entry| session_of_directory(entry.file_name().to_str()?)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// Removes what a session has on the disk.
+pub(crate) fn remove_files(place: &Place) {
+    for directory in [&place.state_dir, &place.run_dir] {
+        if let Err(error) = std::fs::remove_dir_all(directory)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, directory = %directory.display(), "the files of a forgotten session cannot be removed");
+        }
+    }
 }
 
 /// The copy that a repair falls back on.

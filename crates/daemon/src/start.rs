@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use adjutant_agents::process::{Inherited, raise_open_files};
+use adjutant_api::home::Home;
 use adjutant_api::protocol::{READY_LINE, VERSION};
 use adjutant_api::{ErrorBody, ErrorCode};
 use adjutant_core::{Host, HostConfig};
@@ -56,20 +58,15 @@ fn say(detached: bool, error: &ErrorBody) {
 
 fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
     let home = &options.home;
-    for directory in [&home.state, &home.run] {
-        let unusable =
-            |e: io::Error| ErrorBody::new(ErrorCode::StateDirUnusable, format!("{}: {e}", directory.display()));
-        private_directory(directory).map_err(unusable)?;
-    }
+    make_directories(home)?;
     let lock = HomeLock::take(&home.state).map_err(|error| locked(&error))?;
     journal::begin(&home.daemon_log());
+    let inherited = Inherited::own();
+    if let Err(error) = raise_open_files() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     let (writer, loaded) = adjutant_store::open(&home.state, VERSION).map_err(|error| unopened(&error))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKER_THREADS)
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
-        .enable_all()
-        .build()
-        .map_err(|error| ErrorBody::new(ErrorCode::Internal, format!("the runtime cannot be started: {error}")))?;
+    let runtime = runtime()?;
     let agents = Arc::new(adjutant_agents::registry());
     let capabilities = agents.iter().map(|(name, agent)| (name.clone(), agent.capabilities().clone())).collect();
     let config = HostConfig { queue_messages_max: options.queue_max, ..HostConfig::new(capabilities) };
@@ -82,6 +79,7 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         home_variables: home_variables(home),
     };
     let ending = watch::Sender::new(false);
+    let unwritable = watch::Sender::new(None);
     let readers = Arc::new(Readers::new(home.state.clone()));
     let (feed, launches) = (Arc::new(Feed::new()), Arc::new(Launches::default()));
     let parts = Parts {
@@ -93,6 +91,7 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         places: places.clone(),
         readers: Arc::clone(&readers),
         ending: ending.clone(),
+        unwritable: unwritable.clone(),
     };
     let supervisor = Supervisor::new(parts, host, runtime.handle().clone());
     let app = Arc::new(Shared {
@@ -106,9 +105,11 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         agents,
         home: home.clone(),
         message_bytes_max: options.message_max_bytes,
+        inherited,
         may_kill_any: options.sessions_may_kill_any,
         started: Instant::now(),
         ending,
+        unwritable,
     });
     let loop_handle = runtime.handle().clone();
     let looping =
@@ -122,6 +123,24 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
     runtime.shutdown_timeout(Duration::from_millis(200));
     drop(lock);
     served
+}
+
+fn make_directories(home: &Home) -> Result<(), ErrorBody> {
+    for directory in [&home.state, &home.run] {
+        let unusable =
+            |e: io::Error| ErrorBody::new(ErrorCode::StateDirUnusable, format!("{}: {e}", directory.display()));
+        private_directory(directory).map_err(unusable)?;
+    }
+    Ok(())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, ErrorBody> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .enable_all()
+        .build()
+        .map_err(|error| ErrorBody::new(ErrorCode::Internal, format!("the runtime cannot be started: {error}")))
 }
 
 pub(crate) fn locked(error: &LockError) -> ErrorBody {
@@ -165,6 +184,7 @@ async fn listen(app: &App, options: &DaemonOptions) -> Result<(), ErrorBody> {
         tracing::warn!(%error, "the file that names the socket could not be written");
     }
     testpoint::watch_wall();
+    tokio::spawn(retention::remove_forgotten(app.clone()));
     let sweep = tokio::spawn(retention::sweep(app.clone(), options.keep_days));
     let telling = tokio::spawn(notify::run(app.clone(), options.notify.clone()));
     tracing::info!(version = VERSION, pid = std::process::id(), "serving");

@@ -306,6 +306,12 @@ call! {
         /// Variables on top of it. Never stored.
         #[serde(default)]
         pub env: BTreeMap<String, String>,
+        /// The caller's umask; that of whoever started the daemon unless given.
+        pub umask: Option<u32>,
+        /// The caller's soft limits by the names of `getrlimit` in lower case without `RLIMIT_`; `null` is no limit. Those of
+        /// whoever started the daemon where they are not given.
+        #[serde(default)]
+        pub soft_limits: BTreeMap<String, Option<u64>>,
         /// A first message, accepted together with the session.
         pub message: Option<String>,
         /// Repeating a create with the same key returns the same session.

@@ -14,6 +14,7 @@ use crate::commands::Outcome;
 use crate::context::Context;
 use crate::duration::Limit;
 use crate::error::CommandError;
+use crate::house;
 use crate::message::TextArgs;
 use crate::value::{NameArg, SessionArg, Variable};
 use crate::variables;
@@ -228,6 +229,7 @@ impl CreateOptions {
             let names = unsent.join(", ");
             context.ui.warning(&format!("Variables that are not UTF-8 are not passed on: {names}."));
         }
+        let inherited = house::inherited();
         Ok(CreateSession {
             cli,
             path: directory(self.path.as_deref())?,
@@ -248,6 +250,8 @@ impl CreateOptions {
             arguments: self.argument.clone(),
             parent: self.parent.as_ref().map(ToString::to_string),
             environment,
+            umask: inherited.umask,
+            soft_limits: inherited.soft_limits,
             env: self.env.iter().map(|v| (v.name.clone(), v.value.clone())).collect(),
             key: Some(self.key.clone().unwrap_or_else(new_key)),
             ..CreateSession::default()

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use adjutant_agents::Agent;
+use adjutant_agents::process::Inherited;
 use adjutant_api::home::Home;
 use adjutant_api::protocol::{PROTOCOL, PROTOCOL_HEADER, VERSION, VERSION_HEADER};
 use adjutant_core::AgentName;
@@ -50,11 +51,15 @@ pub(crate) struct Shared {
     pub(crate) projects: Arc<Projects>,
     pub(crate) workspaces: Workspaces,
     pub(crate) message_bytes_max: usize,
+    /// What a session inherits whose creator does not say: what the starter of the daemon would have handed on.
+    pub(crate) inherited: Inherited,
     /// A session may end any other, not its descendants alone.
     pub(crate) may_kill_any: bool,
     pub(crate) started: Instant,
     /// Says `true` once the daemon is to end; streams end then, and so does the server.
     pub(crate) ending: watch::Sender<bool>,
+    /// Why the store cannot be written, for as long as it cannot.
+    pub(crate) unwritable: watch::Sender<Option<String>>,
 }
 
 /// The shared state, as handlers get it.

@@ -41,10 +41,10 @@ pub(crate) enum Message {
     Call { caller: Caller, call: Box<Call>, reply: oneshot::Sender<Result<Answer, Refusal>> },
     /// Look at something.
     Look(Look),
-    /// Drop the beginning of the log.
-    Compact { plan: Box<Compaction>, reply: oneshot::Sender<Result<bool, CommitError>> },
     /// A hook of a session's agent, for its driver.
     Hook { session: SessionId, order: Order },
+    /// Drop the beginning of the log.
+    Compact { plan: Box<Compaction>, reply: oneshot::Sender<Result<bool, CommitError>> },
     /// A session's driver has ended without saying that its session has.
     DriverGone { session: SessionId },
     /// Let go of every session and end.
@@ -84,17 +84,17 @@ impl Handle {
         seen.await.map_err(|_| Gone)
     }
 
+    /// Passes a hook on to the driver of its session; the answer comes by the order itself.
+    pub(crate) async fn hook(&self, session: SessionId, order: Order) -> Result<(), Gone> {
+        self.messages.send(Message::Hook { session, order }).await.map_err(|_| Gone)
+    }
+
     /// Drops the beginning of the log as planned; `false` where another plan came before this one.
     pub(crate) async fn compact(&self, plan: Compaction) -> Result<Result<bool, CommitError>, Gone> {
         let (reply, done) = oneshot::channel();
         let message = Message::Compact { plan: Box::new(plan), reply };
         self.messages.send(message).await.map_err(|_| Gone)?;
         done.await.map_err(|_| Gone)
-    }
-
-    /// Passes a hook on to the driver of its session; the answer comes by the order itself.
-    pub(crate) async fn hook(&self, session: SessionId, order: Order) -> Result<(), Gone> {
-        self.messages.send(Message::Hook { session, order }).await.map_err(|_| Gone)
     }
 
     /// Ends the supervisor; sessions stay.
@@ -121,6 +121,8 @@ pub(crate) struct Parts {
     pub(crate) places: Places,
     pub(crate) readers: Arc<Readers>,
     pub(crate) ending: watch::Sender<bool>,
+    /// Why the store cannot be written, for as long as it cannot.
+    pub(crate) unwritable: watch::Sender<Option<String>>,
 }
 
 /// The loop and all that it alone may touch.
@@ -256,12 +258,12 @@ impl Supervisor {
                 intake.inputs.push(Input::Call { id, caller, call: *call });
             }
             Message::Look(look) => intake.looks.push(look),
+            Message::Hook { session, order } => self.order(session, order),
             Message::Compact { plan, reply } => {
                 let done = self.parts.writer.compact(&plan);
                 self.untidy = true;
                 let _ = reply.send(done);
             }
-            Message::Hook { session, order } => self.order(session, order),
             Message::DriverGone { session } => self.driver_gone(session, intake),
             Message::Stop { reply } => intake.stop = Some(reply),
         }

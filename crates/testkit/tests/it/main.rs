@@ -3,6 +3,8 @@
 mod answers;
 mod autostart;
 mod canary;
+mod claude_headless;
+mod claude_terminal;
 mod compaction;
 mod coverage;
 mod curl;

@@ -115,6 +115,7 @@ async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSessi
     let launch = Launch {
         caller_environment: wanted.environment,
         extra_environment: wanted.env,
+        inherited: call.app.inherited.overridden(wanted.umask, wanted.soft_limits),
         token,
         ready_ms_max: wanted.timeout_ms.unwrap_or(READY_MS_DEFAULT),
         trust: wanted.trust,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use adjutant_api::ErrorCode;
-use adjutant_api::types::session::{Caller as WireCaller, Session as WireSession, SessionsQuery};
+use adjutant_api::types::session::{Caller as WireCaller, Session as WireSession, SessionsQuery, StatusWord};
 use adjutant_core::call::Caller;
 use adjutant_core::message::Message;
 use adjutant_core::session::Session;
@@ -46,8 +46,10 @@ fn listed(host: &Host, query: &SessionsQuery, caller: Caller, names: &Names) -> 
         let text = format!("`{name}` is no registered project, and no session is in one of that name");
         return Err(Failure::new(ErrorCode::ProjectNotFound, text).with_hint("adj project list"));
     }
+    // Whoever asks for the exited ones by name means to see them.
+    let all = query.all || query.status.iter().any(|word| word == StatusWord::Exited.as_str());
     let wanted = |session: &&Session| {
-        (query.all || !session.has_exited())
+        (all || !session.has_exited())
             && parent.is_none_or(|parent| session.parent == Some(parent))
             && root.is_none_or(|root| session.id == root || host.descends(session.id, root))
             && query.cli.as_deref().is_none_or(|cli| session.profile.agent.as_str() == cli)
@@ -163,10 +165,10 @@ fn internals(host: &Host, session: &Session, place: &adjutant_agents::Place) -> 
 
 /// `GET /v1/whoami`
 pub(super) async fn whoami(call: Incoming) -> Result<Json<WireCaller>, Failure> {
-    let caller = call.caller;
+    let (caller, any) = (call.caller, call.app.may_kill_any);
     let look = move |host: &Host| {
         let session = caller.session().and_then(|id| host.session(id));
-        let scope = if session.is_some() { "own descendants" } else { "all sessions of this user" };
+        let scope = if session.is_some() && !any { "own descendants" } else { "all sessions of this user" };
         WireCaller {
             caller: session.map_or_else(|| "human".to_owned(), |s| s.name.to_string()),
             parent: session.and_then(|s| s.parent).map(|parent| to_api::caller_name(host, parent)),
