@@ -15,7 +15,9 @@ use crate::types::session::{
     TerminalQuery,
 };
 use crate::types::turn::{Answer, AnswersQuery, TurnResult, TurnsQuery, WaitQuery};
-use crate::types::workspace::{CleanWorkspaces, CleanedWorkspace, Workspace, WorkspaceDiff, WorkspaceDiffQuery};
+use crate::types::workspace::{
+    CleanWorkspaces, CleanedWorkspace, LandWorkspace, LandedWorkspace, Workspace, WorkspaceDiff, WorkspaceDiffQuery,
+};
 
 /// The verb of an HTTP call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -389,6 +391,11 @@ methods! {
     /// What a workspace has changed.
     WORKSPACE_DIFF = Method::read("workspace.diff", "/v1/workspaces/{workspace}/diff", document::<WorkspaceDiff>(),
         "What a workspace has changed since its base.").query::<WorkspaceDiffQuery>()
+        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::Timeout]);
+    /// Moves a branch forward to the commits of a workspace.
+    WORKSPACE_LAND = Method::change("workspace.land", "/v1/workspaces/{workspace}/land", document::<LandedWorkspace>(),
+        "Move the branch from which a workspace began forward to its commits.")
+        .body::<LandWorkspace>().on(SerialisedOn::Host).repeatable()
         .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::Timeout]);
     /// Removes workspaces.
     WORKSPACE_CLEAN = Method::change("workspace.clean", "/v1/workspaces/clean", document::<Vec<CleanedWorkspace>>(),

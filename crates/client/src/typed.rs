@@ -16,7 +16,9 @@ use adjutant_api::types::session::{
 };
 use adjutant_api::types::session::{Session, SessionsQuery};
 use adjutant_api::types::turn::{Answer, AnswersQuery, TurnResult, TurnsQuery};
-use adjutant_api::types::workspace::{CleanWorkspaces, CleanedWorkspace, Workspace, WorkspaceDiff, WorkspaceDiffQuery};
+use adjutant_api::types::workspace::{
+    CleanWorkspaces, CleanedWorkspace, LandWorkspace, LandedWorkspace, Workspace, WorkspaceDiff, WorkspaceDiffQuery,
+};
 use serde_json::Value;
 
 use crate::call::Call;
@@ -128,6 +130,9 @@ functions! {
     /// What a work tree has changed.
     workspace_diff(id: &str, query: &WorkspaceDiffQuery) -> WorkspaceDiff =
         Call::new(&methods::WORKSPACE_DIFF, &[id]).query(query).within(limits::GIT);
+    /// Lands the commits of a work tree.
+    land_workspace(id: &str, how: &LandWorkspace) -> LandedWorkspace =
+        Call::new(&methods::WORKSPACE_LAND, &[id]).body(how).within(limits::GIT);
     /// Removes work trees.
     clean_workspaces(which: &CleanWorkspaces) -> Vec<CleanedWorkspace> =
         Call::new(&methods::WORKSPACE_CLEAN, &[]).body(which).within(limits::GIT);

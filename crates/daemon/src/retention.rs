@@ -1,6 +1,6 @@
 //! Retention: exited sessions are forgotten after their time, and an unused daemon ends.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adjutant_agents::Place;
 use adjutant_agents::runner::may_be_held;
@@ -84,7 +84,7 @@ async fn compact(app: &App, before: Option<Timestamp>) {
                 break;
             }
         };
-        let (through, events) = (plan.through(), plan.events());
+        let (through, events, began) = (plan.through(), plan.events(), Instant::now());
         match app.supervisor.compact(plan).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
@@ -93,7 +93,8 @@ async fn compact(app: &App, before: Option<Timestamp>) {
             }
             Err(_) => break,
         }
-        tracing::info!(%through, events, "the beginning of the log was dropped, and what it came to is kept");
+        let took_ms = began.elapsed().as_millis() as u64;
+        tracing::info!(%through, events, took_ms, "the beginning of the log was dropped, and what it came to is kept");
     }
 }
 

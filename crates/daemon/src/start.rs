@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adjutant_agents::process::{Inherited, raise_open_files};
+use adjutant_api::home::Home;
 use adjutant_api::protocol::{READY_LINE, VERSION};
 use adjutant_api::{ErrorBody, ErrorCode};
 use adjutant_core::{Host, HostConfig};
@@ -57,11 +58,7 @@ fn say(detached: bool, error: &ErrorBody) {
 
 fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
     let home = &options.home;
-    for directory in [&home.state, &home.run] {
-        let unusable =
-            |e: io::Error| ErrorBody::new(ErrorCode::StateDirUnusable, format!("{}: {e}", directory.display()));
-        private_directory(directory).map_err(unusable)?;
-    }
+    make_directories(home)?;
     let lock = HomeLock::take(&home.state).map_err(|error| locked(&error))?;
     journal::begin(&home.daemon_log());
     let inherited = Inherited::own();
@@ -69,12 +66,7 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
     let (writer, loaded) = adjutant_store::open(&home.state, VERSION).map_err(|error| unopened(&error))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKER_THREADS)
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
-        .enable_all()
-        .build()
-        .map_err(|error| ErrorBody::new(ErrorCode::Internal, format!("the runtime cannot be started: {error}")))?;
+    let runtime = runtime()?;
     let agents = Arc::new(adjutant_agents::registry());
     let capabilities = agents.iter().map(|(name, agent)| (name.clone(), agent.capabilities().clone())).collect();
     let config = HostConfig { queue_messages_max: options.queue_max, ..HostConfig::new(capabilities) };
@@ -131,6 +123,24 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
     runtime.shutdown_timeout(Duration::from_millis(200));
     drop(lock);
     served
+}
+
+fn make_directories(home: &Home) -> Result<(), ErrorBody> {
+    for directory in [&home.state, &home.run] {
+        let unusable =
+            |e: io::Error| ErrorBody::new(ErrorCode::StateDirUnusable, format!("{}: {e}", directory.display()));
+        private_directory(directory).map_err(unusable)?;
+    }
+    Ok(())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, ErrorBody> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .enable_all()
+        .build()
+        .map_err(|error| ErrorBody::new(ErrorCode::Internal, format!("the runtime cannot be started: {error}")))
 }
 
 pub(crate) fn locked(error: &LockError) -> ErrorBody {

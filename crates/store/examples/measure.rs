@@ -172,7 +172,7 @@ fn create_sessions(host: &mut Host, writer: &mut Writer) -> Result<()> {
             keep_failed: false,
         };
         let name = format!("session-{number}").parse()?;
-        step.log(host, id(number), Event::SessionCreated { name, profile, parent: None });
+        step.log(host, id(number), Event::SessionCreated { name, profile: Box::new(profile), parent: None });
         step.log(host, id(number), Event::SessionReady);
     }
     step.commit(host, writer)

@@ -97,6 +97,18 @@ answer! {
         pub deletions: Option<u64>,
     }
 
+    /// A branch that went forward to the commits of a workspace.
+    pub struct LandedWorkspace {
+        /// The workspace's id.
+        pub id: String,
+        /// The branch.
+        pub branch: String,
+        /// The commit that it was on.
+        pub from: String,
+        /// The commit that it is on; the same where it had all of it already.
+        pub to: String,
+    }
+
     /// What came of removing one workspace.
     pub struct CleanedWorkspace {
         /// Its id.
@@ -121,6 +133,12 @@ call! {
         /// What is not committed too.
         #[serde(default)]
         pub uncommitted: bool,
+    }
+
+    /// What is to be landed.
+    pub struct LandWorkspace {
+        /// The newest commit, as the caller has looked at it; nothing happens where it is another one by now.
+        pub head: Option<String>,
     }
 
     /// Which workspaces are to be removed: those that are named, or all that hold nothing new.

@@ -1,6 +1,8 @@
 //! `adj workspace`: git work trees that were made for sessions.
 
-use adjutant_api::types::workspace::{CleanWorkspaces, CleanedWorkspace, LandedWord, Workspace, WorkspaceDiffQuery};
+use adjutant_api::types::workspace::{
+    CleanWorkspaces, CleanedWorkspace, LandWorkspace, LandedWord, Workspace, WorkspaceDiffQuery,
+};
 use adjutant_api::{ErrorCode, ExitCode};
 
 use crate::commands::Outcome;
@@ -26,6 +28,8 @@ enum Action {
     List(ListArgs),
     /// Show what one has changed since its base
     Diff(DiffArgs),
+    /// Move the branch from which one began forward to its commits
+    Land(LandArgs),
     /// Remove those of which nothing would be lost
     Clean(CleanArgs),
 }
@@ -46,6 +50,17 @@ struct DiffArgs {
     /// What is not committed too
     #[arg(long)]
     uncommitted: bool,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+struct LandArgs {
+    /// The workspace, or its session
+    #[arg(value_name = "id")]
+    id: SessionArg,
+
+    /// Its newest commit, as you have looked at it; nothing happens where it is another one by now
+    #[arg(long, value_name = "commit")]
+    head: Option<String>,
 }
 
 #[derive(clap::Args, Clone, Debug)]
@@ -71,6 +86,7 @@ pub(crate) async fn run_workspace(context: &mut Context, args: &WorkspaceArgs) -
     match &args.action {
         Action::List(_) => list(context).await,
         Action::Diff(args) => diff(context, args).await,
+        Action::Land(args) => land(context, args).await,
         Action::Clean(args) => clean(context, args).await,
     }
 }
@@ -154,6 +170,21 @@ async fn diff(context: &mut Context, args: &DiffArgs) -> Outcome {
     }
     if found.uncommitted > 0 && !args.uncommitted {
         ui.note(&format!("{} files are not committed; `--uncommitted` compares them too", found.uncommitted));
+    }
+    Ok(0)
+}
+
+async fn land(context: &mut Context, args: &LandArgs) -> Outcome {
+    let (ui, client) = context.parts()?;
+    let landed = client.land_workspace(args.id.as_str(), &LandWorkspace { head: args.head.clone() }).await?;
+    if ui.json {
+        ui.document(&landed)?;
+    } else if ui.quiet {
+        ui.line(&landed.to)?;
+    } else if landed.from == landed.to {
+        ui.line(&format!("{} has all of {} already", landed.branch, landed.id))?;
+    } else {
+        ui.line(&format!("Landed {} on {}: {} is {} now", landed.id, landed.branch, landed.from, landed.to))?;
     }
     Ok(0)
 }

@@ -7,6 +7,7 @@ mod clean;
 mod contained;
 mod diff;
 mod git;
+mod land;
 mod make;
 mod record;
 mod state;

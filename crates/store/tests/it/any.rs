@@ -524,7 +524,7 @@ fn session_event() -> BoxedStrategy<Event> {
     prop_oneof![
         (name(), profile(), of(session_id())).prop_map(|(name, profile, parent)| Event::SessionCreated {
             name,
-            profile,
+            profile: Box::new(profile),
             parent
         }),
         (incarnation(), incarnation(), text()).prop_map(|(runner, agent, supervisor)| Event::SessionStarted {

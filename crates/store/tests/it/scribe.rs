@@ -107,7 +107,7 @@ impl Scribe {
             token_hash: format!("hash-of-{name}"),
             keep_failed: false,
         };
-        self.event(session, Event::SessionCreated { name: name.parse().unwrap(), profile, parent });
+        self.event(session, Event::SessionCreated { name: name.parse().unwrap(), profile: Box::new(profile), parent });
         if let Some(parent) = parent {
             self.event(parent, Event::ChildCreated { child: session });
         }

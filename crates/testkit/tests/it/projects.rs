@@ -222,3 +222,64 @@ fn a_tree_of_another_host_is_left_alone() {
     let forced = world.adj(["--json", "workspace", "clean", "ours", "--force", "--reason", "x"]).expect_code(1);
     assert!(tree.is_dir(), "{forced:#?}");
 }
+
+#[test]
+fn a_tree_whose_daemon_died_before_its_session_began_is_found_and_removed() {
+    let world = World::new();
+    repository(&world);
+    let _ = world.start_daemon(&[("ADJ_TESTPOINT_KILL", "before_launch:1")]);
+    // The command repeats itself with its key, and the next daemon makes a session and a tree anew.
+    let made = isolated(&world, &["-p", "app", "--id", "again"]);
+    let listed = trees(&world);
+    let of = |session: Value| listed.iter().filter(|tree| tree["session"] == session).count();
+    assert_eq!((listed.len(), of(json!("again")), of(Value::Null)), (2, 1, 1), "{listed:#?}");
+    let _ = world.adj(["workspace", "clean", "--all"]).expect_code(0);
+    let left = trees(&world);
+    assert_eq!((left.len(), &left[0]["path"]), (1, &made["worktree"]), "{left:#?}");
+    let branches = world.inside("git -C app branch --list 'adj/*' | wc -l").expect_code(0).stdout;
+    assert_eq!(branches.trim(), "1", "its branch is gone with it");
+    assert_eq!(world.adj(["ask", "again", "git status --short"]).expect_code(0).stdout, "");
+}
+
+#[test]
+fn commits_land_by_going_forward_and_never_over_a_persons_work() {
+    let world = World::new();
+    repository(&world);
+    let work = "git config user.name t; git config user.email t@t;";
+    let commit = |id: &str, file: &str| {
+        let script = format!("{work} echo {id} > {file}; git add {file}; git commit -qm {id}; git rev-parse HEAD");
+        world.adj(["ask", id, &script]).expect_code(0).stdout.trim().to_owned()
+    };
+    let why = |words: &[&str]| {
+        let refused = world.adj([&["--json", "workspace", "land"], words].concat()).expect_error(1, "forbidden");
+        text(&refused.error()["details"]["why"])
+    };
+    for id in ["first", "second"] {
+        let _ = isolated(&world, &["-p", "app", "--id", id]);
+    }
+    let (one, two) = (commit("first", "src/file"), commit("second", "other"));
+    assert_eq!(why(&["first", "--head", &two]), "head-moved");
+    let _ = world.inside("echo mine > app/src/file").expect_code(0);
+    assert_eq!(why(&["first"]), "checkout-in-the-way", "a file that a person has changed");
+    assert_eq!(world.lines_of("app/src/file"), ["mine"]);
+    let _ = world.inside("git -C app checkout -q src/file && echo beside > app/untracked").expect_code(0);
+    let landed = world.adj(["--json", "workspace", "land", "first", "--head", &one]).expect_code(0).json();
+    assert_eq!((&landed["branch"], &landed["to"]), (&json!("main"), &json!(one)));
+    assert_eq!(world.lines_of("app/src/file"), ["first"], "the files of the checkout go along");
+    assert_eq!(world.inside("git -C app rev-parse main").expect_code(0).stdout.trim(), one);
+    assert_eq!(world.lines_of("app/untracked"), ["beside"]);
+    let again = world.adj(["workspace", "land", "first"]).expect_code(0).stdout;
+    assert!(again.starts_with("main has all of "), "{again}");
+    assert_eq!(why(&["second"]), "not-forward", "nothing is merged or rewritten");
+    let _ = world.adj(["ask", "second", &format!("{work} git rebase -q main")]).expect_code(0);
+    let _ = world.inside("git -C app checkout -q -b elsewhere").expect_code(0);
+    let _ = world.adj(["workspace", "land", "second"]).expect_code(0);
+    assert_eq!(
+        world.inside("git -C app show main:other").expect_code(0).stdout,
+        "second\n",
+        "a branch alone is moved too"
+    );
+    let _ = world.adj(["kill", "first", "second"]).expect_code(0);
+    let _ = world.adj(["workspace", "clean", "first", "second"]).expect_code(0);
+    assert_eq!(world.inside("git -C app branch --list 'adj/*'").expect_code(0).stdout, "");
+}

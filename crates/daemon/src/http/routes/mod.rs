@@ -69,6 +69,7 @@ pub(super) fn table() -> Router<App> {
         .add(&methods::PROJECT_REMOVE, projects::remove)
         .add(&methods::WORKSPACES, workspaces::list)
         .add(&methods::WORKSPACE_DIFF, workspaces::diff)
+        .add(&methods::WORKSPACE_LAND, workspaces::land)
         .add(&methods::WORKSPACE_CLEAN, workspaces::clean)
         .0
 }

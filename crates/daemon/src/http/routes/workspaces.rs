@@ -1,7 +1,8 @@
 //! Workspaces: seen, compared, removed.
 
 use adjutant_api::types::workspace::{
-    CleanWorkspaces, CleanedWorkspace, FileChange, LandedWord, Workspace, WorkspaceDiff, WorkspaceDiffQuery,
+    CleanWorkspaces, CleanedWorkspace, FileChange, LandWorkspace, LandedWord, LandedWorkspace, Workspace,
+    WorkspaceDiff, WorkspaceDiffQuery,
 };
 use adjutant_api::{ErrorCode, WireTime};
 use adjutant_core::SessionId;
@@ -113,6 +114,31 @@ pub(super) async fn diff(call: Incoming) -> Result<Json<WorkspaceDiff>, Failure>
     }))
 }
 
+/// `POST /v1/workspaces/{workspace}/land`
+pub(super) async fn land(call: Incoming) -> Result<Json<LandedWorkspace>, Failure> {
+    let how: LandWorkspace = call.body()?;
+    let record = find(&call, call.parameter("workspace"), Rule::Change).await?;
+    check_reach(&call, &record).await?;
+    let landed = call.app.workspaces.land(&record, how.head.as_deref()).await?;
+    tracing::info!(
+        id = record.id,
+        branch = landed.branch,
+        from = landed.from,
+        to = landed.to,
+        "a work tree was landed"
+    );
+    Ok(Json(LandedWorkspace { id: record.id, branch: landed.branch, from: landed.from, to: landed.to }))
+}
+
+/// A session changes what its descendants work in, and nobody else's.
+async fn check_reach(call: &Incoming, record: &Record) -> Result<(), Failure> {
+    let (Some(by), id) = (call.caller.session(), record.session()) else { return Ok(()) };
+    match call.app.look(move |host| id.is_some_and(|id| host.descends(id, by))).await? {
+        true => Ok(()),
+        false => Err(Failure::new(ErrorCode::Forbidden, "a session changes workspaces of its descendants alone")),
+    }
+}
+
 /// `POST /v1/workspaces/clean`
 pub(super) async fn clean(call: Incoming) -> Result<Json<Vec<CleanedWorkspace>>, Failure> {
     let wanted: CleanWorkspaces = call.body()?;
@@ -137,13 +163,7 @@ pub(super) async fn clean(call: Incoming) -> Result<Json<Vec<CleanedWorkspace>>,
 }
 
 async fn clean_one(call: &Incoming, record: &Record, wanted: &CleanWorkspaces) -> Result<CleanedWorkspace, Failure> {
-    if let Some(by) = call.caller.session() {
-        let id = record.session();
-        let own = call.app.look(move |host| id.is_some_and(|id| id == by || host.descends(id, by))).await?;
-        if !own {
-            return Err(Failure::new(ErrorCode::Forbidden, "a session removes workspaces of its descendants alone"));
-        }
-    }
+    check_reach(call, record).await?;
     let (_, in_use) = user_of(call, record).await?;
     let cleaned = call.app.workspaces.clean(record, Cleaning { force: wanted.force, in_use }).await;
     let id = record.id.clone();
