@@ -5,6 +5,7 @@
 //! sessions, it only says what it saw. Adding an agent is a folder here and a line in [`registry`].
 
 pub mod claude;
+pub mod codex;
 mod conversation;
 mod limits;
 mod path;
@@ -262,6 +263,7 @@ pub struct DriverReport {
 
 /// All agents of this build, by name.
 pub fn registry() -> BTreeMap<AgentName, Arc<dyn Agent>> {
-    let agents: [Arc<dyn Agent>; 2] = [Arc::new(claude::Claude::new()), Arc::new(shell::Shell::new())];
+    let agents: [Arc<dyn Agent>; 3] =
+        [Arc::new(claude::Claude::new()), Arc::new(codex::Codex::new()), Arc::new(shell::Shell::new())];
     agents.into_iter().map(|agent| (agent.name().clone(), agent)).collect()
 }

@@ -142,3 +142,8 @@ pub(crate) fn messages_api_variables(server: &Server) -> Vec<String> {
     let own = ["ANTHROPIC_AUTH_TOKEN=fake", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "DISABLE_AUTOUPDATER=1"];
     std::iter::once(format!("ANTHROPIC_BASE_URL={}", server.url())).chain(own.map(str::to_owned)).collect()
 }
+
+/// The configuration with which a client of the Responses API finds a fake model.
+pub(crate) fn responses_api_config(server: &Server) -> String {
+    adjutant_fakemodel::openai::client_config(&server.url())
+}

@@ -6,7 +6,8 @@
 //! goes away nothing happens; when it is back it goes on reading. What the session's processes leave behind comes
 //! to the runner, which ends and reaps it, so that nothing is left when it goes.
 //!
-//! A shell is held in a terminal (`shell/hold`); a program that speaks by lines is held by pipes (`runner/pipes`).
+//! A shell is held in a terminal (`shell/hold`); a program that speaks by lines is held by pipes (`runner/pipes`);
+//! a server that sessions share is held by its own folder (`codex/server/hold`).
 
 mod begin;
 mod claim;
@@ -35,7 +36,7 @@ pub(crate) use link::{Heard, Link};
 pub(crate) use listen::{Endpoint, FromPeer, Peer, Viewed};
 pub(crate) use log::OutputLog;
 pub(crate) use outlet::Outlet;
-pub(crate) use plan::{PipesPlan, RunnerPlan};
+pub(crate) use plan::{PipesPlan, RunnerPlan, ServerPlan};
 pub(crate) use reap::reap;
 pub(crate) use record::{AnswerRecord, Entry, ExitRecord, JOURNAL_VERSION, Record, RequestEndRecord, TurnEndRecord};
 pub(crate) use systemd::Supervisor;

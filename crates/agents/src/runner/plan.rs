@@ -36,6 +36,18 @@ pub(crate) struct RunnerPlan {
     /// It is held by pipes, and not in a terminal.
     #[serde(default)]
     pub(crate) pipes: Option<PipesPlan>,
+    /// It is a server that sessions share, and is started again when it crashes.
+    #[serde(default)]
+    pub(crate) server: Option<ServerPlan>,
+}
+
+/// How a server is held.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ServerPlan {
+    /// The words of its command line.
+    pub(crate) arguments: Vec<String>,
+    /// What is there as soon as it listens.
+    pub(crate) socket: PathBuf,
 }
 
 /// How a program is held by its standard input and output.
@@ -93,6 +105,7 @@ mod tests {
             columns: 80,
             rows: 24,
             pipes: Some(PipesPlan { arguments: vec!["-p".into()], passing: Vec::new() }),
+            server: None,
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use adjutant_testkit::{Running, World};
+use adjutant_testkit::{Running, World, await_fact};
 use serde_json::{Value, json};
+
+use crate::SOON;
 
 /// A repository with a commit in `app`, with a user of its own.
 fn repository(world: &World) {
@@ -228,17 +230,22 @@ fn a_tree_whose_daemon_died_before_its_session_began_is_found_and_removed() {
     let world = World::new();
     repository(&world);
     let _ = world.start_daemon(&[("ADJ_TESTPOINT_KILL", "before_launch:1")]);
-    // The command repeats itself with its key, and the next daemon makes a session and a tree anew.
-    let made = isolated(&world, &["-p", "app", "--id", "again"]);
+    // A caller that starts no daemon does not repeat itself, so that the tree stays without its session.
+    let create = ["--no-autostart", "create", "--cli", "shell", "--workspace", "isolated", "-p", "app", "--id", "lost"];
+    let lost = world.adj(create);
+    assert!([5, 255].contains(&lost.code), "{lost:#?}");
+    await_fact("what was planned and not begun is withdrawn", SOON, || {
+        world.adj(["list", "-a", "-q"]).expect_code(0).stdout.is_empty()
+    });
     let listed = trees(&world);
-    let of = |session: Value| listed.iter().filter(|tree| tree["session"] == session).count();
-    assert_eq!((listed.len(), of(json!("again")), of(Value::Null)), (2, 1, 1), "{listed:#?}");
+    assert_eq!((listed.len(), &listed[0]["session"], &listed[0]["in_use"]), (1, &Value::Null, &json!(false)));
     let _ = world.adj(["workspace", "clean", "--all"]).expect_code(0);
-    let left = trees(&world);
-    assert_eq!((left.len(), &left[0]["path"]), (1, &made["worktree"]), "{left:#?}");
-    let branches = world.inside("git -C app branch --list 'adj/*' | wc -l").expect_code(0).stdout;
-    assert_eq!(branches.trim(), "1", "its branch is gone with it");
-    assert_eq!(world.adj(["ask", "again", "git status --short"]).expect_code(0).stdout, "");
+    assert_eq!(trees(&world), Vec::<Value>::new());
+    assert_eq!(
+        world.inside("git -C app branch --list 'adj/*'").expect_code(0).stdout,
+        "",
+        "its branch is gone with it"
+    );
 }
 
 #[test]

@@ -33,6 +33,7 @@ impl Driver {
             columns: COLUMNS_DEFAULT,
             rows: ROWS_DEFAULT,
             pipes: None,
+            server: None,
         };
         self.timers.arm(Timer::Ready, plan.ready_ms_max);
         let launched = launch_held(&self.place.adj, self.session, runner_plan, &supervisor).await;

@@ -32,10 +32,14 @@ async fn records(call: &Incoming) -> Result<Vec<Record>, Failure> {
 
 /// The name of its session, and whether that lives. A session without a record has none to live with.
 async fn user_of(call: &Incoming, record: &Record) -> Result<(Option<String>, bool), Failure> {
-    let (id, tree) = (record.session(), record.tree.clone());
+    let (id, tree) = (record.id.clone(), record.tree.clone());
     call.app
         .look(move |host| {
-            let name = id.and_then(|id| host.session(id)).map(|session| session.name.to_string());
+            let of_tree = |session: &&adjutant_core::session::Session| {
+                let made = session.profile.worktree.as_ref().and_then(|tree| tree.made.as_ref());
+                made.is_some_and(|made| made.id == id)
+            };
+            let name = host.sessions().find(of_tree).map(|session| session.name.to_string());
             let within = |path: &str| std::path::Path::new(path).starts_with(&tree);
             let in_use = host.sessions().any(|session| !session.has_exited() && within(&session.profile.path));
             (name, in_use)

@@ -52,6 +52,7 @@ impl Driver {
             columns: COLUMNS_DEFAULT,
             rows: ROWS_DEFAULT,
             pipes: Some(PipesPlan { arguments: arguments(&plan.profile, self.session, resumed.as_deref()), passing }),
+            server: None,
         };
         self.timers.arm(Timer::Ready, plan.ready_ms_max);
         match launch_held(&self.place.adj, self.session, runner_plan, &supervisor).await {
