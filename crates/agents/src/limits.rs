@@ -150,6 +150,15 @@ pub(crate) const SETTLED_MS: u64 = 250;
 /// The same for work that nobody has announced, in milliseconds: behind an end it may be no more than tidying up.
 pub(crate) const UNANNOUNCED_MS: u64 = 2_000;
 
+/// Time for which a dialog must be open before it is told of, in milliseconds: the agent's own closes sooner.
+pub(crate) const DIALOG_MS: u64 = 2_000;
+
+/// Time after an answer within which the question may still be drawn, in milliseconds.
+pub(crate) const ANSWER_SHOWS_MS: i64 = 5_000;
+
+/// Time for an answer to be read on a busy machine, in milliseconds; the question is on the screen for so long.
+pub(crate) const ANSWER_READ_MS_MAX: u64 = 20_000;
+
 /// Time for the key that interrupts to have its effect, in milliseconds; then it is pressed again.
 pub(crate) const INTERRUPT_KEY_MS: u64 = 1_500;
 

@@ -11,6 +11,9 @@ use serde_json::Value;
 /// How long a `wait` may take after the last byte of the model's answer, in the middle of many.
 const WAIT_MS_MEDIAN: u64 = 150;
 
+/// When a key is pressed again that a dialog has not taken.
+const PRESS_AGAIN: Duration = Duration::from_secs(2);
+
 fn now_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     u64::try_from(since.as_millis()).unwrap()
@@ -135,7 +138,15 @@ fn a_person_at_the_terminal_answers_first() {
     let script = r#"[[tool Bash {"command":"touch made","description":"m"}]][[then]][[say done]]"#;
     let _ = world.turn(&x, script).expect_code(3);
     world.await_screen("Do you want to proceed?");
-    world.tmux(["send-keys", "-t", "%0", "1"]);
+    // A dialog takes no key in its first moments.
+    let mut pressed = Instant::now() - PRESS_AGAIN;
+    await_fact("the dialog has taken the key", AGENT_MAX, || {
+        if pressed.elapsed() >= PRESS_AGAIN && world.screen().contains("Do you want to proceed?") {
+            world.tmux(["send-keys", "-t", "%0", "1"]);
+            pressed = Instant::now();
+        }
+        world.work().join("made").exists()
+    });
     let _ = world.adj(["wait", "--through-input", &x]).expect_code(0);
     assert!(world.work().join("made").exists());
     let late = world.adj(["respond", &x, "--allow"]);
