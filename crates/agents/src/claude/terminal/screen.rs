@@ -27,13 +27,14 @@ pub(super) fn draft(lines: &[String]) -> Option<String> {
 fn is_hint(line: &str) -> bool {
     let shown: Vec<(char, Look)> = looks(line).into_iter().filter(|(c, _)| !matches!(c, ' ' | '\u{a0}')).collect();
     let beside_cursor: Vec<&(char, Look)> = shown.iter().filter(|(_, look)| !look.inverse).collect();
-    !beside_cursor.is_empty() && beside_cursor.iter().all(|(_, look)| look.dim)
+    !beside_cursor.is_empty() && beside_cursor.iter().all(|(_, look)| look.dim || look.grey)
 }
 
 /// How a character is shown.
 #[derive(Clone, Copy, Debug, Default)]
 struct Look {
     dim: bool,
+    grey: bool,
     inverse: bool,
 }
 
@@ -61,12 +62,13 @@ fn changed(mut look: Look, sequence: &str) -> Look {
         match part {
             "" | "0" => look = Look::default(),
             "2" => look.dim = true,
-            "22" | "39" => look.dim = false,
+            "22" => look.dim = false,
+            "39" => look.grey = false,
             "7" => look.inverse = true,
             "27" => look.inverse = false,
             "38" | "48" => {
                 let colour = if parts.next() == Some("5") { parts.next() } else { parts.nth(2) };
-                look.dim |= part == "38" && colour == Some(GREY);
+                look.grey = if part == "38" { colour == Some(GREY) } else { look.grey };
             }
             _ => {}
         }

@@ -40,6 +40,10 @@ fn resumed(config_dir: &Path, id: String) -> Result<Vec<String>, String> {
     if let Some(pid) = super::status::holder(config_dir, &id) {
         return Err(format!("the conversation {id} is open in the process {pid}; end it first, or start a new one"));
     }
+    // Asked for what is not there, it would offer a choice to a person.
+    if transcript::find(config_dir, &id).is_none() {
+        return Err(format!("Claude Code has no conversation {id}"));
+    }
     Ok(vec!["--resume".to_owned(), id])
 }
 
