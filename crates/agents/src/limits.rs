@@ -144,6 +144,9 @@ pub(crate) const CONFIRM_MS_MAX: u64 = 4_000;
 /// See [`CONFIRM_MS_MAX`].
 pub(crate) const CONFIRM_PIECE_MS: u64 = 10;
 
+/// Time in which a message of any length is read by the agent, in milliseconds; beyond it nobody waits for it.
+pub(crate) const TYPING_MS_MAX: i64 = 600_000;
+
 /// Time for which the status file must say what no hook has told before it counts, in milliseconds.
 pub(crate) const SETTLED_MS: u64 = 250;
 

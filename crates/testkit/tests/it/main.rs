@@ -4,6 +4,7 @@ mod answers;
 mod autostart;
 mod canary;
 mod claude_terminal;
+mod claude_texts;
 mod coverage;
 mod daemon_killed;
 mod daemon_restarted;
