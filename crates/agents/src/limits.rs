@@ -130,6 +130,12 @@ pub(crate) const WAKE_MS: u64 = 500;
 /// Pause before a viewer who missed output is looked at again, in milliseconds.
 pub(crate) const LAGGING_LOOK_MS: u64 = 100;
 
+/// Longest line of a program that is held by pipes, in bytes; a longer one is dropped and counted.
+pub(crate) const PIPE_LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes that may wait for the standard input of such a program; a line beyond it is refused.
+pub(crate) const INPUT_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Bytes of a hook's call that are taken in: a final text may be long.
 pub(crate) const HOOK_BYTES_MAX: u64 = 16 * 1024 * 1024;
 

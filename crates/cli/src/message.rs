@@ -98,7 +98,8 @@ fn checked(bytes: Vec<u8>, bytes_max: u64, strip: bool) -> Result<Text, CommandE
         return Err(not_text("the message holds a NUL", offset, None));
     }
     let text = without_control(text, strip)?;
-    if text.text.trim().is_empty() {
+    // As in the daemon: a byte order mark is no text.
+    if text.text.chars().all(|one| one.is_whitespace() || one == '\u{feff}') {
         return Err(CommandError::new(ErrorCode::MessageEmpty, "the message has no text"));
     }
     Ok(text)

@@ -2,7 +2,11 @@
 
 mod environment;
 mod find;
+mod headless;
+mod home;
 mod hooks;
+mod requests;
+mod resume;
 mod terminal;
 mod transcript;
 
@@ -15,7 +19,8 @@ use adjutant_core::AgentName;
 use adjutant_core::agent::{Capabilities, FrameStyle, Mode, Source, StartFailure};
 
 use crate::{
-    Agent, Attach, AttachTo, ConversationEntry, ConversationError, ConversationOf, DriverTask, Driving, Program,
+    Agent, Attach, AttachTo, ConversationEntry, ConversationError, ConversationOf, DriverStart, DriverTask, Driving,
+    Program,
 };
 
 /// The agent `claude`.
@@ -41,7 +46,7 @@ impl Claude {
                 usage: true,
                 model: true,
                 effort: true,
-                headless: false,
+                headless: true,
                 sandbox: false,
                 arguments: true,
                 policy: true,
@@ -75,14 +80,21 @@ impl Agent for Claude {
     }
 
     fn drive(&self, task: DriverTask) -> Driving {
-        Box::pin(terminal::drive(task))
+        let headless = match &task.start {
+            DriverStart::Launch(plan) => plan.profile.headless,
+            DriverStart::Adopt(adoption) => adoption.profile.headless,
+        };
+        if headless { Box::pin(headless::drive(task)) } else { Box::pin(terminal::drive(task)) }
     }
 
     fn conversation(&self, of: ConversationOf<'_>) -> Result<Vec<ConversationEntry>, ConversationError> {
-        terminal::conversation(of)
+        if of.profile.headless { headless::conversation(of) } else { terminal::conversation(of) }
     }
 
     fn attach(&self, of: AttachTo<'_>) -> Result<Attach, String> {
-        terminal::attach(of.place, of.read_only)
+        match of.profile.headless {
+            true => Err("it is held without a terminal; what is said is in `adj logs`".to_owned()),
+            false => terminal::attach(of.place, of.read_only),
+        }
     }
 }

@@ -41,12 +41,7 @@ pub(crate) enum NotLaunched {
 }
 
 /// Starts a runner and waits until it listens.
-pub(crate) async fn launch(
-    adj: &Path,
-    session: SessionId,
-    plan: &RunnerPlan,
-    supervisor: &Supervisor,
-) -> Result<(), NotLaunched> {
+async fn launch(adj: &Path, session: SessionId, plan: &RunnerPlan, supervisor: &Supervisor) -> Result<(), NotLaunched> {
     let started = prepare(plan).and_then(|()| spawn(command(adj, session, supervisor), plan));
     let mut started = started.map_err(|error| NotLaunched::Never(format!("the runner cannot be started: {error}")))?;
     let line = plan_line(plan).map_err(|error| NotLaunched::Never(error.to_string()))?;
@@ -56,6 +51,21 @@ pub(crate) async fn launch(
         Ok(Err(error)) => Err(started.judge(&plan.state_dir, &error).await),
         Err(_) => Err(NotLaunched::Silent(format!("the runner did not listen within {LISTEN_MS_MAX} ms"))),
     }
+}
+
+/// Starts a runner as its supervisor wants it, or by itself where that is proven to have started nothing.
+pub(crate) async fn launch_held(
+    adj: &Path,
+    session: SessionId,
+    mut plan: RunnerPlan,
+    supervisor: &Supervisor,
+) -> Result<(), NotLaunched> {
+    let launched = launch(adj, session, &plan, supervisor).await;
+    let (Supervisor::Scope(_), Err(NotLaunched::Never(detail))) = (supervisor, &launched) else { return launched };
+    // Nothing was started, which is proven; so there are never two runners.
+    tracing::warn!(session = %session, detail, "no scope of systemd; the runner holds itself");
+    plan.supervisor = Supervisor::Process.name().to_owned();
+    launch(adj, session, &plan, &Supervisor::Process).await
 }
 
 /// The runner's answer that it listens. It lets go of the way by which the plan came.

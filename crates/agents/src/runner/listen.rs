@@ -229,7 +229,9 @@ impl Lines {
     async fn next_order(&mut self) -> io::Result<Option<(OrderLine, Option<OwnedFd>)>> {
         let Some(line) = self.next::<OrderLine>().await? else { return Ok(None) };
         let text = match line {
-            OrderLine::Deliver { .. } | OrderLine::Respond { .. } => Some(self.text(line.bytes()).await?),
+            OrderLine::Deliver { .. } | OrderLine::Respond { .. } | OrderLine::Write { .. } => {
+                Some(self.text(line.bytes()).await?)
+            }
             OrderLine::Interrupt {} | OrderLine::End { .. } => None,
         };
         Ok(Some((line, text)))

@@ -5,7 +5,11 @@
 //! that journal over a socket, from the offset that it has committed, and gives its orders there. When the daemon
 //! goes away nothing happens; when it is back it goes on reading. What the session's processes leave behind comes
 //! to the runner, which ends and reaps it, so that nothing is left when it goes.
+//!
+//! A shell is held in a terminal (`shell/hold`); a program that speaks by lines is held by pipes (`runner/pipes`).
 
+mod begin;
+mod claim;
 pub mod frame;
 mod journal;
 mod launch;
@@ -13,6 +17,7 @@ mod link;
 mod listen;
 mod log;
 mod outlet;
+mod pipes;
 mod plan;
 mod reap;
 mod record;
@@ -22,13 +27,15 @@ mod wire;
 
 pub use terminal::{View, open_terminal};
 
+pub(crate) use begin::{Claimed, Signals};
+pub(crate) use claim::{Claim, claim, withdraw};
 pub(crate) use journal::{Attachment, Found, Journal, Reader as JournalReader, create as create_journal, wall_ms};
-pub(crate) use launch::{NotLaunched, answer_listening, launch};
+pub(crate) use launch::{NotLaunched, launch_held};
 pub(crate) use link::{Heard, Link};
 pub(crate) use listen::{Endpoint, FromPeer, Peer, Viewed};
 pub(crate) use log::OutputLog;
 pub(crate) use outlet::Outlet;
-pub(crate) use plan::{RunnerPlan, read_plan};
+pub(crate) use plan::{PipesPlan, RunnerPlan};
 pub(crate) use reap::reap;
 pub(crate) use record::{AnswerRecord, Entry, ExitRecord, JOURNAL_VERSION, Record, RequestEndRecord, TurnEndRecord};
 pub(crate) use systemd::Supervisor;
@@ -41,7 +48,7 @@ use std::process::ExitCode;
 /// Ends when the session has ended; it says nothing on standard output, and on standard error only why it could not
 /// begin.
 pub fn runner_main() -> ExitCode {
-    match crate::shell::hold() {
+    match begin::live() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The daemon has pointed this at a file beside the journal; if that is full there is nobody to tell.

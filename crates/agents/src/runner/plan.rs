@@ -29,6 +29,18 @@ pub(crate) struct RunnerPlan {
     pub(crate) columns: u16,
     /// See `columns`.
     pub(crate) rows: u16,
+    /// It is held by pipes, and not in a terminal.
+    #[serde(default)]
+    pub(crate) pipes: Option<PipesPlan>,
+}
+
+/// How a program is held by its standard input and output.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PipesPlan {
+    /// The words of its command line.
+    pub(crate) arguments: Vec<String>,
+    /// Beginnings of lines of its output that are not kept in the journal.
+    pub(crate) passing: Vec<String>,
 }
 
 /// Reads the plan; `None` when whoever started the runner went away before it was whole.
@@ -72,6 +84,7 @@ mod tests {
             environment: BTreeMap::from([("A".into(), "1\n2 \"x\"".into())]),
             columns: 80,
             rows: 24,
+            pipes: Some(PipesPlan { arguments: vec!["-p".into()], passing: Vec::new() }),
         }
     }
 

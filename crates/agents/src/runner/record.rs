@@ -60,6 +60,10 @@ pub(crate) enum Record {
     RequestOpened { native: String, summary: String, tool: Option<String>, details: String },
     /// It no longer waits.
     RequestClosed { native: String, end: RequestEndRecord },
+    /// Something is written to the standard input of a program that is held by pipes, under this tag.
+    Written { tag: String },
+    /// A line of the standard output of such a program: here, or in a file beside the journal.
+    Line(AnswerRecord),
     /// Records were lost while the journal could not be written.
     Lost { records: u64 },
     /// The last record: the agent's process has ended and nothing of the session is left.

@@ -27,6 +27,9 @@ pub(crate) enum Hello {
 pub(crate) enum OrderLine {
     /// A message, whose text follows. All records up to `committed` are safe with the daemon.
     Deliver { message: u64, attempt: u32, committed: u64, bytes: u64 },
+    /// A line for the standard input of a program that is held by pipes, which follows. One tag is written once. All
+    /// records up to `committed` are safe with the daemon.
+    Write { tag: String, committed: u64, bytes: u64 },
     /// Stop the running turn.
     Interrupt {},
     /// The answer to a request, whose text follows.
@@ -39,7 +42,7 @@ impl OrderLine {
     /// How many bytes follow the line.
     pub(crate) fn bytes(&self) -> u64 {
         match self {
-            Self::Deliver { bytes, .. } | Self::Respond { bytes, .. } => *bytes,
+            Self::Deliver { bytes, .. } | Self::Respond { bytes, .. } | Self::Write { bytes, .. } => *bytes,
             Self::Interrupt {} | Self::End { .. } => 0,
         }
     }
@@ -55,6 +58,8 @@ pub(crate) enum Notice {
     Refused { message: u64, attempt: u32, why: String },
     /// A message was taken before; the journal says what became of it.
     TakenBefore { message: u64 },
+    /// A line was not written and will not be: the program takes no more, or too much waits for it.
+    NotWritten { tag: String, why: String },
     /// No turn was running that could be interrupted.
     NothingToInterrupt,
     /// No such request is open.

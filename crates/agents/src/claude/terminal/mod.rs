@@ -14,7 +14,7 @@ mod exec;
 mod level;
 mod machine;
 mod screen;
-mod status;
+pub(super) mod status;
 mod stop;
 mod text;
 mod tmux;

@@ -63,7 +63,7 @@ pub(super) fn read(config_dir: &Path, agent: &Incarnation) -> Option<Status> {
 }
 
 /// The living process that holds a conversation, if one does.
-pub(super) fn holder(config_dir: &Path, conversation: &str) -> Option<u32> {
+pub(in crate::claude) fn holder(config_dir: &Path, conversation: &str) -> Option<u32> {
     let files = std::fs::read_dir(directory(config_dir)).ok()?;
     let holds = |bytes: Vec<u8>| {
         let file: File = serde_json::from_slice(&bytes).ok()?;

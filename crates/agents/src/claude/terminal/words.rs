@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use adjutant_core::agent::Mode;
-use adjutant_core::session::Resume;
 
 use crate::LaunchPlan;
-use crate::claude::transcript;
+use crate::claude::resume::taken_up;
 
 /// The words behind the program's name.
 ///
@@ -22,29 +21,14 @@ pub(super) fn words(plan: &LaunchPlan, config_dir: &Path, settings: &Path) -> Re
     words.push(settings.display().to_string());
     match &profile.resume {
         None => words.extend(["--session-id".to_owned(), new_uuid()?]),
-        Some(Resume::Conversation(id)) => words.extend(resumed(config_dir, id.clone())?),
-        Some(Resume::Latest) => {
-            let newest = transcript::newest(config_dir, &plan.directory)
-                .ok_or_else(|| format!("there is no conversation in {} to continue", plan.directory.display()))?;
-            words.extend(resumed(config_dir, newest)?);
+        Some(resume) => {
+            words.extend(["--resume".to_owned(), taken_up(resume, config_dir, &plan.directory)?]);
         }
     }
     words.extend(profile.model.iter().flat_map(|model| ["--model".to_owned(), model.clone()]));
     words.extend(profile.effort.iter().flat_map(|effort| ["--effort".to_owned(), effort.clone()]));
     words.extend(profile.arguments.iter().cloned());
     Ok(words)
-}
-
-/// Claude Code itself would let two processes write one conversation.
-fn resumed(config_dir: &Path, id: String) -> Result<Vec<String>, String> {
-    if let Some(pid) = super::status::holder(config_dir, &id) {
-        return Err(format!("the conversation {id} is open in the process {pid}; end it first, or start a new one"));
-    }
-    // Asked for what is not there, it would offer a choice to a person.
-    if transcript::find(config_dir, &id).is_none() {
-        return Err(format!("Claude Code has no conversation {id}"));
-    }
-    Ok(vec!["--resume".to_owned(), id])
 }
 
 /// A random UUID.

@@ -37,6 +37,13 @@ pub(crate) fn find_prompt(path: &Path, at: i64, is_it: impl Fn(&str) -> bool) ->
     Some(format!("the transcript has it as `{}`", found.kind()))
 }
 
+/// Whether the end of a transcript has this text anywhere, such as the id under which a message was sent.
+pub(crate) fn mentions(path: &Path, text: &str) -> bool {
+    let lines = Backwards::open(path).ok().into_iter().flatten().take(LINES_LOOKED_MAX);
+    let sought = memchr::memmem::Finder::new(text);
+    lines.into_iter().any(|line| sought.find(&line).is_some())
+}
+
 /// Whether somebody stopped the turn that began at a moment.
 pub(crate) fn was_interrupted(path: &Path, began_at: i64) -> bool {
     since(path, began_at).any(|entry| entry.is_interruption())

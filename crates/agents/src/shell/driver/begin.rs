@@ -1,29 +1,16 @@
 //! How a driver comes to its runner: it starts one, or finds the one that is there.
 
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 
 use adjutant_core::agent::{AgentReport, StartFailure};
 use adjutant_core::outcome::UnknownReason;
-use adjutant_core::process::Incarnation;
 
 use super::{Driven, Driver, LetGo, Timer};
 use crate::limits::{COLUMNS_DEFAULT, RECONNECT_MS_MAX, RECONNECT_MS_MIN, ROWS_DEFAULT};
-use crate::process::own_incarnation;
-use crate::runner::{JournalReader, NotLaunched, Record, RunnerPlan, Supervisor, create_journal, launch};
+use crate::runner::{Claim, NotLaunched, RunnerPlan, Supervisor, claim, launch_held, withdraw};
 use crate::shell::environment::environment;
 use crate::timer::{Backoff, pause};
 use crate::{Adoption, LaunchPlan, Order};
-
-/// How the beginning of a journal looks.
-enum Claim {
-    /// A runner owns the session.
-    Runner(Incarnation),
-    /// The plan was withdrawn.
-    Withdrawn,
-    /// There is no journal.
-    None,
-}
 
 /// What is reported of a session that was not ready in time.
 pub(super) fn not_ready(detail: &str) -> AgentReport {
@@ -34,7 +21,7 @@ impl Driver {
     /// Starts a runner and follows it.
     pub(super) async fn launch(&mut self, plan: LaunchPlan) -> Driven {
         let supervisor = Supervisor::choose(&self.place.host_id, &self.name).await;
-        let mut runner_plan = RunnerPlan {
+        let runner_plan = RunnerPlan {
             state_dir: self.place.state_dir.clone(),
             run_dir: self.place.run_dir.clone(),
             stamp: self.stamp.as_str().to_owned(),
@@ -44,16 +31,10 @@ impl Driver {
             directory: plan.directory,
             columns: COLUMNS_DEFAULT,
             rows: ROWS_DEFAULT,
+            pipes: None,
         };
         self.timers.arm(Timer::Ready, plan.ready_ms_max);
-        let mut launched = launch(&self.place.adj, self.session, &runner_plan, &supervisor).await;
-        if let (Supervisor::Scope(_), Err(NotLaunched::Never(detail))) = (&supervisor, &launched) {
-            // Nothing was started, which is proven; so there are never two runners.
-            tracing::warn!(session = %self.session, detail, "no scope of systemd; the runner holds itself");
-            runner_plan.supervisor = Supervisor::Process.name().to_owned();
-            launched = launch(&self.place.adj, self.session, &runner_plan, &Supervisor::Process).await;
-        }
-        drop(runner_plan);
+        let launched = launch_held(&self.place.adj, self.session, runner_plan, &supervisor).await;
         match launched {
             Ok(()) => self.follow_claim("the runner listens").await,
             Err(NotLaunched::Never(detail)) => self.start_failed(detail).await,
@@ -79,7 +60,7 @@ impl Driver {
     async fn withdraw_or_follow(&mut self, silent: Option<String>) -> Driven {
         let mut backoff = Backoff::new(RECONNECT_MS_MIN, RECONNECT_MS_MAX);
         loop {
-            let told = match self.withdraw() {
+            let told = match withdraw(&self.place.state_dir) {
                 Ok(()) => {
                     let why = match silent {
                         Some(detail) => StartFailure::AgentStartFailed { detail },
@@ -87,7 +68,7 @@ impl Driver {
                     };
                     return self.report_start_failed(why).await;
                 }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match self.claim() {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match claim(&self.place.state_dir) {
                     Ok(Claim::Runner(runner)) => return self.follow(runner).await,
                     Ok(Claim::Withdrawn) => return self.report_start_failed(StartFailure::Withdrawn).await,
                     Ok(Claim::None) => io::Error::other("the journal went away"),
@@ -101,7 +82,7 @@ impl Driver {
     }
 
     async fn follow_claim(&mut self, told: &str) -> Driven {
-        match self.claim() {
+        match claim(&self.place.state_dir) {
             Ok(Claim::Runner(runner)) => self.follow(runner).await,
             Ok(Claim::Withdrawn) => self.report_start_failed(StartFailure::Withdrawn).await,
             Ok(Claim::None) => self.start_failed(format!("{told}, and has no journal")).await,
@@ -109,29 +90,6 @@ impl Driver {
                 self.on_unreadable(&error).await?;
                 self.withdraw_or_follow(None).await
             }
-        }
-    }
-
-    /// Claims the session for nobody.
-    fn withdraw(&self) -> io::Result<()> {
-        let dir = &self.place.state_dir;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        let by = (&own_incarnation()?).into();
-        create_journal(dir, &Record::Withdrawn { by }).map(drop)
-    }
-
-    fn claim(&self) -> io::Result<Claim> {
-        let mut journal = match JournalReader::open(&self.place.state_dir, 0) {
-            Ok(journal) => journal,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Claim::None),
-            Err(error) => return Err(error),
-        };
-        match journal.next().transpose()?.map(|found| found.entry.record) {
-            Some(Record::Withdrawn { .. }) => Ok(Claim::Withdrawn),
-            Some(Record::Opened { runner, .. }) => {
-                runner.incarnation().map(Claim::Runner).ok_or_else(|| io::Error::other("the journal names no runner"))
-            }
-            _ => Err(io::Error::other("the journal does not begin with who made it")),
         }
     }
 

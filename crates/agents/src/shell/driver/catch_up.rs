@@ -42,7 +42,8 @@ impl Driver {
 
     pub(super) async fn on_notice(&mut self, notice: Notice) -> Driven {
         match notice {
-            Notice::CaughtUp { .. } => Ok(()),
+            // Nothing is written to the standard input of a shell.
+            Notice::CaughtUp { .. } | Notice::NotWritten { .. } => Ok(()),
             Notice::Refused { message, attempt, why } => {
                 self.forget_handed(message);
                 let (message, attempt) = (MessageId::new(message), Attempt::new(attempt));

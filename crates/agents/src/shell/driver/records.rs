@@ -61,6 +61,8 @@ pub(super) fn report_of(entry: &Entry, state_dir: &Path) -> Option<(AgentReport,
             let exit = exit.map(ExitStatus::from);
             AgentReport::Exited { end: session_end(exit, *killed, detail.as_deref()) }
         }
+        // A shell is not held by pipes.
+        Record::Written { .. } | Record::Line(_) => return None,
         Record::Opened { .. } | Record::Given { .. } | Record::Lost { .. } | Record::Unknown => return None,
     };
     Some((report, None))

@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use adjutant_core::outcome::ExitStatus;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -20,7 +19,7 @@ use super::turn::Turn;
 use super::viewers::Viewers;
 use crate::limits::{FAREWELL_MS_MAX, JOURNAL_RETRY_MS_MAX, JOURNAL_RETRY_MS_MIN, TERMINATED_GRACE_MS};
 use crate::process::own_incarnation;
-use crate::runner::{Endpoint, FromPeer, Journal, OutputLog, Record, RunnerPlan, reap};
+use crate::runner::{Endpoint, FromPeer, Journal, OutputLog, Record, RunnerPlan, Signals, reap};
 use crate::timer::{Backoff, Timers};
 
 /// Pieces of output that are taken in a row before anything else is looked at.
@@ -76,28 +75,6 @@ enum Input {
     Relisten,
     Due(Timer),
     Nothing,
-}
-
-/// The signals that the loop listens to. To listen also means that bash starts with all of these as they are by
-/// default.
-pub(super) struct Signals {
-    child: Signal,
-    hangup: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-    quit: Signal,
-}
-
-impl Signals {
-    pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self {
-            child: signal(SignalKind::child())?,
-            hangup: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-        })
-    }
 }
 
 /// What the loop reads into.

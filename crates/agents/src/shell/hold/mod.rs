@@ -15,43 +15,11 @@ mod viewers;
 
 use std::io;
 
-use tokio::sync::mpsc;
+use self::holder::Holder;
+use crate::runner::Claimed;
 
-use self::holder::{Holder, Signals};
-use crate::process::own_incarnation;
-use crate::runner::{Endpoint, FromPeer, JOURNAL_VERSION, Journal, Record, RunnerPlan, answer_listening, read_plan};
-
-/// Inputs from the socket that may wait for the loop.
-const INPUTS_WAITING_MAX: usize = 16;
-
-/// The life of a runner: read the plan, claim the session, listen, hold the shell until it has ended.
-pub(crate) fn hold() -> io::Result<()> {
-    // Away from the terminal and the session of whoever started the daemon. It fails where systemd did it already.
-    let _ = rustix::process::setsid();
-    let Some(plan) = read_plan(io::stdin().lock())? else { return Ok(()) };
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(live(plan))
-}
-
-async fn live(plan: RunnerPlan) -> io::Result<()> {
-    // From the moment at which anybody can find this runner, no signal may end it by the way.
-    let signals = Signals::listen()?;
-    let opened = Record::Opened { version: JOURNAL_VERSION, runner: (&own_incarnation()?).into() };
-    let mut journal = match Journal::open(&plan.state_dir, &opened) {
-        Ok(journal) => journal,
-        // The plan was withdrawn: somebody has said already that nothing was started.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        Err(error) => return Err(io::Error::new(error.kind(), format!("the journal cannot be made: {error}"))),
-    };
-    let (sender, inputs) = mpsc::channel::<FromPeer>(INPUTS_WAITING_MAX);
-    let endpoint = match Endpoint::open(&plan.run_dir, sender) {
-        Ok(endpoint) => endpoint,
-        Err(error) => {
-            journal.append(&Record::StartFailed { detail: format!("the runner cannot listen: {error}") });
-            journal.sync();
-            return Err(error);
-        }
-    };
-    answer_listening()?;
+/// Holds the shell of a session that this runner has claimed, until it has ended.
+pub(crate) async fn hold(claimed: Claimed) -> io::Result<()> {
+    let Claimed { plan, journal, endpoint, signals, inputs } = claimed;
     Holder::begin(plan, journal, endpoint, signals, inputs).await
 }

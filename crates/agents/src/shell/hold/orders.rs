@@ -114,7 +114,8 @@ impl Holder {
             (OrderLine::Respond { native, .. }, Some(text)) => self.on_respond(native, &read_text(text)),
             (OrderLine::Interrupt {}, _) => self.on_interrupt(),
             (OrderLine::End { grace_ms }, _) => return self.on_end(grace_ms),
-            (OrderLine::Deliver { .. } | OrderLine::Respond { .. }, None) => {}
+            // A shell is not held by pipes.
+            (OrderLine::Deliver { .. } | OrderLine::Respond { .. }, None) | (OrderLine::Write { .. }, _) => {}
         }
         ControlFlow::Continue(())
     }

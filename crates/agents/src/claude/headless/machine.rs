@@ -1,0 +1,342 @@
+//! What a session's journal tells, record by record: the same records give the same state, whoever reads them and when.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use adjutant_core::agent::{AgentReport, AnswerSize, Evidence, RequestEnd, StartFailure, TurnEnd, TurnOrigin, Usage};
+use adjutant_core::id::Attempt;
+use adjutant_core::limits::{ANSWER_BYTES_MAX, SUMMARY_CHARS_MAX};
+use adjutant_core::outcome::{Outcome, UnknownReason};
+use adjutant_core::session::{Policy, Profile, Resume};
+use adjutant_core::{MessageId, SessionId, Timestamp};
+
+use super::hear::{Ended, Heard, Said, State, read};
+use super::speak::{Tag, message_of};
+use crate::claude::requests::Asked;
+use crate::policy::{Verdict, verdict};
+
+/// Who says that a message was taken.
+const EVIDENCE_SOURCE: &str = "protocol";
+
+/// A report, and the text beside it.
+pub(super) type Told = (AgentReport, Option<Arc<str>>);
+
+/// A message that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) message: MessageId,
+    pub(super) attempt: Attempt,
+    /// A turn has taken it up, or it was taken back.
+    pub(super) settled: bool,
+}
+
+/// A turn, from the first work to the moment at which Claude Code is at rest. What it does by itself in between, such
+/// as going on when a subagent has ended, belongs to it.
+#[derive(Debug, Default)]
+struct Turn {
+    /// What the model has said since it last used a tool.
+    text: String,
+    last: Option<Ended>,
+    usage: Usage,
+    stopping: bool,
+}
+
+/// A session as its journal tells it.
+#[derive(Debug)]
+pub(super) struct Machine {
+    session: SessionId,
+    policy: Policy,
+    /// It was asked whether it is ready.
+    greeted: bool,
+    ready: bool,
+    /// Why it will never be.
+    failure: Option<StartFailure>,
+    conversation: Option<String>,
+    /// The one that was named on its command line.
+    named: Option<String>,
+    sent: Vec<Sent>,
+    turn: Option<Turn>,
+    /// What it asks and nobody has answered; with the verdict of a rule.
+    asked: BTreeMap<String, (Asked, Option<Verdict>)>,
+    stops: u32,
+}
+
+impl Machine {
+    /// A session of which nothing has been read. `conversation` is the one that an earlier daemon was told of.
+    pub(super) fn new(session: SessionId, profile: &Profile, conversation: Option<String>) -> Self {
+        let named = match &profile.resume {
+            None => Some(session.to_string()),
+            Some(Resume::Conversation(native)) => Some(native.clone()),
+            Some(Resume::Latest) => None,
+        };
+        Self {
+            session,
+            policy: profile.policy.clone(),
+            named,
+            greeted: false,
+            ready: false,
+            failure: None,
+            conversation,
+            sent: Vec::new(),
+            turn: None,
+            asked: BTreeMap::new(),
+            stops: 0,
+        }
+    }
+
+    /// It takes up this conversation.
+    pub(super) fn resume(&mut self, native: &str) {
+        self.named = Some(native.to_owned());
+    }
+
+    /// The conversation, once it is known.
+    pub(super) fn conversation(&self) -> Option<&str> {
+        self.conversation.as_deref()
+    }
+
+    /// It is still to be asked whether it is ready.
+    pub(super) fn is_to_be_greeted(&self) -> bool {
+        !self.greeted
+    }
+
+    /// Whether it has ever accepted messages.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// Why it cannot be used, once that is known.
+    pub(super) fn failure(&self) -> Option<&StartFailure> {
+        self.failure.as_ref()
+    }
+
+    /// Whether a turn runs.
+    pub(super) fn is_working(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// The number of the next wish to stop a turn.
+    pub(super) fn next_stop(&self) -> u32 {
+        self.stops + 1
+    }
+
+    /// What an open request asks.
+    pub(super) fn asked(&self, native: &str) -> Option<&Asked> {
+        self.asked.get(native).map(|(asked, _)| asked)
+    }
+
+    /// The requests that a rule answers and that have no answer yet.
+    pub(super) fn ruled(&self) -> Vec<(String, Asked, Verdict)> {
+        let ruled = |(native, (asked, verdict)): (&String, &(Asked, Option<Verdict>))| {
+            verdict.map(|verdict| (native.clone(), asked.clone(), verdict))
+        };
+        self.asked.iter().filter_map(ruled).collect()
+    }
+
+    /// Whether a message was written.
+    pub(super) fn knows(&self, message: MessageId, attempt: Attempt) -> bool {
+        self.sent.iter().any(|sent| sent.message == message && sent.attempt == attempt)
+    }
+
+    /// Messages that were written and that no turn has taken up.
+    pub(super) fn unsettled(&self) -> Vec<Sent> {
+        self.sent.iter().filter(|sent| !sent.settled).copied().collect()
+    }
+
+    /// Something was written.
+    pub(super) fn on_written(&mut self, tag: &str) -> Vec<Told> {
+        match Tag::read(tag) {
+            Some(Tag::Hello) => self.greeted = true,
+            Some(Tag::Message(message, attempt)) => {
+                // Only who is ready is written messages; the beginning of a long journal may be gone.
+                (self.greeted, self.ready) = (true, true);
+                self.sent.retain(|sent| !sent.settled);
+                self.sent.push(Sent { message, attempt, settled: false });
+            }
+            Some(Tag::Answer(native)) => {
+                self.asked.remove(&native);
+                return vec![closed(native, RequestEnd::Answered)];
+            }
+            Some(Tag::Rule(native)) => return self.on_ruled(&native).into_iter().collect(),
+            Some(Tag::Stop(number)) => {
+                self.stops = self.stops.max(number);
+                if let Some(turn) = &mut self.turn {
+                    turn.stopping = true;
+                }
+            }
+            None => {}
+        }
+        Vec::new()
+    }
+
+    fn on_ruled(&mut self, native: &str) -> Option<Told> {
+        let (asked, verdict) = self.asked.remove(native)?;
+        let decision = match verdict? {
+            Verdict::Allow => "allow",
+            Verdict::Deny => "deny",
+        };
+        let summary = asked.summary();
+        Some((AgentReport::PolicyApplied { tool: asked.tool, decision: decision.to_owned(), summary }, None))
+    }
+
+    /// A line came.
+    pub(super) fn on_line(&mut self, line: &str, at: Timestamp) -> Vec<Told> {
+        let Heard { said, conversation } = read(line);
+        let mut told = Vec::new();
+        // Before it is ready it tells only why it will not be, and of that its exit and its complaints tell more.
+        let conversation = conversation.filter(|_| self.ready);
+        if let Some(native) = conversation.filter(|native| self.conversation.as_ref() != Some(native)) {
+            self.conversation = Some(native.clone());
+            told.push((AgentReport::Conversation { native }, None));
+        }
+        for said in said {
+            self.on_said(said, at, &mut told);
+        }
+        told
+    }
+
+    fn on_said(&mut self, said: Said, at: Timestamp, told: &mut Vec<Told>) {
+        match said {
+            Said::Hello { logged_in: true } => {
+                self.ready = true;
+                if let (None, Some(native)) = (&self.conversation, self.named.take()) {
+                    self.conversation = Some(native.clone());
+                    told.push((AgentReport::Conversation { native }, None));
+                }
+                told.push((AgentReport::Ready, None));
+            }
+            Said::Hello { logged_in: false } => {
+                let detail = "Claude Code is not logged in; run `claude` once and log in, or give it a key".to_owned();
+                self.failure = Some(StartFailure::AuthRequired { detail });
+            }
+            Said::Refused(why) => {
+                let detail = format!("Claude Code does not get ready: {why}");
+                self.failure = Some(StartFailure::AgentStartFailed { detail });
+            }
+            Said::Stopping => {
+                told.push((AgentReport::InterruptPassed { detail: "by its own protocol".to_owned() }, None));
+            }
+            Said::Started(uuid) => self.on_started(&uuid, "command_lifecycle started", at, told),
+            Said::Cancelled(uuid) => self.on_cancelled(&uuid, told),
+            Said::State(State::Running) if self.turn.is_none() && self.unsettled().is_empty() && self.ready => {
+                self.turn = Some(Turn::default());
+                told.push((AgentReport::TurnStarted { origin: TurnOrigin::Agent }, None));
+            }
+            Said::State(State::Running | State::Waiting) => {}
+            Said::State(State::Idle) => self.on_idle(told),
+            Said::Result(_) if !self.ready => {}
+            Said::Result(ended) => self.on_result(*ended, at, told),
+            Said::Text(text) => self.add_text(&text),
+            Said::Tool => {
+                if let Some(turn) = &mut self.turn {
+                    turn.text.clear();
+                }
+            }
+            Said::Asked(native, asked) => self.on_asked(native, asked, told),
+            Said::Withdrawn(native) => {
+                if self.asked.remove(&native).is_some_and(|(_, verdict)| verdict.is_none()) {
+                    told.push(closed(native, RequestEnd::Withdrawn));
+                }
+            }
+            Said::Notice(text) => told.push((AgentReport::Notice { text: one_line(&text) }, None)),
+        }
+    }
+
+    fn sent_as(&mut self, uuid: &str) -> Option<&mut Sent> {
+        let (message, attempt) = message_of(self.session, uuid)?;
+        self.sent.iter_mut().find(|sent| sent.message == message && sent.attempt == attempt && !sent.settled)
+    }
+
+    fn on_started(&mut self, uuid: &str, said: &str, at: Timestamp, told: &mut Vec<Told>) {
+        let Some(sent) = self.sent_as(uuid) else { return };
+        sent.settled = true;
+        let message = sent.message;
+        self.turn.get_or_insert_default();
+        let detail = format!("Claude Code said `{said}` of {uuid}");
+        let evidence = Evidence { source: EVIDENCE_SOURCE.to_owned(), detail, at };
+        told.push((AgentReport::Taken { message, evidence }, None));
+    }
+
+    fn on_cancelled(&mut self, uuid: &str, told: &mut Vec<Told>) {
+        let Some(sent) = self.sent_as(uuid) else { return };
+        sent.settled = true;
+        let Sent { message, attempt, .. } = *sent;
+        let detail = "Claude Code took it back before any turn had taken it up".to_owned();
+        told.push((AgentReport::NotTaken { message, attempt, detail }, None));
+    }
+
+    fn on_result(&mut self, ended: Ended, at: Timestamp, told: &mut Vec<Told>) {
+        for uuid in &ended.messages {
+            self.on_started(uuid, "result", at, told);
+        }
+        let turn = self.turn.get_or_insert_with(|| {
+            told.push((AgentReport::TurnStarted { origin: TurnOrigin::Agent }, None));
+            Turn::default()
+        });
+        turn.usage.input_tokens += ended.usage.input_tokens;
+        turn.usage.output_tokens += ended.usage.output_tokens;
+        turn.usage.cache_read_tokens += ended.usage.cache_read_tokens;
+        turn.usage.cache_write_tokens += ended.usage.cache_write_tokens;
+        turn.last = Some(ended);
+    }
+
+    fn on_idle(&mut self, told: &mut Vec<Told>) {
+        self.asked.clear();
+        let Some(turn) = self.turn.take() else { return };
+        let Turn { text, last, usage, stopping } = turn;
+        let (outcome, answer, detail) = match last {
+            Some(ended) => (ended.outcome, ended.text.unwrap_or(text), ended.detail),
+            None if stopping => (Outcome::Interrupted, text, None),
+            None => {
+                let detail = "Claude Code came to rest without a result".to_owned();
+                (Outcome::Unknown { why: UnknownReason::EndUnseen { detail } }, text, None)
+            }
+        };
+        let (answer, cut_bytes) = cut(answer);
+        let size = AnswerSize { bytes: answer.len() as u64, cut_bytes };
+        let (detail, usage) = (detail.map(|detail| one_line(&detail)), Some(usage));
+        let end = TurnEnd { detail, usage, answer: size, ..TurnEnd::bare(outcome) };
+        told.push((AgentReport::TurnEnded { end }, Some(Arc::from(answer))));
+    }
+
+    fn on_asked(&mut self, native: String, asked: Asked, told: &mut Vec<Told>) {
+        let ruling = if asked.is_question() { None } else { verdict(&self.policy, &asked.tool, &asked.what()) };
+        if ruling.is_none() {
+            told.push((AgentReport::RequestOpened { request: asked.request(&native) }, None));
+        }
+        self.asked.insert(native, (asked, ruling));
+    }
+
+    fn add_text(&mut self, text: &str) {
+        let Some(turn) = &mut self.turn else { return };
+        if !turn.text.is_empty() {
+            turn.text.push('\n');
+        }
+        turn.text.push_str(text);
+    }
+}
+
+fn closed(native: String, end: RequestEnd) -> Told {
+    (AgentReport::RequestClosed { native, end }, None)
+}
+
+/// One line, not too long.
+fn one_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(SUMMARY_CHARS_MAX).collect()
+}
+
+/// A text without its middle where it is too long, and how many bytes that leaves out.
+fn cut(text: String) -> (String, u64) {
+    let most = usize::try_from(ANSWER_BYTES_MAX).unwrap_or(usize::MAX);
+    if text.len() <= most {
+        return (text, 0);
+    }
+    let head = text.floor_char_boundary(most / 2);
+    let tail = text.ceil_char_boundary(text.len() - most / 2 + 128);
+    let left_out = tail - head;
+    let kept = format!("{}\n[... {left_out} bytes left out ...]\n{}", &text[..head], &text[tail..]);
+    (kept, left_out as u64)
+}
+
+#[cfg(test)]
+mod tests;

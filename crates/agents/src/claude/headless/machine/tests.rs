@@ -1,0 +1,144 @@
+use super::*;
+use crate::claude::headless::speak::uuid_of;
+use crate::conversation::tests::profile;
+
+const SESSION: SessionId = SessionId::from_bytes([7; 16]);
+const AT: Timestamp = Timestamp::from_millis(5);
+
+fn machine(allow: &[&str], deny: &[&str]) -> Machine {
+    let owned = |rules: &[&str]| rules.iter().map(|rule| (*rule).to_owned()).collect();
+    let profile = Profile { policy: Policy { allow: owned(allow), deny: owned(deny) }, ..profile() };
+    let mut machine = Machine::new(SESSION, &profile, Some("s".to_owned()));
+    machine.on_written("hello");
+    let hello = r#"{"type":"control_response","response":{"subtype":"success","request_id":"hello","response":{}}}"#;
+    assert_eq!(machine.on_line(hello, AT), [(AgentReport::Ready, None)]);
+    machine
+}
+
+fn uuid(message: u64) -> String {
+    uuid_of(SESSION, MessageId::new(message), Attempt::FIRST)
+}
+
+fn lifecycle(message: u64, state: &str) -> String {
+    format!(r#"{{"type":"command_lifecycle","command_uuid":"{}","state":"{state}","session_id":"s"}}"#, uuid(message))
+}
+
+fn state(state: &str) -> String {
+    format!(r#"{{"type":"system","subtype":"session_state_changed","state":"{state}","session_id":"s"}}"#)
+}
+
+fn result(text: &str) -> String {
+    let usage = r#"{"input_tokens":20,"output_tokens":10,"cache_read_input_tokens":1,"cache_creation_input_tokens":2}"#;
+    format!(
+        r#"{{"type":"result","is_error":false,"terminal_reason":"completed","result":"{text}","usage":{usage},"session_id":"s"}}"#
+    )
+}
+
+fn asks(native: &str, command: &str) -> String {
+    let input = format!(r#"{{"command":"{command}"}}"#);
+    let request = format!(r#"{{"subtype":"can_use_tool","tool_name":"Bash","input":{input}}}"#);
+    format!(r#"{{"type":"control_request","request_id":"{native}","request":{request}}}"#)
+}
+
+/// Words for what is told.
+fn words(told: &[Told]) -> Vec<String> {
+    let word = |(report, text): &Told| match report {
+        AgentReport::Taken { message, .. } => format!("taken {message}"),
+        AgentReport::NotTaken { message, .. } => format!("not taken {message}"),
+        AgentReport::TurnStarted { origin } => format!("began {origin:?}"),
+        AgentReport::TurnEnded { end } => format!("{:?} {}", end.outcome, text.as_deref().unwrap_or_default()),
+        AgentReport::RequestOpened { request } => format!("asks {}", request.native),
+        AgentReport::RequestClosed { native, end } => format!("{end:?} {native}"),
+        AgentReport::PolicyApplied { decision, summary, .. } => format!("rule {decision} {summary}"),
+        AgentReport::Conversation { native } => format!("conversation {native}"),
+        other => format!("{other:?}"),
+    };
+    told.iter().map(word).collect()
+}
+
+fn play(machine: &mut Machine, lines: &[String]) -> Vec<String> {
+    lines.iter().flat_map(|line| words(&machine.on_line(line, AT))).collect()
+}
+
+#[test]
+fn a_turn_lasts_until_it_is_at_rest() {
+    let mut machine = machine(&[], &[]);
+    machine.on_written("message 1 1");
+    let lines = [state("running"), lifecycle(1, "queued"), lifecycle(1, "started")];
+    assert_eq!(play(&mut machine, &lines), ["taken m1"]);
+    assert!(machine.is_working() && machine.unsettled().is_empty());
+    let lines = [result("launched"), lifecycle(1, "completed"), result("done"), state("idle")];
+    assert_eq!(play(&mut machine, &lines), ["Completed done"]);
+    assert!(!machine.is_working());
+}
+
+#[test]
+fn what_a_turn_costs_is_summed_up() {
+    let mut machine = machine(&[], &[]);
+    machine.on_written("message 1 1");
+    play(&mut machine, &[lifecycle(1, "started"), result("a"), result("b")]);
+    let told = machine.on_line(&state("idle"), AT);
+    let Some((AgentReport::TurnEnded { end }, _)) = told.first() else { panic!("{told:?}") };
+    let expected = Usage { input_tokens: 40, output_tokens: 20, cache_read_tokens: 2, cache_write_tokens: 4 };
+    assert_eq!(end.usage, Some(expected));
+}
+
+#[test]
+fn work_of_its_own_is_a_turn_of_its_own() {
+    let mut machine = machine(&[], &[]);
+    let lines = [state("running"), result("a task ended"), state("idle")];
+    assert_eq!(play(&mut machine, &lines), ["began Agent", "Completed a task ended"]);
+}
+
+#[test]
+fn an_interrupt_leaves_what_was_said() {
+    let mut machine = machine(&[], &[]);
+    machine.on_written("message 1 1");
+    machine.on_written("message 2 1");
+    let part =
+        r#"{"type":"assistant","message":{"content":[{"type":"text","text":"part"}]},"parent_tool_use_id":null}"#;
+    let aborted = r#"{"type":"result","is_error":true,"subtype":"error_during_execution","terminal_reason":"aborted_streaming","session_id":"s"}"#;
+    play(&mut machine, &[lifecycle(1, "started"), part.to_owned()]);
+    machine.on_written("stop 1");
+    assert_eq!(machine.next_stop(), 2);
+    let lines = [aborted.to_owned(), lifecycle(2, "cancelled"), lifecycle(1, "cancelled"), state("idle")];
+    assert_eq!(play(&mut machine, &lines), ["not taken m2", "Interrupted part"]);
+}
+
+#[test]
+fn rules_answer_and_are_told_of() {
+    let mut machine = machine(&["Bash(git *)"], &["Bash(rm *)"]);
+    machine.on_written("message 1 1");
+    let lines = [lifecycle(1, "started"), asks("a", "git status"), asks("b", "rm x"), asks("c", "touch y")];
+    assert_eq!(play(&mut machine, &lines), ["taken m1", "asks c"]);
+    let ruled: Vec<_> = machine.ruled().into_iter().map(|(native, _, verdict)| (native, verdict)).collect();
+    assert_eq!(ruled, [("a".to_owned(), Verdict::Allow), ("b".to_owned(), Verdict::Deny)]);
+    assert_eq!(words(&machine.on_written("rule a")), ["rule allow git status"]);
+    assert_eq!(words(&machine.on_written("rule b")), ["rule deny rm x"]);
+    assert!(machine.ruled().is_empty());
+    assert_eq!(words(&machine.on_written("answer c")), ["Answered c"]);
+    assert!(machine.asked("c").is_none());
+}
+
+#[test]
+fn a_request_that_is_withdrawn_is_closed() {
+    let mut machine = machine(&[], &[]);
+    machine.on_written("message 1 1");
+    let cancel = r#"{"type":"control_cancel_request","request_id":"c"}"#.to_owned();
+    let lines = [lifecycle(1, "started"), asks("c", "touch y"), cancel];
+    assert_eq!(play(&mut machine, &lines), ["taken m1", "asks c", "Withdrawn c"]);
+}
+
+#[test]
+fn another_conversation_is_told_of() {
+    let mut machine = machine(&[], &[]);
+    let other = state("idle").replace("\"s\"", "\"t\"");
+    assert_eq!(play(&mut machine, &[other]), ["conversation t"]);
+}
+
+#[test]
+fn a_long_answer_loses_its_middle() {
+    let (kept, left_out) = cut("é".repeat(1024 * 1024));
+    assert!(kept.len() as u64 <= ANSWER_BYTES_MAX && left_out > 0, "{} {left_out}", kept.len());
+    assert_eq!(cut("short".to_owned()), ("short".to_owned(), 0));
+}
