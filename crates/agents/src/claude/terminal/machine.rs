@@ -416,3 +416,6 @@ pub(super) fn taken_report(typed: &TypedNote, at: i64, what: &str) -> AgentRepor
 pub(super) fn handing(typed: &TypedNote) -> (MessageId, Attempt) {
     (MessageId::new(typed.message), Attempt::new(typed.attempt))
 }
+
+#[cfg(test)]
+mod tests;
