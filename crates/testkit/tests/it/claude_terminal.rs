@@ -11,6 +11,9 @@ use serde_json::Value;
 /// How long a `wait` may take after the last byte of the model's answer, in the middle of many.
 const WAIT_MS_MEDIAN: u64 = 150;
 
+/// When a key is pressed again that a dialog has not taken.
+const PRESS_AGAIN: Duration = Duration::from_secs(2);
+
 fn now_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     u64::try_from(since.as_millis()).unwrap()
@@ -135,7 +138,15 @@ fn a_person_at_the_terminal_answers_first() {
     let script = r#"[[tool Bash {"command":"touch made","description":"m"}]][[then]][[say done]]"#;
     let _ = world.turn(&x, script).expect_code(3);
     world.await_screen("Do you want to proceed?");
-    world.tmux(["send-keys", "-t", "%0", "1"]);
+    // A dialog takes no key in its first moments.
+    let mut pressed = Instant::now() - PRESS_AGAIN;
+    await_fact("the dialog has taken the key", AGENT_MAX, || {
+        if pressed.elapsed() >= PRESS_AGAIN && world.screen().contains("Do you want to proceed?") {
+            world.tmux(["send-keys", "-t", "%0", "1"]);
+            pressed = Instant::now();
+        }
+        world.work().join("made").exists()
+    });
     let _ = world.adj(["wait", "--through-input", &x]).expect_code(0);
     assert!(world.work().join("made").exists());
     let late = world.adj(["respond", &x, "--allow"]);
@@ -309,6 +320,87 @@ fn a_daemon_that_is_killed_loses_nothing() {
 }
 
 #[test]
+fn a_conversation_is_taken_up_again_and_never_by_two() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("guarded");
+    assert_eq!(world.answer(&x, "[[say one]]"), "one");
+    let shown = world.adj(["--json", "inspect", &x]).expect_code(0).json();
+    let native = shown["agent_session"].as_str().expect("a conversation").to_owned();
+    let create = ["--json", "create", "--cli", "claude", "--mode", "guarded", "--resume", &native];
+    let second = world.adj(create);
+    assert!(second.error()["message"].as_str().unwrap().contains("is open"), "{second:?}");
+    let _ = world.adj(["kill", &x]).expect_code(0);
+    for words in [["--resume", &native].as_slice(), &["--continue"]] {
+        let create = ["create", "-q", "--cli", "claude", "--mode", "guarded"].into_iter().chain(words.iter().copied());
+        let again = world.adj(create).expect_code(0).word().to_owned();
+        assert_eq!(world.answer(&again, "[[say two]]"), "two");
+        let (last, _) = world.model().recorder().requests().pop().expect("a request");
+        assert_eq!(user_texts(&last)[0], "[[say one]]", "it goes on with what was said");
+        let _ = world.adj(["kill", &again]).expect_code(0);
+    }
+}
+
+#[test]
+fn what_was_said_is_read_from_the_transcript() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let _ =
+        world.turn(&x, r#"[[tool Bash {"command":"echo yo"}]][[then]][[usage 100 50 7 8]][[say said]]"#).expect_code(0);
+    // It is written in batches, a moment after the end was told.
+    await_fact("the transcript has it", AGENT_MAX, || {
+        let logs = world.adj(["--json", "logs", &x]).stdout;
+        ["assistant", "said", "yo", "Bash"].iter().all(|part| logs.contains(part))
+    });
+    let answers = world.adj(["--json", "last-message", &x]).expect_code(0).json();
+    println!("{answers:#}");
+}
+
+#[test]
+fn commands_of_the_agent_are_sent_on_purpose() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    assert_eq!(world.answer(&x, "[[say one]]"), "one");
+    let before = world.adj(["--json", "inspect", &x]).expect_code(0).json()["agent_session"].clone();
+    let _ = world.adj(["send", &x, "--as-command", "/clear"]).expect_code(0);
+    let _ = world.adj(["wait", &x]).expect_code(0);
+    await_fact("another conversation", AGENT_MAX, || {
+        world.adj(["--json", "inspect", &x]).expect_code(0).json()["agent_session"] != before
+    });
+    assert_eq!(world.answer(&x, "[[say two]]"), "two");
+    let (last, _) = world.model().recorder().requests().pop().expect("a request");
+    let texts = user_texts(&last);
+    assert!(!texts.iter().any(|text| text.contains("[[say one]]")), "what was said before is gone: {texts:?}");
+}
+
+#[test]
+fn a_message_joins_the_running_turn() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let first = world.send(&x, r#"[[say begun]][[hold gate]][[tool Bash {"command":"echo yo"}]][[then]][[say done]]"#);
+    assert!(world.model().await_held("gate", AGENT_MAX));
+    let steer = world.start(["send", &x, "--steer", "and mind this"]);
+    world.await_screen("and mind this");
+    world.model().open("gate");
+    let _ = steer.end().expect_code(0);
+    let _ = world.adj(["wait", &x, "--for", &first]).expect_code(0);
+    let (last, _) = world.model().recorder().requests().pop().expect("a request");
+    assert!(user_texts(&last).iter().any(|text| text.contains("and mind this")), "{:?}", user_texts(&last));
+}
+
+#[test]
+fn a_subagent_in_the_background_is_part_of_the_turn() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let script = r#"[[tool Agent {"description":"look","prompt":"[[hold sub]][[say sub result]]","subagent_type":"general-purpose"}]][[then]][[say started]]"#;
+    let message = world.send(&x, script);
+    assert!(world.model().await_held("sub", AGENT_MAX));
+    let early = world.adj(["wait", &x, "--for", &message, "--timeout", "2s"]);
+    assert_eq!(early.code, 124, "a turn is not over while its subagent works: {early:?}");
+    world.model().open("sub");
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
+}
+
+#[test]
 fn a_start_that_cannot_be_is_told_with_its_cause() {
     let mut world = ClaudeWorld::new();
     let began = Instant::now();
@@ -321,10 +413,19 @@ fn a_start_that_cannot_be_is_told_with_its_cause() {
     assert_eq!(world.answer(trusted.word(), "[[say in]]"), "in");
     world.write_home(".claude/settings.json", "{}");
     let bypass = world.adj(["--json", "create", "--cli", "claude", "--mode", "native"]);
-    assert_ne!(bypass.code, 0, "{bypass:?}");
-    let resume =
-        world.adj(["--json", "create", "--cli", "claude", "--mode", "guarded", "--trust", "--resume", "no-such-id"]);
-    assert!(resume.error()["message"].as_str().unwrap().contains("no-such-id"), "{resume:?}");
+    assert!(bypass.error()["message"].as_str().unwrap().contains("--trust"), "{bypass:?}");
+    let resume = world.adj([
+        "--json",
+        "create",
+        "--cli",
+        "claude",
+        "--mode",
+        "guarded",
+        "--trust",
+        "--resume",
+        "00000000-0000-4000-8000-000000000000",
+    ]);
+    assert!(resume.error()["message"].as_str().unwrap().contains("00000000-0000"), "{resume:?}");
     world.set_variable("PATH", "/usr/bin:/bin");
     let missing = world.adj(create);
     assert!(
