@@ -650,7 +650,14 @@ fn the_conversation_is_told_from_the_transcript() {
     assert_eq!((&told[0]["text"], &told[1]["text"]), (&tool.into(), &"done".into()));
     let (with_tools, told) = roles(&["--json", "logs", "--tools", &x]);
     assert!(with_tools.contains(&role("tool", 1)) && told.to_string().contains("from the tool"), "{told:#}");
-    let (last, told) = roles(&["--json", "logs", "-n", "1", &x]);
+    let words = r#"[[say first words]] [[tool Bash {"command":"true","description":"x"}]] [[then]] [[say last words]]"#;
+    assert_eq!(stage.ask(&x, words), "last words\n");
+    let full = stage.world.adj(["last-message", "--full", &x]).expect_code(0).stdout;
+    assert_eq!(full, "first words\n\nlast words\n", "what was said between the tools too");
+    let blocks = stage.world.adj(["--json", "last-message", "--blocks", "-n", "2", &x]).expect_code(0).json();
+    assert_eq!(blocks, serde_json::json!(["second", "first words", "last words"]));
+    let (last, told) = roles(&["--json", "logs", "-n", "2", &x]);
+    let last = &last[..2];
     assert_eq!(last, [role("human", 2), role("assistant", 2)], "{told:#}");
 }
 
