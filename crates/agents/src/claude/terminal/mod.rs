@@ -186,11 +186,7 @@ impl Driver {
             }
         };
         tokio::select! {
-            changed = self.changes.next() => {
-                if let Err(error) = changed {
-                    tracing::warn!(session = %self.session, %error, "changes are not told any more");
-                }
-            }
+            () = self.changes.next() => {}
             _ = gone => return self.on_runner_gone().await,
             order = self.orders.recv() => match order {
                 None | Some(Order::LetGo) => return Err(LetGo),
