@@ -469,6 +469,7 @@ fn escape_at_a_question_is_an_interrupt_by_a_person() {
     let script = r#"[[tool Bash {"command":"touch made","description":"m"}]][[then]][[say done]]"#;
     let message = world.send(&x, script);
     let _ = world.adj(["wait", &x, "--for", &message]).expect_code(3);
+    world.await_screen("Do you want to proceed?");
     let mut pressed = Instant::now() - PRESS_AGAIN;
     await_fact("the dialog has taken the key", AGENT_MAX, || {
         let open = world.screen().contains("Do you want to proceed?");
