@@ -401,6 +401,114 @@ fn a_subagent_in_the_background_is_part_of_the_turn() {
 }
 
 #[test]
+fn a20_a_person_attaches_types_half_a_line_and_leaves_it() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let outer = world.root().join("outer").display().to_string();
+    let person = |words: &[&str]| {
+        let mut tmux = world.command("tmux");
+        tmux.env("TERM", "xterm-256color").args(["-u", "-f", "/dev/null", "-S", &outer]).args(words);
+        adjutant_testkit::Running::start(tmux).end().expect_code(0).stdout
+    };
+    let adj = world.adj_path().display().to_string();
+    person(&["new-session", "-d", "-x", "150", "-y", "45", "--", &adj, "attach", &x]);
+    await_fact("the person sees it", AGENT_MAX, || person(&["capture-pane", "-p"]).contains("Claude Code"));
+    person(&["send-keys", "-l", "half a line"]);
+    world.await_screen("half a line");
+    person(&["send-keys", "C-b", "d"]);
+    await_fact("the person has left", AGENT_MAX, || {
+        let mut tmux = world.command("tmux");
+        tmux.args(["-S", &outer, "list-sessions"]);
+        adjutant_testkit::Running::start(tmux).end().code != 0
+    });
+    assert_eq!(world.answer(&x, "[[say delivered]]"), "delivered");
+    assert_eq!(newest_text(&world), "[[say delivered]]");
+    world.await_screen("half a line");
+}
+
+#[test]
+fn a11_a_message_waits_while_a_person_has_a_dialog_open() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    world.tmux(["send-keys", "-t", "%0", "-l", "/help"]);
+    world.await_screen("/help");
+    world.tmux(["send-keys", "-t", "%0", "Enter"]);
+    await_fact("the dialog is told of", AGENT_MAX, || world.adj(["requests"]).stdout.contains("terminal"));
+    let message = world.send(&x, "[[say after]]");
+    assert_eq!(world.model().recorder().count(), 0);
+    world.tmux(["send-keys", "-t", "%0", "Escape"]);
+    let _ = world.adj(["wait", "--through-input", &x, "--for", &message]).expect_code(0);
+    assert_eq!(newest_text(&world), "[[say after]]");
+}
+
+#[test]
+fn copy_mode_is_left_before_a_message_is_typed() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    world.tmux(["copy-mode", "-t", "%0"]);
+    assert_eq!(world.answer(&x, "[[say seen]]"), "seen");
+}
+
+#[test]
+fn an_interrupt_refuses_an_open_question_without_a_key() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("guarded");
+    let script = r#"[[tool Bash {"command":"touch made","description":"m"}]][[then]][[say done]]"#;
+    let message = world.send(&x, script);
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(3);
+    let _ = world.adj(["interrupt", &x]).expect_code(0);
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(130);
+    assert!(!world.work().join("made").exists());
+    assert_eq!(world.answer(&x, "[[say alive]]"), "alive");
+}
+
+#[test]
+fn escape_at_a_question_is_an_interrupt_by_a_person() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("guarded");
+    let script = r#"[[tool Bash {"command":"touch made","description":"m"}]][[then]][[say done]]"#;
+    let message = world.send(&x, script);
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(3);
+    world.await_screen("Do you want to proceed?");
+    let mut pressed = Instant::now() - PRESS_AGAIN;
+    await_fact("the dialog has taken the key", AGENT_MAX, || {
+        let open = world.screen().contains("Do you want to proceed?");
+        if open && pressed.elapsed() >= PRESS_AGAIN {
+            world.tmux(["send-keys", "-t", "%0", "Escape"]);
+            pressed = Instant::now();
+        }
+        !open
+    });
+    let _ = world.adj(["wait", "--through-input", &x, "--for", &message]).expect_code(130);
+    assert!(!world.work().join("made").exists());
+    assert_eq!(world.answer(&x, "[[say alive]]"), "alive");
+}
+
+#[test]
+fn a_conversation_that_is_shortened_loses_no_turn() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    assert_eq!(world.answer(&x, "[[usage 990000 10]][[say full]]"), "full");
+    assert_eq!(world.answer(&x, "[[say short again]]"), "short again");
+    let told = world.adj(["--json", "watch", "--tail", "50", "--types", "session.notice", &x]).stdout;
+    assert!(told.contains("shortened"), "{told}");
+}
+
+#[test]
+fn a_shell_in_the_background_ends_no_turn_and_holds_none_up() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let script = r#"[[tool Bash {"command":"while [ ! -e go ]; do read -t 0.1 < /dev/zero; sleep 0.1; done","description":"server","run_in_background":true}]][[then]][[say started]]"#;
+    assert_eq!(world.answer(&x, script), "started");
+    assert_eq!(world.answer(&x, "[[say meanwhile]]"), "meanwhile");
+    std::fs::write(world.work().join("go"), "").unwrap();
+    await_fact("its end is a turn of the agent's own", AGENT_MAX, || {
+        world.adj(["--json", "watch", "--tail", "50", "--types", "turn.started", &x]).stdout.contains("\"agent\"")
+    });
+    let _ = world.adj(["wait", &x]).expect_code(0);
+}
+
+#[test]
 fn a_start_that_cannot_be_is_told_with_its_cause() {
     let mut world = ClaudeWorld::new();
     let began = Instant::now();

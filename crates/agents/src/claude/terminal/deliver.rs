@@ -151,14 +151,13 @@ impl Driver {
         Err("a person is typing, and what stands in the line could not be put aside".to_owned())
     }
 
-    /// Whether the agent is at work on what was typed: what stands in its line has changed since the last look.
+    /// Whether the agent is still reading what was typed: its screen has changed since the last look. A long text stands
+    /// higher there than the screen.
     async fn is_still_read(&mut self) -> bool {
         let Ok(pane) = self.tmux.look().await else { return false };
-        let shown = draft(&pane.lines).filter(|shown| !shown.is_empty());
-        let changed = shown.is_some() && shown != self.shown;
-        self.shown = shown;
-        let age = wall_ms() - self.machine.pending_since;
-        changed && age < TYPING_MS_MAX
+        let changed = self.shown.as_ref() != Some(&pane.lines);
+        self.shown = Some(pane.lines);
+        changed && wall_ms() - self.machine.pending_since < TYPING_MS_MAX
     }
 
     /// Nothing has confirmed what was typed: the transcript is looked at before anything else is done.

@@ -8,6 +8,9 @@ use crate::claude::transcript;
 use crate::limits::{ANSWER_READ_MS_MAX, ANSWER_SHOWS_MS, DIALOG_MS, SETTLED_MS, UNANNOUNCED_MS};
 use crate::runner::wall_ms;
 
+/// Things that may follow from one look.
+const NOTES_MAX: usize = 3;
+
 impl Driver {
     /// Reconciles. Every end of a turn but an interrupted one is in the spool before the file says that nothing runs, so
     /// the spool has been read to its end when this is called.
@@ -16,7 +19,9 @@ impl Driver {
         let Some(status) = status::read(&self.facts.config_dir, &agent) else { return Ok(()) };
         // What was written between the two readings belongs to what the file says now.
         self.read_spool().await?;
-        if let Some(note) = self.judge(&status) {
+        // One thing may follow from another: a question that was left, and then the turn that rests.
+        for _ in 0..NOTES_MAX {
+            let Some(note) = self.judge(&status) else { break };
             self.note(LEVEL, &note);
             self.read_spool().await?;
         }

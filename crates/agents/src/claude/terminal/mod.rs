@@ -106,8 +106,8 @@ struct Driver {
     agent: Option<Incarnation>,
     /// Orders that wait for a state that allows them.
     held: VecDeque<Order>,
-    /// What stood in the agent's line at the last look for what was typed.
-    shown: Option<String>,
+    /// What the screen showed at the last look for what was typed.
+    shown: Option<Vec<String>>,
     interrupts: u32,
     status_watched: bool,
     ordered_end: Option<u64>,
@@ -186,11 +186,7 @@ impl Driver {
             }
         };
         tokio::select! {
-            changed = self.changes.next() => {
-                if let Err(error) = changed {
-                    tracing::warn!(session = %self.session, %error, "changes are not told any more");
-                }
-            }
+            () = self.changes.next() => {}
             _ = gone => return self.on_runner_gone().await,
             order = self.orders.recv() => match order {
                 None | Some(Order::LetGo) => return Err(LetGo),
