@@ -161,11 +161,23 @@ pub(crate) const CONFIRM_MS_MAX: u64 = 4_000;
 /// See [`CONFIRM_MS_MAX`].
 pub(crate) const CONFIRM_PIECE_MS: u64 = 10;
 
+/// Time in which a message of any length is read by the agent, in milliseconds; beyond it nobody waits for it.
+pub(crate) const TYPING_MS_MAX: i64 = 600_000;
+
 /// Time for which the status file must say what no hook has told before it counts, in milliseconds.
 pub(crate) const SETTLED_MS: u64 = 250;
 
 /// The same for work that nobody has announced, in milliseconds: behind an end it may be no more than tidying up.
 pub(crate) const UNANNOUNCED_MS: u64 = 2_000;
+
+/// Time for which a dialog must be open before it is told of, in milliseconds: the agent's own closes sooner.
+pub(crate) const DIALOG_MS: u64 = 2_000;
+
+/// Time after an answer within which the question may still be drawn, in milliseconds.
+pub(crate) const ANSWER_SHOWS_MS: i64 = 5_000;
+
+/// Time for an answer to be read on a busy machine, in milliseconds; the question is on the screen for so long.
+pub(crate) const ANSWER_READ_MS_MAX: u64 = 20_000;
 
 /// Time for the key that interrupts to have its effect, in milliseconds; then it is pressed again.
 pub(crate) const INTERRUPT_KEY_MS: u64 = 1_500;

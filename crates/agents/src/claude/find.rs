@@ -2,14 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Child, Stdio};
 
 use adjutant_core::agent::{Mode, StartFailure};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::Program;
 use crate::path::find_on;
 
 /// The oldest version whose hooks and status file are as this driver reads them.
 const VERSION_MIN: (u64, u64, u64) = (2, 1, 300);
+
+/// Time for it to say its version, in seconds.
+const VERSION_SECONDS_MAX: i64 = 10;
 
 /// Looks for `claude` where the caller would find it, and asks it for its version.
 pub(super) fn claude(environment: &BTreeMap<String, String>, _mode: Mode) -> Result<Program, StartFailure> {
@@ -38,11 +44,22 @@ pub(super) fn claude(environment: &BTreeMap<String, String>, _mode: Mode) -> Res
 #[expect(clippy::disallowed_methods, reason = "an agent is asked for its version by running it")]
 fn version_of(program: &Path, environment: &BTreeMap<String, String>) -> Option<String> {
     let mut command = std::process::Command::new(program);
-    command.arg("--version").env_clear().stdin(std::process::Stdio::null());
+    command.arg("--version").env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     command.envs(environment.iter().filter(|(name, _)| matches!(name.as_str(), "PATH" | "HOME" | "LANG")));
-    let said = command.output().ok()?;
+    let mut child = command.spawn().ok()?;
+    if !ends_in_time(&child) {
+        // One that cannot be ended is no concern of a create; its version stays unknown.
+        let _ = child.kill();
+    }
+    let said = child.wait_with_output().ok()?;
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     said.split_whitespace().next().map(str::to_owned)
+}
+
+fn ends_in_time(child: &Child) -> bool {
+    let Ok(pidfd) = pidfd_open(Pid::from_child(child), PidfdFlags::empty()) else { return true };
+    let limit = Timespec { tv_sec: VERSION_SECONDS_MAX, tv_nsec: 0 };
+    poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&limit)).is_ok_and(|ready| ready > 0)
 }
 
 fn parse(version: &str) -> Option<(u64, u64, u64)> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use adjutant_core::session::Resume;
 
 use super::terminal::status::holder;
-use super::transcript::newest;
+use super::transcript::{find, newest};
 
 /// The id of the conversation; Claude Code itself would let two processes write one.
 ///
@@ -17,6 +17,10 @@ pub(super) fn taken_up(wanted: &Resume, config_dir: &Path, directory: &Path) -> 
         Resume::Latest => newest(config_dir, directory)
             .ok_or_else(|| format!("there is no conversation in {} to continue", directory.display()))?,
     };
+    // Asked for what is not there, it would offer a choice to a person.
+    if find(config_dir, &id).is_none() {
+        return Err(format!("Claude Code has no conversation {id}"));
+    }
     match holder(config_dir, &id) {
         Some(pid) => {
             Err(format!("the conversation {id} is open in the process {pid}; end it first, or start a new one"))

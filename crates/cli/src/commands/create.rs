@@ -102,6 +102,10 @@ pub(crate) struct CreateOptions {
     #[arg(long, value_name = "rule")]
     deny_tool: Vec<String>,
 
+    /// A file of such rules: TOML with the arrays `allow` and `deny`
+    #[arg(long, value_name = "file")]
+    policy: Option<PathBuf>,
+
     /// A word for the agent's own command line; what stands behind `--` are such words too
     #[arg(long, value_name = "word", allow_hyphen_values = true)]
     argument: Vec<String>,
@@ -229,6 +233,7 @@ impl CreateOptions {
             let names = unsent.join(", ");
             context.ui.warning(&format!("Variables that are not UTF-8 are not passed on: {names}."));
         }
+        let rules = self.policy.as_deref().map(Rules::read).transpose()?.unwrap_or_default();
         let inherited = house::inherited();
         Ok(CreateSession {
             cli,
@@ -245,8 +250,8 @@ impl CreateOptions {
             resume: self.resume.clone(),
             resume_latest: self.latest,
             trust: self.trust,
-            allow_tools: self.allow_tool.clone(),
-            deny_tools: self.deny_tool.clone(),
+            allow_tools: [self.allow_tool.clone(), rules.allow].concat(),
+            deny_tools: [self.deny_tool.clone(), rules.deny].concat(),
             arguments: self.argument.clone(),
             parent: self.parent.as_ref().map(ToString::to_string),
             environment,
@@ -294,6 +299,24 @@ impl CreateOptions {
             }
             text => Ok(text.clone()),
         }
+    }
+}
+
+/// A file of rules by which an agent's requests are answered.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Rules {
+    allow: Vec<String>,
+    deny: Vec<String>,
+}
+
+impl Rules {
+    fn read(path: &Path) -> Result<Self, CommandError> {
+        let unusable = |why: &dyn std::fmt::Display| {
+            CommandError::usage(format!("the rules in {} cannot be used: {why}", path.display()))
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| unusable(&error))?;
+        toml::from_str(&text).map_err(|error| unusable(&error.message()))
     }
 }
 

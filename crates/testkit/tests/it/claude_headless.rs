@@ -70,14 +70,14 @@ impl Stage {
         let body = request.json();
         let messages = body["messages"].as_array().expect("messages");
         let user = messages.iter().rev().find(|one| one["role"] == "user").expect("a user's message");
-        match &user["content"] {
-            Value::String(text) => text.clone(),
-            content => {
-                let blocks = content.as_array().into_iter().flatten();
-                let texts: Vec<&str> = blocks.filter_map(|block| block["text"].as_str()).collect();
-                texts.last().copied().unwrap_or_default().to_owned()
-            }
-        }
+        let blocks = user["content"].as_array().into_iter().flatten();
+        let last = blocks.filter_map(|block| block["text"].as_str()).next_back();
+        user["content"].as_str().or(last).unwrap_or_default().to_owned()
+    }
+
+    /// Whether a file is in the directory of the sessions.
+    fn has(&self, file: &str) -> bool {
+        self.world.work().join(file).try_exists().unwrap_or(true)
     }
 
     fn agent(&self, session: &str) -> Process {
@@ -330,7 +330,7 @@ fn a_permission_is_answered_from_anywhere() {
         format!("Answered {} for {x}\n", request["id"].as_str().unwrap())
     );
     let _ = stage.world.adj(["wait", &x]).expect_code(0);
-    assert!(stage.world.work().join("made").exists());
+    assert!(stage.has("made"));
     assert_eq!(stage.world.adj(["last-message", "-n", "2", &x]).expect_code(0).stdout, "done\n\nafter\n");
     let id = request["id"].as_str().unwrap();
     let _ = stage.world.adj(["--json", "respond", "--request", id, "--allow"]).expect_error(1, "request_not_pending");
@@ -344,7 +344,7 @@ fn a_refusal_reaches_the_model_with_its_reason() {
     stage.request(&x);
     let _ = stage.world.adj(["respond", &x, "--deny", "--reason", "not on my machine"]).expect_code(0);
     let _ = stage.world.adj(["wait", &x]).expect_code(0);
-    assert!(!stage.world.work().join("made").exists());
+    assert!(!stage.has("made"));
     let told = stage
         .model
         .recorder()
@@ -364,20 +364,24 @@ fn always_is_for_the_rest_of_the_session() {
     let _ = stage.world.adj(["wait", &x]).expect_code(0);
     std::fs::remove_file(stage.world.work().join("made")).unwrap();
     assert_eq!(stage.ask(&x, TOUCH), "done\n", "it does not ask again");
-    assert!(stage.world.work().join("made").exists());
+    assert!(stage.has("made"));
     let files = [stage.world.work().join(".claude"), stage.world.root().join("home/.claude/settings.json")];
-    assert!(files.iter().all(|file| !file.exists()), "nothing is written for other sessions");
+    assert!(
+        files.iter().all(|file| file.try_exists().is_ok_and(|there| !there)),
+        "nothing is written for other sessions"
+    );
 }
 
 #[test]
 fn rules_answer_without_anybody_and_leave_a_trace() {
     let stage = Stage::new();
-    let x = stage.create(&["--mode", "guarded", "--allow-tool", "Bash(touch *)", "--deny-tool", "Bash(rm *)"]);
+    std::fs::write(stage.world.work().join("rules.toml"), "deny = ['Bash(rm *)']\n").unwrap();
+    let x = stage.create(&["--mode", "guarded", "--allow-tool", "Bash(touch *)", "--policy", "rules.toml"]);
     assert_eq!(stage.ask(&x, TOUCH), "done\n");
-    assert!(stage.world.work().join("made").exists());
+    assert!(stage.has("made"));
     let remove = r#"x [[tool Bash {"command":"rm made","description":"remove"}]] [[then]] [[say kept]]"#;
     assert_eq!(stage.ask(&x, remove), "kept\n");
-    assert!(stage.world.work().join("made").exists());
+    assert!(stage.has("made"));
     let trace = stage.world.adj(["watch", "--json", "--since", "0", "--types", "request.policy", &x]).expect_code(0);
     let decisions: Vec<Value> = trace
         .stdout
@@ -427,7 +431,7 @@ fn a_permission_stays_open_over_a_daemon_that_is_killed() {
     assert_eq!((&again["id"], &again["summary"]), (&request["id"], &request["summary"]));
     let _ = stage.world.adj(["respond", &x, "--allow"]).expect_code(0);
     let _ = stage.world.adj(["wait", &x]).expect_code(0);
-    assert!(stage.world.work().join("made").exists());
+    assert!(stage.has("made"));
     stage.world.assert_sound();
 }
 
@@ -560,7 +564,9 @@ fn a_start_that_fails_says_why() {
     stage.world.set_variable("ANTHROPIC_AUTH_TOKEN", "fake");
     let unknown = "11111111-2222-4333-8444-555555555555";
     let told = stage.world.adj(create.iter().chain(&["--resume", unknown])).expect_error(1, "agent_start_failed");
-    assert!(told.stderr.contains("No conversation found"), "its last lines are told: {}", told.stderr);
+    assert!(told.stderr.contains("has no conversation"), "{}", told.stderr);
+    let told = stage.world.adj(create.iter().chain(&["--", "--no-such-option"])).expect_error(1, "agent_start_failed");
+    assert!(told.stderr.contains("unknown option"), "its last lines are told: {}", told.stderr);
     stage.world.remove_variable("IS_SANDBOX");
     if rustix::process::getuid().is_root() {
         let told = stage.world.adj(create).expect_error(1, "agent_start_failed");
@@ -569,6 +575,13 @@ fn a_start_that_fails_says_why() {
     stage.world.set_variable("PATH", "/usr/bin:/bin");
     let told = stage.world.adj(create).expect_error(1, "agent_not_found");
     assert!(told.stderr.contains("npm install"), "{}", told.stderr);
+    let old = stage.world.root().join("old");
+    std::fs::create_dir(&old).unwrap();
+    std::fs::write(old.join("claude"), "#!/bin/sh\necho '2.1.99 (Claude Code)'\n").unwrap();
+    std::fs::set_permissions(old.join("claude"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    stage.world.set_variable("PATH", &format!("{}:/usr/bin:/bin", old.display()));
+    let told = stage.world.adj(create).expect_error(1, "agent_not_found");
+    assert!(told.stderr.contains("2.1.99") && told.stderr.contains("claude update"), "{}", told.stderr);
     assert_eq!(stage.world.adj(["--json", "list", "-a"]).expect_code(0).json(), serde_json::json!([]));
 }
 
@@ -640,7 +653,14 @@ fn the_conversation_is_told_from_the_transcript() {
     assert_eq!((&told[0]["text"], &told[1]["text"]), (&tool.into(), &"done".into()));
     let (with_tools, told) = roles(&["--json", "logs", "--tools", &x]);
     assert!(with_tools.contains(&role("tool", 1)) && told.to_string().contains("from the tool"), "{told:#}");
-    let (last, told) = roles(&["--json", "logs", "-n", "1", &x]);
+    let words = r#"[[say first words]] [[tool Bash {"command":"true","description":"x"}]] [[then]] [[say last words]]"#;
+    assert_eq!(stage.ask(&x, words), "last words\n");
+    let full = stage.world.adj(["last-message", "--full", &x]).expect_code(0).stdout;
+    assert_eq!(full, "first words\n\nlast words\n", "what was said between the tools too");
+    let blocks = stage.world.adj(["--json", "last-message", "--blocks", "-n", "2", &x]).expect_code(0).json();
+    assert_eq!(blocks, serde_json::json!(["second", "first words", "last words"]));
+    let (last, told) = roles(&["--json", "logs", "-n", "2", &x]);
+    let last = &last[..2];
     assert_eq!(last, [role("human", 2), role("assistant", 2)], "{told:#}");
 }
 
@@ -722,4 +742,21 @@ fn a_turn_lasts_until_its_subagents_have_ended() {
     stage.model.open("sub");
     let _ = stage.world.adj(["wait", "--for", &m, &x]).expect_code(0);
     assert_eq!(stage.status(&x)["last_turn"]["number"], 1, "what it did by itself belongs to the same turn");
+}
+
+#[test]
+fn a_killed_runner_leaves_nothing_of_its_session() {
+    let stage = Stage::new();
+    let x = stage.create(&[]);
+    stage.world.send(&x, "x [[hold never]]");
+    assert!(stage.model.await_held("never", SOON));
+    let agent = stage.agent(&x);
+    let started = stage.world.adj(["watch", "--json", "--since", "0", "--types", "session.started", &x]);
+    let event: Value = serde_json::from_str(started.stdout.lines().next().expect("a line")).expect("an event");
+    let runner = event["data"]["runner_pid"].as_u64().and_then(|pid| Process::open(u32::try_from(pid).ok()?));
+    runner.expect("the runner").signal(Signal::KILL);
+    assert_eq!(stage.world.adj(["wait", &x]).code, 4);
+    assert!(agent.ends_within(SOON));
+    let status = stage.status(&x);
+    assert_eq!((&status["status"], &status["exit"]["how"]), (&"exited".into(), &"lost".into()), "{status:#}");
 }

@@ -11,6 +11,9 @@ use serde_json::Value;
 /// How long a `wait` may take after the last byte of the model's answer, in the middle of many.
 const WAIT_MS_MEDIAN: u64 = 150;
 
+/// When a key is pressed again that a dialog has not taken.
+const PRESS_AGAIN: Duration = Duration::from_secs(2);
+
 fn now_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     u64::try_from(since.as_millis()).unwrap()
@@ -135,7 +138,15 @@ fn a_person_at_the_terminal_answers_first() {
     let script = r#"[[tool Bash {"command":"touch made","description":"m"}]][[then]][[say done]]"#;
     let _ = world.turn(&x, script).expect_code(3);
     world.await_screen("Do you want to proceed?");
-    world.tmux(["send-keys", "-t", "%0", "1"]);
+    // A dialog takes no key in its first moments.
+    let mut pressed = Instant::now() - PRESS_AGAIN;
+    await_fact("the dialog has taken the key", AGENT_MAX, || {
+        if pressed.elapsed() >= PRESS_AGAIN && world.screen().contains("Do you want to proceed?") {
+            world.tmux(["send-keys", "-t", "%0", "1"]);
+            pressed = Instant::now();
+        }
+        world.work().join("made").exists()
+    });
     let _ = world.adj(["wait", "--through-input", &x]).expect_code(0);
     assert!(world.work().join("made").exists());
     let late = world.adj(["respond", &x, "--allow"]);
@@ -309,6 +320,195 @@ fn a_daemon_that_is_killed_loses_nothing() {
 }
 
 #[test]
+fn a_conversation_is_taken_up_again_and_never_by_two() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("guarded");
+    assert_eq!(world.answer(&x, "[[say one]]"), "one");
+    let shown = world.adj(["--json", "inspect", &x]).expect_code(0).json();
+    let native = shown["agent_session"].as_str().expect("a conversation").to_owned();
+    let create = ["--json", "create", "--cli", "claude", "--mode", "guarded", "--resume", &native];
+    let second = world.adj(create);
+    assert!(second.error()["message"].as_str().unwrap().contains("is open"), "{second:?}");
+    let _ = world.adj(["kill", &x]).expect_code(0);
+    for words in [["--resume", &native].as_slice(), &["--continue"]] {
+        let create = ["create", "-q", "--cli", "claude", "--mode", "guarded"].into_iter().chain(words.iter().copied());
+        let again = world.adj(create).expect_code(0).word().to_owned();
+        assert_eq!(world.answer(&again, "[[say two]]"), "two");
+        let (last, _) = world.model().recorder().requests().pop().expect("a request");
+        assert_eq!(user_texts(&last)[0], "[[say one]]", "it goes on with what was said");
+        let _ = world.adj(["kill", &again]).expect_code(0);
+    }
+}
+
+#[test]
+fn what_was_said_is_read_from_the_transcript() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let _ =
+        world.turn(&x, r#"[[tool Bash {"command":"echo yo"}]][[then]][[usage 100 50 7 8]][[say said]]"#).expect_code(0);
+    // It is written in batches, a moment after the end was told.
+    await_fact("the transcript has it", AGENT_MAX, || {
+        let logs = world.adj(["--json", "logs", &x]).stdout;
+        ["assistant", "said", "yo", "Bash"].iter().all(|part| logs.contains(part))
+    });
+    let answers = world.adj(["--json", "last-message", &x]).expect_code(0).json();
+    println!("{answers:#}");
+}
+
+#[test]
+fn commands_of_the_agent_are_sent_on_purpose() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    assert_eq!(world.answer(&x, "[[say one]]"), "one");
+    let before = world.adj(["--json", "inspect", &x]).expect_code(0).json()["agent_session"].clone();
+    let _ = world.adj(["send", &x, "--as-command", "/clear"]).expect_code(0);
+    let _ = world.adj(["wait", &x]).expect_code(0);
+    await_fact("another conversation", AGENT_MAX, || {
+        world.adj(["--json", "inspect", &x]).expect_code(0).json()["agent_session"] != before
+    });
+    assert_eq!(world.answer(&x, "[[say two]]"), "two");
+    let (last, _) = world.model().recorder().requests().pop().expect("a request");
+    let texts = user_texts(&last);
+    assert!(!texts.iter().any(|text| text.contains("[[say one]]")), "what was said before is gone: {texts:?}");
+}
+
+#[test]
+fn a_message_joins_the_running_turn() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let first = world.send(&x, r#"[[say begun]][[hold gate]][[tool Bash {"command":"echo yo"}]][[then]][[say done]]"#);
+    assert!(world.model().await_held("gate", AGENT_MAX));
+    let steer = world.start(["send", &x, "--steer", "and mind this"]);
+    world.await_screen("and mind this");
+    world.model().open("gate");
+    let _ = steer.end().expect_code(0);
+    let _ = world.adj(["wait", &x, "--for", &first]).expect_code(0);
+    let (last, _) = world.model().recorder().requests().pop().expect("a request");
+    assert!(user_texts(&last).iter().any(|text| text.contains("and mind this")), "{:?}", user_texts(&last));
+}
+
+#[test]
+fn a_subagent_in_the_background_is_part_of_the_turn() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let script = r#"[[tool Agent {"description":"look","prompt":"[[hold sub]][[say sub result]]","subagent_type":"general-purpose"}]][[then]][[say started]]"#;
+    let message = world.send(&x, script);
+    assert!(world.model().await_held("sub", AGENT_MAX));
+    let early = world.adj(["wait", &x, "--for", &message, "--timeout", "2s"]);
+    assert_eq!(early.code, 124, "a turn is not over while its subagent works: {early:?}");
+    world.model().open("sub");
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
+}
+
+#[test]
+fn a20_a_person_attaches_types_half_a_line_and_leaves_it() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let outer = world.root().join("outer").display().to_string();
+    let person = |words: &[&str]| {
+        let mut tmux = world.command("tmux");
+        tmux.env("TERM", "xterm-256color").args(["-u", "-f", "/dev/null", "-S", &outer]).args(words);
+        adjutant_testkit::Running::start(tmux).end().expect_code(0).stdout
+    };
+    let adj = world.adj_path().display().to_string();
+    person(&["new-session", "-d", "-x", "150", "-y", "45", "--", &adj, "attach", &x]);
+    await_fact("the person sees it", AGENT_MAX, || person(&["capture-pane", "-p"]).contains("Claude Code"));
+    person(&["send-keys", "-l", "half a line"]);
+    world.await_screen("half a line");
+    person(&["send-keys", "C-b", "d"]);
+    await_fact("the person has left", AGENT_MAX, || {
+        let mut tmux = world.command("tmux");
+        tmux.args(["-S", &outer, "list-sessions"]);
+        adjutant_testkit::Running::start(tmux).end().code != 0
+    });
+    assert_eq!(world.answer(&x, "[[say delivered]]"), "delivered");
+    assert_eq!(newest_text(&world), "[[say delivered]]");
+    world.await_screen("half a line");
+}
+
+#[test]
+fn a11_a_message_waits_while_a_person_has_a_dialog_open() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    world.tmux(["send-keys", "-t", "%0", "-l", "/help"]);
+    world.await_screen("/help");
+    world.tmux(["send-keys", "-t", "%0", "Enter"]);
+    await_fact("the dialog is told of", AGENT_MAX, || world.adj(["requests"]).stdout.contains("terminal"));
+    let message = world.send(&x, "[[say after]]");
+    assert_eq!(world.model().recorder().count(), 0);
+    world.tmux(["send-keys", "-t", "%0", "Escape"]);
+    let _ = world.adj(["wait", "--through-input", &x, "--for", &message]).expect_code(0);
+    assert_eq!(newest_text(&world), "[[say after]]");
+}
+
+#[test]
+fn copy_mode_is_left_before_a_message_is_typed() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    world.tmux(["copy-mode", "-t", "%0"]);
+    assert_eq!(world.answer(&x, "[[say seen]]"), "seen");
+}
+
+#[test]
+fn an_interrupt_refuses_an_open_question_without_a_key() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("guarded");
+    let script = r#"[[tool Bash {"command":"touch made","description":"m"}]][[then]][[say done]]"#;
+    let message = world.send(&x, script);
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(3);
+    let _ = world.adj(["interrupt", &x]).expect_code(0);
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(130);
+    assert!(!world.work().join("made").exists());
+    assert_eq!(world.answer(&x, "[[say alive]]"), "alive");
+}
+
+#[test]
+fn escape_at_a_question_is_an_interrupt_by_a_person() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("guarded");
+    let script = r#"[[tool Bash {"command":"touch made","description":"m"}]][[then]][[say done]]"#;
+    let message = world.send(&x, script);
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(3);
+    world.await_screen("Do you want to proceed?");
+    let mut pressed = Instant::now() - PRESS_AGAIN;
+    await_fact("the dialog has taken the key", AGENT_MAX, || {
+        let open = world.screen().contains("Do you want to proceed?");
+        if open && pressed.elapsed() >= PRESS_AGAIN {
+            world.tmux(["send-keys", "-t", "%0", "Escape"]);
+            pressed = Instant::now();
+        }
+        !open
+    });
+    let _ = world.adj(["wait", "--through-input", &x, "--for", &message]).expect_code(130);
+    assert!(!world.work().join("made").exists());
+    assert_eq!(world.answer(&x, "[[say alive]]"), "alive");
+}
+
+#[test]
+fn a_conversation_that_is_shortened_loses_no_turn() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    assert_eq!(world.answer(&x, "[[usage 990000 10]][[say full]]"), "full");
+    assert_eq!(world.answer(&x, "[[say short again]]"), "short again");
+    let told = world.adj(["--json", "watch", "--tail", "50", "--types", "session.notice", &x]).stdout;
+    assert!(told.contains("shortened"), "{told}");
+}
+
+#[test]
+fn a_shell_in_the_background_ends_no_turn_and_holds_none_up() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let script = r#"[[tool Bash {"command":"while [ ! -e go ]; do read -t 0.1 < /dev/zero; sleep 0.1; done","description":"server","run_in_background":true}]][[then]][[say started]]"#;
+    assert_eq!(world.answer(&x, script), "started");
+    assert_eq!(world.answer(&x, "[[say meanwhile]]"), "meanwhile");
+    std::fs::write(world.work().join("go"), "").unwrap();
+    await_fact("its end is a turn of the agent's own", AGENT_MAX, || {
+        world.adj(["--json", "watch", "--tail", "50", "--types", "turn.started", &x]).stdout.contains("\"agent\"")
+    });
+    let _ = world.adj(["wait", &x]).expect_code(0);
+}
+
+#[test]
 fn a_start_that_cannot_be_is_told_with_its_cause() {
     let mut world = ClaudeWorld::new();
     let began = Instant::now();
@@ -321,10 +521,19 @@ fn a_start_that_cannot_be_is_told_with_its_cause() {
     assert_eq!(world.answer(trusted.word(), "[[say in]]"), "in");
     world.write_home(".claude/settings.json", "{}");
     let bypass = world.adj(["--json", "create", "--cli", "claude", "--mode", "native"]);
-    assert_ne!(bypass.code, 0, "{bypass:?}");
-    let resume =
-        world.adj(["--json", "create", "--cli", "claude", "--mode", "guarded", "--trust", "--resume", "no-such-id"]);
-    assert!(resume.error()["message"].as_str().unwrap().contains("no-such-id"), "{resume:?}");
+    assert!(bypass.error()["message"].as_str().unwrap().contains("--trust"), "{bypass:?}");
+    let resume = world.adj([
+        "--json",
+        "create",
+        "--cli",
+        "claude",
+        "--mode",
+        "guarded",
+        "--trust",
+        "--resume",
+        "00000000-0000-4000-8000-000000000000",
+    ]);
+    assert!(resume.error()["message"].as_str().unwrap().contains("00000000-0000"), "{resume:?}");
     world.set_variable("PATH", "/usr/bin:/bin");
     let missing = world.adj(create);
     assert!(

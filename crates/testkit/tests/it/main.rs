@@ -5,6 +5,7 @@ mod autostart;
 mod canary;
 mod claude_headless;
 mod claude_terminal;
+mod claude_texts;
 mod codex;
 mod compaction;
 mod coverage;

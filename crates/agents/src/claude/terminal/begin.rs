@@ -104,7 +104,7 @@ impl Seat {
             runner_handle: None,
             agent: None,
             held: VecDeque::new(),
-            typed: None,
+            shown: None,
             interrupts: 0,
             status_watched: false,
             ordered_end: None,

@@ -8,11 +8,12 @@ use adjutant_core::outcome::UnknownReason;
 use super::machine::{FOUND, NOT_SEEN, TYPED, TypedNote, handing};
 use super::screen::draft;
 use super::status::{self, Activity};
-use super::text::{command, mark, pieces, typed};
+use super::text::{bones, command, mark, pieces, typed};
 use super::{Driven, Driver, Timer};
 use crate::Order;
 use crate::claude::transcript;
-use crate::limits::{CONFIRM_MS_MAX, CONFIRM_PIECE_MS, DRAFT_LOOK_MS, DRAFT_LOOKS_MAX};
+use crate::limits::{CONFIRM_MS_MAX, CONFIRM_PIECE_MS, DRAFT_LOOK_MS, DRAFT_LOOKS_MAX, TYPING_MS_MAX};
+use crate::runner::wall_ms;
 use crate::timer::pause;
 
 /// A message on its way.
@@ -99,6 +100,7 @@ impl Driver {
             message: message.get(),
             attempt: attempt.get(),
             mark: mark(&text),
+            bones: bones(&text),
             changes: changes.into_iter().map(str::to_owned).collect(),
             command: as_command,
         };
@@ -120,7 +122,7 @@ impl Driver {
         if let Err(error) = pasted {
             tracing::warn!(session = %self.session, %error, "a message may have been typed in part");
         }
-        self.typed = Some(text);
+        self.shown = None;
         if !note.command {
             self.timers.arm(Timer::Confirm, confirm_ms);
         }
@@ -149,6 +151,15 @@ impl Driver {
         Err("a person is typing, and what stands in the line could not be put aside".to_owned())
     }
 
+    /// Whether the agent is still reading what was typed: its screen has changed since the last look. A long text stands
+    /// higher there than the screen.
+    async fn is_still_read(&mut self) -> bool {
+        let Ok(pane) = self.tmux.look().await else { return false };
+        let changed = self.shown.as_ref() != Some(&pane.lines);
+        self.shown = Some(pane.lines);
+        changed && wall_ms() - self.machine.pending_since < TYPING_MS_MAX
+    }
+
     /// Nothing has confirmed what was typed: the transcript is looked at before anything else is done.
     pub(super) async fn on_unconfirmed(&mut self) -> Driven {
         let Some(typed) = self.machine.pending.clone() else { return Ok(()) };
@@ -161,6 +172,10 @@ impl Driver {
         if let Some(found) = found {
             self.note(FOUND, &found);
             return self.read_spool().await;
+        }
+        if self.is_still_read().await {
+            self.timers.arm(Timer::Confirm, CONFIRM_MS_MAX);
+            return Ok(());
         }
         self.note(NOT_SEEN, &());
         self.read_spool().await?;

@@ -5,8 +5,11 @@ use super::machine::{LEVEL, LevelNote, QuietEnd};
 use super::status::{self, Activity, Status};
 use super::{Driven, Driver, Timer};
 use crate::claude::transcript;
-use crate::limits::{SETTLED_MS, UNANNOUNCED_MS};
+use crate::limits::{ANSWER_READ_MS_MAX, ANSWER_SHOWS_MS, DIALOG_MS, SETTLED_MS, UNANNOUNCED_MS};
 use crate::runner::wall_ms;
+
+/// Things that may follow from one look.
+const NOTES_MAX: usize = 3;
 
 impl Driver {
     /// Reconciles. Every end of a turn but an interrupted one is in the spool before the file says that nothing runs, so
@@ -16,7 +19,9 @@ impl Driver {
         let Some(status) = status::read(&self.facts.config_dir, &agent) else { return Ok(()) };
         // What was written between the two readings belongs to what the file says now.
         self.read_spool().await?;
-        if let Some(note) = self.judge(&status) {
+        // One thing may follow from another: a question that was left, and then the turn that rests.
+        for _ in 0..NOTES_MAX {
+            let Some(note) = self.judge(&status) else { break };
             self.note(LEVEL, &note);
             self.read_spool().await?;
         }
@@ -25,11 +30,18 @@ impl Driver {
 
     fn judge(&mut self, status: &Status) -> Option<LevelNote> {
         match &status.activity {
+            Activity::Idle | Activity::Shell if self.is_closed_there(status) => Some(LevelNote::AnsweredThere),
             Activity::Idle | Activity::Shell => self.judge_rest(status),
             Activity::Busy => self.judge_work(status),
             Activity::Waiting { what } => self.judge_waiting(status, what),
             Activity::Starting | Activity::Other => None,
         }
+    }
+
+    /// A question is on record, and the agent has left it since.
+    fn is_closed_there(&self, status: &Status) -> bool {
+        let opened = self.machine.requests.values().map(|(at, _)| *at).max();
+        opened.is_some_and(|opened| status.since > opened)
     }
 
     fn judge_rest(&mut self, status: &Status) -> Option<LevelNote> {
@@ -56,20 +68,22 @@ impl Driver {
     }
 
     fn judge_work(&mut self, status: &Status) -> Option<LevelNote> {
-        if !self.machine.requests.is_empty() {
-            let opened = self.machine.requests.values().map(|(at, _)| *at).max().unwrap_or(0);
-            return (status.since > opened).then_some(LevelNote::AnsweredThere);
+        if self.is_closed_there(status) {
+            return Some(LevelNote::AnsweredThere);
         }
         let since = status.since.max(self.machine.rest_since);
-        let unannounced = self.machine.ready && self.machine.turn.is_none() && self.machine.pending.is_none();
+        let unannounced = self.machine.ready
+            && self.machine.requests.is_empty()
+            && self.machine.turn.is_none()
+            && self.machine.pending.is_none();
         (unannounced && self.has_settled(since, UNANNOUNCED_MS)).then_some(LevelNote::Working { since })
     }
 
     fn judge_waiting(&mut self, status: &Status, what: &str) -> Option<LevelNote> {
-        // What was answered a moment ago may still be on the screen.
-        let since = status.since.max(self.machine.closed_at);
-        let late = if self.machine.closed_at > status.since { UNANNOUNCED_MS } else { SETTLED_MS };
-        if !self.machine.requests.is_empty() || !self.machine.ready || !self.has_settled(since, late) {
+        // A question that was answered before it was drawn is drawn all the same, and closed when the answer is read.
+        let is_answered = status.since - self.machine.closed_at < ANSWER_SHOWS_MS;
+        let late = if is_answered { ANSWER_READ_MS_MAX } else { DIALOG_MS };
+        if !self.machine.requests.is_empty() || !self.machine.ready || !self.has_settled(status.since, late) {
             return None;
         }
         let what = if what.is_empty() { "dialog open" } else { what }.to_owned();

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{ended, failed};
 use super::ask::{self, Asked};
-use super::text::mark;
+use super::text::{bones, mark};
 use crate::claude::hooks::Line;
 use crate::{Verdict, verdict};
 
@@ -40,6 +40,8 @@ pub(super) struct TypedNote {
     pub(super) attempt: u32,
     /// The text, to know it again: its length and a sum over it.
     pub(super) mark: (u64, u64),
+    /// The same of its letters and digits alone.
+    pub(super) bones: (u64, u64),
     /// What differs from the message.
     pub(super) changes: Vec<String>,
     /// It is a command of the agent's, of which no hook tells.
@@ -108,6 +110,8 @@ pub(super) struct Machine {
     /// The message that was typed and of which nothing was heard.
     pub(super) pending: Option<TypedNote>,
     pub(super) pending_since: i64,
+    /// The message that was given up as unclear last; it may still be taken.
+    late: Option<TypedNote>,
     /// The handing-over that was typed last, whatever became of it.
     pub(super) last_typed: Option<(MessageId, Attempt)>,
     /// Open requests, by the name under which an answer is filed, with when they were put.
@@ -164,7 +168,7 @@ impl Machine {
         match line.event.as_str() {
             TYPED => self.on_typed(line.at, note),
             NOT_SEEN => {
-                self.pending = None;
+                self.late = self.pending.take();
                 Vec::new()
             }
             FOUND => self.on_found(line.at, note),
@@ -283,7 +287,9 @@ impl Machine {
             turn.prompt = id.clone();
             turn.said = None;
         }
-        let ours = self.pending.take_if(|typed| is_it(typed, &payload.prompt));
+        let is_it =
+            |typed: &mut TypedNote| mark(&payload.prompt) == typed.mark || bones(&payload.prompt) == typed.bones;
+        let ours = self.pending.take_if(is_it).or_else(|| self.late.take_if(is_it));
         let origin = match &ours {
             Some(typed) => TurnOrigin::Message(MessageId::new(typed.message)),
             None if payload.prompt.starts_with(OWN_PROMPT) => TurnOrigin::Agent,
@@ -292,7 +298,9 @@ impl Machine {
         match ours {
             Some(typed) => {
                 self.begin(at, &id);
-                vec![taken(&typed, at, &format!("UserPromptSubmit with the same text, prompt {id}"))]
+                let how =
+                    if mark(&payload.prompt) == typed.mark { "the same text" } else { "a text that it has changed" };
+                vec![taken(&typed, at, &format!("UserPromptSubmit with {how}, prompt {id}"))]
             }
             None => self.begin_seen(at, &id, origin),
         }
@@ -392,11 +400,6 @@ fn notice(text: &str) -> Vec<Told> {
     vec![(AgentReport::Notice { text: text.to_owned() }, None)]
 }
 
-/// Whether a prompt is the text that was typed.
-fn is_it(typed: &TypedNote, prompt: &str) -> bool {
-    mark(prompt) == typed.mark
-}
-
 fn taken(typed: &TypedNote, at: i64, what: &str) -> Told {
     (taken_report(typed, at, what), None)
 }
@@ -413,3 +416,6 @@ pub(super) fn taken_report(typed: &TypedNote, at: i64, what: &str) -> AgentRepor
 pub(super) fn handing(typed: &TypedNote) -> (MessageId, Attempt) {
     (MessageId::new(typed.message), Attempt::new(typed.attempt))
 }
+
+#[cfg(test)]
+mod tests;

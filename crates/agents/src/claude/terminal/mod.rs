@@ -106,8 +106,8 @@ struct Driver {
     agent: Option<Incarnation>,
     /// Orders that wait for a state that allows them.
     held: VecDeque<Order>,
-    /// The text that was typed last, to know it again where it arrived changed.
-    typed: Option<String>,
+    /// What the screen showed at the last look for what was typed.
+    shown: Option<Vec<String>>,
     interrupts: u32,
     status_watched: bool,
     ordered_end: Option<u64>,
@@ -186,11 +186,7 @@ impl Driver {
             }
         };
         tokio::select! {
-            changed = self.changes.next() => {
-                if let Err(error) = changed {
-                    tracing::warn!(session = %self.session, %error, "changes are not told any more");
-                }
-            }
+            () = self.changes.next() => {}
             _ = gone => return self.on_runner_gone().await,
             order = self.orders.recv() => match order {
                 None | Some(Order::LetGo) => return Err(LetGo),
@@ -234,11 +230,14 @@ impl Driver {
         Ok(())
     }
 
-    /// Adds to the end of a turn what it has cost, as far as the transcript has it by now.
+    /// Adds to the end of a turn what it has cost, where the transcript has all of it by now: it is written in batches, and
+    /// nobody waits for one.
     fn count(&self, began_at: Option<i64>, told: &mut [Told]) {
         let (Some(began_at), Some(path)) = (began_at, self.machine.transcript.as_deref()) else { return };
-        for (report, _) in told {
-            if let AgentReport::TurnEnded { end } = report {
+        for (report, answer) in told {
+            if let (AgentReport::TurnEnded { end }, Some(answer)) = (report, answer)
+                && transcript::ends_with(path, began_at, answer)
+            {
                 end.usage = transcript::usage_since(path, began_at);
             }
         }

@@ -9,21 +9,71 @@ const PROMPT: char = '❯';
 /// What the frames around that line are made of.
 const FRAME: char = '─';
 
-/// How a hint is coloured, which stands in an empty line.
-const HINTS: [&str; 2] = ["\x1b[38;5;246m", "\x1b[2m"];
-
 /// What a person has typed and not sent; empty for nothing, `None` where no such line is to be seen.
 pub(super) fn draft(lines: &[String]) -> Option<String> {
     let framed: Vec<usize> = (0..lines.len()).filter(|at| is_frame(&plain(&lines[*at]))).collect();
     let [.., above, below] = framed.as_slice() else { return None };
     let typed = lines.get(above + 1..*below)?;
     let (_, first) = typed.first()?.split_once(PROMPT)?;
-    if HINTS.iter().any(|hint| first.trim_start_matches('\u{a0}').starts_with(hint)) {
+    if is_hint(first) {
         return Some(String::new());
     }
     let rest = typed.iter().skip(1).map(|line| plain(line));
     let text: Vec<String> = std::iter::once(plain(first)).chain(rest).collect();
     Some(text.join("\n").trim_matches([' ', '\u{a0}', '\n']).to_owned())
+}
+
+/// Whether a line shows a hint of the agent's own: all of it is dim, but for the character under the cursor.
+fn is_hint(line: &str) -> bool {
+    let shown: Vec<(char, Look)> = looks(line).into_iter().filter(|(c, _)| !matches!(c, ' ' | '\u{a0}')).collect();
+    let beside_cursor: Vec<&(char, Look)> = shown.iter().filter(|(_, look)| !look.inverse).collect();
+    !beside_cursor.is_empty() && beside_cursor.iter().all(|(_, look)| look.dim || look.grey)
+}
+
+/// How a character is shown.
+#[derive(Clone, Copy, Debug, Default)]
+struct Look {
+    dim: bool,
+    grey: bool,
+    inverse: bool,
+}
+
+/// The colour of what is said beside the work.
+const GREY: &str = "246";
+
+/// The characters of a line with how each is shown.
+fn looks(line: &str) -> Vec<(char, Look)> {
+    let (mut found, mut look, mut rest) = (Vec::new(), Look::default(), line.chars());
+    while let Some(c) = rest.next() {
+        if c != '\x1b' {
+            found.push((c, look));
+        } else if rest.next() == Some('[') {
+            let sequence: String = rest.by_ref().take_while(|c| !('\x40'..='\x7e').contains(c)).collect();
+            look = changed(look, &sequence);
+        }
+    }
+    found
+}
+
+/// What a sequence makes of a look.
+fn changed(mut look: Look, sequence: &str) -> Look {
+    let mut parts = sequence.split(';');
+    while let Some(part) = parts.next() {
+        match part {
+            "" | "0" => look = Look::default(),
+            "2" => look.dim = true,
+            "22" => look.dim = false,
+            "39" => look.grey = false,
+            "7" => look.inverse = true,
+            "27" => look.inverse = false,
+            "38" | "48" => {
+                let colour = if parts.next() == Some("5") { parts.next() } else { parts.nth(2) };
+                look.grey = if part == "38" { colour == Some(GREY) } else { look.grey };
+            }
+            _ => {}
+        }
+    }
+    look
 }
 
 fn is_frame(line: &str) -> bool {
@@ -33,16 +83,7 @@ fn is_frame(line: &str) -> bool {
 
 /// A line without the sequences that colour it.
 pub(super) fn plain(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    let mut rest = line.chars();
-    while let Some(c) = rest.next() {
-        if c != '\x1b' {
-            text.push(c);
-        } else if rest.next() == Some('[') {
-            rest.by_ref().find(|c| ('\x40'..='\x7e').contains(c));
-        }
-    }
-    text
+    looks(line).into_iter().map(|(c, _)| c).collect()
 }
 
 /// The dialog that holds up a start, as what is to be done about it; `None` where none that is known is open.
@@ -103,6 +144,9 @@ mod tests {
         assert_eq!(draft(&screen("\x1b[39m❯\u{a0}\x1b[7m \x1b[0m")), Some(String::new()));
         assert_eq!(draft(&screen("❯\u{a0}half a\x1b[7m \x1b[0m\n  line")), Some("half a \n  line".to_owned()));
         assert_eq!(draft(&screen("❯\u{a0}\x1b[38;5;246mPress up to edit\x1b[39m")), Some(String::new()));
+        let resend = "\x1b[39m❯\u{a0}\x1b[7mR\x1b[0;2m\x1b[39m\x1b[49mesend your message";
+        assert_eq!(draft(&screen(resend)), Some(String::new()));
+        assert_eq!(draft(&screen("❯\u{a0}\x1b[7mx\x1b[0m")), Some("x".to_owned()));
         assert_eq!(draft(&["nothing".to_owned()]), None);
         assert_eq!(draft(&screen(" Do you want to proceed?\n 1. Yes")), None);
     }

@@ -46,6 +46,9 @@ pub(super) fn typed(message: &str) -> Result<Typed, String> {
     });
     change(&mut text, &mut changes, "a tab arrives as four spaces", |t| t.replace('\t', "    "));
     change(&mut text, &mut changes, "letters with marks are composed (NFC)", composed);
+    change(&mut text, &mut changes, "the tag `pasted_content` arrives with a backslash", |t| {
+        t.replace("</pasted_content", "<\\/pasted_content").replace("<pasted_content", "<\\pasted_content")
+    });
     change(&mut text, &mut changes, "white space at the end is cut off", |t| t.trim_end().to_owned());
     if text.is_empty() {
         return Err("a text of white space alone is no message for Claude Code".to_owned());
@@ -166,6 +169,12 @@ pub(super) fn pieces(text: &str) -> Vec<&str> {
 pub(super) fn mark(text: &str) -> (u64, u64) {
     let add = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     (text.len() as u64, text.bytes().fold(0xcbf2_9ce4_8422_2325, add))
+}
+
+/// The same of its letters and digits alone, to know a text again that was changed on its way.
+pub(super) fn bones(text: &str) -> (u64, u64) {
+    let letters: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+    mark(&letters)
 }
 
 #[cfg(test)]

@@ -85,6 +85,11 @@ impl Entry {
         self.r#type == "assistant" && !self.is_sidechain && self.at().is_some_and(|then| then >= at)
     }
 
+    /// Whether it is a text and that text is this.
+    pub(super) fn says(&self, text: &str) -> bool {
+        texts(&self.message.content).last().is_some_and(|said| said.trim() == text.trim())
+    }
+
     /// The answer to which it belongs, and what that cost.
     pub(super) fn usage(&self) -> Option<(String, Usage)> {
         let counted =

@@ -54,6 +54,12 @@ pub(crate) fn has_answer(path: &Path, began_at: i64) -> bool {
     since(path, began_at).any(|entry| entry.is_answer_since(began_at))
 }
 
+/// Whether the newest answer since a moment says exactly this.
+pub(crate) fn ends_with(path: &Path, began_at: i64, said: &str) -> bool {
+    let newest = since(path, began_at).find(|entry| entry.is_answer_since(began_at));
+    newest.is_some_and(|entry| entry.says(said))
+}
+
 /// What the answers since a moment have cost, each counted once.
 pub(crate) fn usage_since(path: &Path, began_at: i64) -> Option<Usage> {
     let mut counted: Vec<String> = Vec::new();

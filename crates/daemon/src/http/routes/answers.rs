@@ -1,7 +1,8 @@
 //! Answers: the final texts of turns.
 
+use adjutant_agents::Speaker;
 use adjutant_api::types::turn::{Answer, AnswersQuery, TurnResult, TurnsQuery};
-use adjutant_core::{SessionId, TurnNumber};
+use adjutant_core::{SessionId, Timestamp, TurnNumber};
 use adjutant_store::Selection;
 use axum::Json;
 
@@ -22,8 +23,33 @@ pub(super) async fn answers(call: Incoming) -> Result<Json<Vec<Answer>>, Failure
         turns.into_iter().map(|turn| Ok((reader.answer(session, turn.number)?, turn))).collect::<Result<Vec<_>, _>>()
     };
     let found = call.app.read(read).await?;
-    let answers = found.iter().map(|(text, turn)| to_api::answer(turn, text.as_deref().unwrap_or_default()));
-    Ok(Json(answers.collect()))
+    let said = if query.full || query.blocks { super::log::record(&call, session).await? } else { None };
+    let Some(said) = said else {
+        let answers = found.iter().map(|(text, turn)| to_api::answer(turn, text.as_deref().unwrap_or_default()));
+        return Ok(Json(answers.collect()));
+    };
+    let before = found.first().map(|(_, turn)| turn.number.get()).filter(|first| *first > 1);
+    let earlier = move |reader: &adjutant_store::Reader| {
+        before.map_or(Ok(None), |first| reader.turn(session, TurnNumber::new(first - 1)))
+    };
+    let mut since = call.app.read(earlier).await?.map(|turn| turn.ended_at);
+    let mut answers = Vec::new();
+    for (text, turn) in &found {
+        let within = |at: Timestamp| since.is_none_or(|since| at > since) && at <= turn.ended_at;
+        let blocks = said.iter().filter(|entry| entry.role == Speaker::Assistant && entry.at.is_some_and(within));
+        let mut blocks: Vec<&str> = blocks.map(|entry| entry.text.as_str()).collect();
+        // A record that was cut, or is not written to its end yet, says less than the answer that is kept here.
+        let kept = text.as_deref().unwrap_or_default();
+        if blocks.last().is_none_or(|last| !kept.trim_end().ends_with(last.trim_end())) {
+            blocks.push(kept);
+        }
+        match query.blocks {
+            true => answers.extend(blocks.iter().map(|block| to_api::answer(turn, block))),
+            false => answers.push(to_api::answer(turn, &blocks.join("\n\n"))),
+        }
+        since = Some(turn.ended_at);
+    }
+    Ok(Json(answers))
 }
 
 /// `GET /v1/sessions/{id}/turns`

@@ -46,7 +46,7 @@ pub(super) async fn log(call: Incoming) -> Result<Json<Vec<LogEntry>>, Failure> 
 }
 
 /// What the agent itself keeps of the conversation, if it keeps anything.
-async fn record(call: &Incoming, id: SessionId) -> Result<Option<Vec<ConversationEntry>>, Failure> {
+pub(super) async fn record(call: &Incoming, id: SessionId) -> Result<Option<Vec<ConversationEntry>>, Failure> {
     let known = move |host: &Host| {
         let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
         Ok::<_, Failure>((session.profile.clone(), session.conversation.clone()))

@@ -33,7 +33,7 @@ pub(crate) fn session(host: &Host, session: &Session, now: Timestamp) -> WireSes
         status: words::status(session.status()),
         source: words::source(source(host, session)),
         observed_at: time(session.basis.at),
-        why: unknown_why(session),
+        why: unknown_why(host, session),
         resumable: host.capabilities(session).is_some_and(|c| c.resume),
         path: profile.path.clone(),
         project: profile.project.clone(),
@@ -151,11 +151,11 @@ fn question(asked: &adjutant_core::agent::Question) -> Question {
 }
 
 /// The reason of a state that nobody knows, for every answer; the whole evidence is `explain`'s.
-fn unknown_why(session: &Session) -> Option<Why> {
+fn unknown_why(host: &Host, session: &Session) -> Option<Why> {
     let Phase::Unseen { why, .. } = &session.phase else { return None };
     Some(Why {
         summary: words::unknown_text(why),
-        evidence: vec![basis(session)],
+        evidence: vec![basis(host, session)],
         contradictions: Vec::new(),
         needs: Some("a connection to the session's runner".to_owned()),
         last_known: Some(last_known(session)),
@@ -170,15 +170,15 @@ fn last_known(session: &Session) -> StatusWord {
     }
 }
 
-fn basis(session: &Session) -> Statement {
+fn basis(host: &Host, session: &Session) -> Statement {
     let basis = &session.basis;
-    Statement { source: words::source(basis.source), said: basis.said.clone(), at: time(basis.at) }
+    Statement { source: words::source(source(host, session)), said: basis.said.clone(), at: time(basis.at) }
 }
 
 /// A session with all that its state rests on. Looks at its processes, and changes nothing.
 pub(crate) fn explain(host: &Host, known: &Session, now: Timestamp) -> WireSession {
     let mut wire = session(host, known, now);
-    let mut evidence = vec![basis(known)];
+    let mut evidence = vec![basis(host, known)];
     let mut contradictions = Vec::new();
     if let Some(processes) = &known.processes {
         for (name, process) in [("runner", &processes.runner), ("agent", &processes.agent)] {
@@ -190,7 +190,7 @@ pub(crate) fn explain(host: &Host, known: &Session, now: Timestamp) -> WireSessi
         }
     }
     let needs = wire.why.and_then(|why| why.needs);
-    let summary = summary(known, now);
+    let summary = summary(host, known, now);
     let last_known = matches!(known.phase, Phase::Unseen { .. }).then(|| last_known(known));
     wire.why = Some(Why { summary, evidence, contradictions, needs, last_known });
     wire
@@ -214,10 +214,10 @@ fn contradiction(session: &Session, name: &str, alive: Liveness) -> Option<Strin
     }
 }
 
-fn summary(session: &Session, now: Timestamp) -> String {
+fn summary(host: &Host, session: &Session, now: Timestamp) -> String {
     let age = now.millis_since(session.basis.at);
     let word = words::status(session.status());
-    let source = words::source(session.basis.source);
+    let source = words::source(source(host, session));
     match &session.phase {
         Phase::Unseen { why, .. } => format!("{}: {}", word.as_str(), words::unknown_text(why)),
         Phase::Starting | Phase::Live | Phase::Exited { .. } => {

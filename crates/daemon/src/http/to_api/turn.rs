@@ -79,6 +79,18 @@ pub(crate) fn input(session: &str, turn: Option<u32>, pending: Vec<WireRequest>)
     TurnResult { outcome: OutcomeWord::WaitingForInput, turn, pending, ..TurnResult::idle(session) }
 }
 
+/// What the last attempt showed, behind the reason.
+fn detail_of(end: &MessageEnd) -> String {
+    match end {
+        MessageEnd::Undeliverable { why: Undeliverable::NeverTaken { detail } } => format!(": {detail}"),
+        MessageEnd::Undeliverable { why: Undeliverable::SessionExited }
+        | MessageEnd::Settled { .. }
+        | MessageEnd::Cancelled
+        | MessageEnd::Expired
+        | MessageEnd::Unknown { .. } => String::new(),
+    }
+}
+
 /// A message that ended without a turn.
 pub(crate) fn fallen(session: &str, fallen: &Fallen) -> TurnResult {
     let outcome = match &fallen.end {
@@ -97,7 +109,7 @@ pub(crate) fn fallen(session: &str, fallen: &Fallen) -> TurnResult {
         outcome,
         reason,
         messages: vec![fallen.message.to_string()],
-        error: Some(format!("{}: {}", fallen.message, fallen_reason(&fallen.end))),
+        error: Some(format!("{}: {}{}", fallen.message, fallen_reason(&fallen.end), detail_of(&fallen.end))),
         ..TurnResult::idle(session)
     }
 }

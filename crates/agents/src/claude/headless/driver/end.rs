@@ -22,15 +22,14 @@ use crate::timer::Backoff;
 impl Driver {
     /// What the last record of a journal means; before that, all that is still on its way is told of.
     pub(super) async fn last_word(&mut self, record: &Record) -> Driven<Option<AgentReport>> {
-        let report = match record {
-            Record::StartFailed { detail } => {
-                AgentReport::StartFailed { why: StartFailure::AgentStartFailed { detail: detail.clone() } }
-            }
-            Record::Withdrawn { .. } => AgentReport::StartFailed { why: StartFailure::Withdrawn },
-            Record::Exited { exit, killed, detail } => {
-                self.exited(exit.map(ExitStatus::from), *killed, detail.as_deref())
-            }
-            _ => return Ok(None),
+        let report = if let Record::StartFailed { detail } = record {
+            AgentReport::StartFailed { why: StartFailure::AgentStartFailed { detail: detail.clone() } }
+        } else if let Record::Withdrawn { .. } = record {
+            AgentReport::StartFailed { why: StartFailure::Withdrawn }
+        } else if let Record::Exited { exit, killed, detail } = record {
+            self.exited(exit.map(ExitStatus::from), *killed, detail.as_deref())
+        } else {
+            return Ok(None);
         };
         let orderly = matches!(record, Record::Exited { exit: Some(ExitRecord::Code(_)), .. });
         self.tell_what_is_unsettled(orderly).await?;

@@ -289,21 +289,20 @@ impl Driver {
     /// Takes a record into the state, and says what it means.
     fn read(&mut self, found: &Found) -> Vec<Told> {
         self.offset = found.next;
-        match &found.entry.record {
-            Record::Started { runner, agent, supervisor } => {
-                self.agent = agent.incarnation();
-                let (Some(runner), Some(agent)) = (runner.incarnation(), agent.incarnation()) else {
-                    return Vec::new();
-                };
-                vec![(AgentReport::Started { runner, agent, supervisor: supervisor.clone() }, None)]
-            }
-            Record::Written { tag } => self.machine.on_written(tag),
-            Record::Line(line) => match self.line(line) {
+        if let Record::Started { runner, agent, supervisor } = &found.entry.record {
+            self.agent = agent.incarnation();
+            let (Some(runner), Some(agent)) = (runner.incarnation(), agent.incarnation()) else { return Vec::new() };
+            vec![(AgentReport::Started { runner, agent, supervisor: supervisor.clone() }, None)]
+        } else if let Record::Written { tag } = &found.entry.record {
+            self.machine.on_written(tag)
+        } else if let Record::Line(line) = &found.entry.record {
+            match self.line(line) {
                 Ok(text) => self.machine.on_line(&text, found.entry.observed_at()),
                 Err(error) => vec![(AgentReport::Notice { text: format!("a line cannot be read: {error}") }, None)],
-            },
+            }
+        } else {
             // The rest is of a shell, or is the end, or nobody's business.
-            _ => Vec::new(),
+            Vec::new()
         }
     }
 

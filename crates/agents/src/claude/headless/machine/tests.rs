@@ -40,18 +40,28 @@ fn asks(native: &str, command: &str) -> String {
     format!(r#"{{"type":"control_request","request_id":"{native}","request":{request}}}"#)
 }
 
-/// Words for what is told.
+/// Words for what is told; every report is told in one of these, or by its own name.
 fn words(told: &[Told]) -> Vec<String> {
-    let word = |(report, text): &Told| match report {
-        AgentReport::Taken { message, .. } => format!("taken {message}"),
-        AgentReport::NotTaken { message, .. } => format!("not taken {message}"),
-        AgentReport::TurnStarted { origin } => format!("began {origin:?}"),
-        AgentReport::TurnEnded { end } => format!("{:?} {}", end.outcome, text.as_deref().unwrap_or_default()),
-        AgentReport::RequestOpened { request } => format!("asks {}", request.native),
-        AgentReport::RequestClosed { native, end } => format!("{end:?} {native}"),
-        AgentReport::PolicyApplied { decision, summary, .. } => format!("rule {decision} {summary}"),
-        AgentReport::Conversation { native } => format!("conversation {native}"),
-        other => format!("{other:?}"),
+    let word = |(report, text): &Told| {
+        if let AgentReport::Taken { message, .. } = report {
+            format!("taken {message}")
+        } else if let AgentReport::NotTaken { message, .. } = report {
+            format!("not taken {message}")
+        } else if let AgentReport::TurnStarted { origin } = report {
+            format!("began {origin:?}")
+        } else if let AgentReport::TurnEnded { end } = report {
+            format!("{:?} {}", end.outcome, text.as_deref().unwrap_or_default())
+        } else if let AgentReport::RequestOpened { request } = report {
+            format!("asks {}", request.native)
+        } else if let AgentReport::RequestClosed { native, end } = report {
+            format!("{end:?} {native}")
+        } else if let AgentReport::PolicyApplied { decision, summary, .. } = report {
+            format!("rule {decision} {summary}")
+        } else if let AgentReport::Conversation { native } = report {
+            format!("conversation {native}")
+        } else {
+            format!("{report:?}")
+        }
     };
     told.iter().map(word).collect()
 }
@@ -118,6 +128,16 @@ fn rules_answer_and_are_told_of() {
     assert!(machine.ruled().is_empty());
     assert_eq!(words(&machine.on_written("answer c")), ["Answered c"]);
     assert!(machine.asked("c").is_none());
+}
+
+#[test]
+fn what_nobody_can_give_is_refused_once() {
+    let mut machine = machine(&[], &[]);
+    let wants = r#"{"type":"control_request","request_id":"r","request":{"subtype":"elicitation"}}"#.to_owned();
+    assert_eq!(play(&mut machine, &[wants]).len(), 1);
+    assert_eq!(machine.refused(), ["r"]);
+    machine.on_written("refusal r");
+    assert!(machine.refused().is_empty());
 }
 
 #[test]
