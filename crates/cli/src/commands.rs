@@ -7,6 +7,7 @@ pub(crate) mod create;
 pub(crate) mod daemon;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod goal;
 pub(crate) mod inspect;
 pub(crate) mod interrupt;
 pub(crate) mod kill;
@@ -121,6 +122,7 @@ verbs! {
     "attach" See attach::AttachArgs deals run_attach;
     "requests" Control requests::RequestsArgs calls run_requests;
     "respond" Control respond::RespondArgs calls run_respond;
+    "goal" Control goal::GoalArgs calls run_goal;
     "interrupt" Control interrupt::InterruptArgs calls run_interrupt;
     "kill" Control kill::KillArgs calls run_kill;
     "daemon" House daemon::DaemonArgs plain run_daemon;

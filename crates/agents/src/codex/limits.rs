@@ -45,11 +45,15 @@ pub(super) const HOLDER_END_MS_MAX: u64 = 10_000;
 /// Time for an interrupted turn to end when its session is to end, in milliseconds.
 pub(super) const INTERRUPT_MS_MAX: u64 = 5_000;
 
-/// Time between the first item of a turn and the statement of who opened it, in milliseconds: nobody's words came.
-pub(super) const ORIGIN_MS_MAX: u64 = 500;
+/// Time for the words of whoever opened a turn to come, in milliseconds; they come 15 ms after its beginning. A turn
+/// without any is the agent's own.
+pub(super) const ORIGIN_MS_MAX: u64 = 200;
 
 /// Turns that are looked at for what happened unseen.
 pub(super) const TURNS_LOOKED_AT_MAX: usize = 100;
+
+/// Callers who wait for the end of one goal.
+pub(super) const GOAL_WAITERS_MAX: usize = 64;
 
 /// Items of one page of the app-server's lists.
 pub(super) const PAGE_ITEMS: usize = 25;

@@ -43,7 +43,7 @@ impl Codex {
                 interrupt: true,
                 steer: true,
                 requests: true,
-                goals: false,
+                goals: true,
                 resume: true,
                 usage: true,
                 model: true,
