@@ -81,3 +81,9 @@ pub(super) const MISSED_END_MS: u64 = 1_000;
 
 /// Time for what was queued to begin, in milliseconds; then the app-server is told to go on.
 pub(super) const QUEUED_MS_MAX: u64 = 1_000;
+
+/// Time for reading a conversation, in milliseconds.
+pub(super) const CONVERSATION_MS_MAX: u64 = 10_000;
+
+/// Longest text of one entry of a conversation, in bytes.
+pub(super) const ENTRY_BYTES_MAX: usize = 256 * 1024;
