@@ -9,6 +9,9 @@ pub(super) const EARLY_MESSAGES_MAX: usize = 16 * 1024;
 /// Time for the app-server to answer a request, in milliseconds; the slowest takes tens.
 pub(super) const ANSWER_MS_MAX: u64 = 20_000;
 
+/// Time for the app-server to answer a request of a session that is to end, in milliseconds; then it ends without it.
+pub(super) const END_ANSWER_MS_MAX: u64 = 1_500;
+
 /// Time for the app-server to take a message off our hands, in milliseconds.
 pub(super) const WRITE_MS_MAX: u64 = 10_000;
 

@@ -187,3 +187,20 @@ fn e6_a_session_created_while_the_last_one_of_a_server_ends_works() {
     }
     codex.assert_sound();
 }
+
+#[test]
+fn a_session_of_a_server_that_hangs_can_be_ended() {
+    let codex = Codex::new();
+    let x = codex.native();
+    begin(&codex.world, &x, "[[tool exec_command {\"cmd\":\"echo x > begun; exec sleep 4715\"}]]");
+    let mut begun = codex.world.bell("begun");
+    begun.line(SOON);
+    let server = codex.server(&x);
+    server.signal(Signal::STOP);
+    let _ = codex.world.adj(["kill", &x]).expect_code(0);
+    assert!(server.ends_within(SOON), "it goes with its last session");
+    let left = codex.world.processes();
+    assert!(!left.iter().any(|(_, shown)| shown.contains("sleep 4715")), "{left:?}");
+    let next = codex.native();
+    assert_eq!(codex.ask(&next, "[[say anew]]"), "anew\n");
+}
