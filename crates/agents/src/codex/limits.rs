@@ -32,7 +32,7 @@ pub(super) const RESTART_MS_MIN: u64 = 50;
 pub(super) const RESTART_MS_MAX: u64 = 10_000;
 
 /// Life after which a crash begins a new row of crashes, in milliseconds.
-pub(super) const SOUND_LIFE_MS: u64 = 30_000;
+pub(super) const SOUND_LIFE_MS: u64 = 10_000;
 
 /// Crashes in a row after which the app-server is given up.
 pub(super) const CRASHES_MAX: u32 = 8;
