@@ -169,6 +169,8 @@ pub struct LaunchPlan {
     pub extra_environment: BTreeMap<String, String>,
     /// The `ADJ_` variables of this session, set last: its name, its parent, its token.
     pub identity: BTreeMap<String, String>,
+    /// What the caller would have handed on to a child of its own besides.
+    pub inherited: process::Inherited,
     /// Time to get ready, in milliseconds.
     pub ready_ms_max: u64,
     /// What was fixed at its creation: mode, model and the rest.

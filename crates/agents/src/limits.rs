@@ -67,6 +67,17 @@ pub(crate) const RECONNECT_MS_MAX: u64 = 5_000;
 /// Time for a runner's first words on a new connection, in milliseconds.
 pub(crate) const HELLO_MS_MAX: u64 = 10_000;
 
+/// Messages of which a runner knows that it was given them before; the daemon hands over one at a time.
+pub(crate) const GIVEN_KEPT_MAX: usize = 1024;
+
+/// Pause before a runner that could not accept a connection tries again, in milliseconds.
+pub(crate) const ACCEPT_RETRY_MS: u64 = 50;
+
+/// Bytes of an order that are passed on at once, and the time for a runner to take them, in milliseconds.
+pub(crate) const ORDER_PIECE_BYTES: usize = 64 * 1024;
+/// See [`ORDER_PIECE_BYTES`].
+pub(crate) const ORDER_PIECE_MS_MAX: u64 = 3_000;
+
 /// Quiet in a turn after which its processes are looked at for one that reads from the terminal, in milliseconds.
 pub(crate) const QUIET_MS_MIN: u64 = 250;
 /// Longest pause between two such looks, in milliseconds.
@@ -135,3 +146,41 @@ pub(crate) const PIPE_LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Bytes that may wait for the standard input of such a program; a line beyond it is refused.
 pub(crate) const INPUT_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of a hook's call that are taken in: a final text may be long.
+pub(crate) const HOOK_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Time for tmux to do what it is asked, in milliseconds.
+pub(crate) const TMUX_MS_MAX: u64 = 10_000;
+
+/// Pause between two looks for a dialog that holds up a start, in milliseconds.
+pub(crate) const DIALOG_LOOK_MS: u64 = 800;
+
+/// Time for a typed message to be confirmed, in milliseconds, and for each of its pieces on top of it.
+pub(crate) const CONFIRM_MS_MAX: u64 = 4_000;
+/// See [`CONFIRM_MS_MAX`].
+pub(crate) const CONFIRM_PIECE_MS: u64 = 10;
+
+/// Time for which the status file must say what no hook has told before it counts, in milliseconds.
+pub(crate) const SETTLED_MS: u64 = 250;
+
+/// The same for work that nobody has announced, in milliseconds: behind an end it may be no more than tidying up.
+pub(crate) const UNANNOUNCED_MS: u64 = 2_000;
+
+/// Time for the key that interrupts to have its effect, in milliseconds; then it is pressed again.
+pub(crate) const INTERRUPT_KEY_MS: u64 = 1_500;
+
+/// Times that the key is pressed.
+pub(crate) const INTERRUPT_KEYS_MAX: u32 = 4;
+
+/// Looks at the screen after a draft was put aside, until it is seen to be gone.
+pub(crate) const DRAFT_LOOKS_MAX: u32 = 20;
+
+/// Pause between two such looks, in milliseconds.
+pub(crate) const DRAFT_LOOK_MS: u64 = 25;
+
+/// Longest line of a transcript that is read, in bytes; a longer one is left out.
+pub(crate) const TRANSCRIPT_LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes of one entry of a conversation that are given.
+pub(crate) const ENTRY_BYTES_MAX: usize = 1024 * 1024;

@@ -6,6 +6,8 @@ pub mod goal;
 pub mod hook;
 pub mod log;
 pub mod message;
+pub mod project;
 pub mod request;
 pub mod session;
 pub mod turn;
+pub mod workspace;

@@ -7,24 +7,30 @@ pub(crate) mod create;
 pub(crate) mod daemon;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod exec;
+pub(crate) mod export;
 pub(crate) mod goal;
+pub(crate) mod hook;
 pub(crate) mod inspect;
 pub(crate) mod interrupt;
 pub(crate) mod kill;
 pub(crate) mod last_message;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod project;
 pub(crate) mod queue;
 pub(crate) mod requests;
 pub(crate) mod respond;
 pub(crate) mod run;
 pub(crate) mod runner;
 pub(crate) mod send;
+pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod wait;
 pub(crate) mod wake;
 pub(crate) mod watch;
 pub(crate) mod whoami;
+pub(crate) mod workspace;
 
 use std::ffi::OsString;
 
@@ -98,7 +104,7 @@ macro_rules! verbs {
                 verbs!(@ $kind $module::$run(context, &args))
             },
             raw: None,
-        }),+, runner::VERB];
+        }),+, runner::VERB, exec::VERB, hook::VERB];
     };
     (@ calls $call:expr) => { runtime::interruptible($call) };
     (@ deals $call:expr) => { runtime::uninterrupted($call) };
@@ -119,12 +125,16 @@ verbs! {
     "last-message" See last_message::LastMessageArgs calls run_last_message;
     "logs" See logs::LogsArgs calls run_logs;
     "inspect" See inspect::InspectArgs calls run_inspect;
+    "export" See export::ExportArgs calls run_export;
     "attach" See attach::AttachArgs deals run_attach;
     "requests" Control requests::RequestsArgs calls run_requests;
     "respond" Control respond::RespondArgs calls run_respond;
     "goal" Control goal::GoalArgs calls run_goal;
     "interrupt" Control interrupt::InterruptArgs calls run_interrupt;
     "kill" Control kill::KillArgs calls run_kill;
+    "sessions" Control sessions::SessionsArgs calls run_sessions;
+    "project" House project::ProjectArgs calls run_project;
+    "workspace" House workspace::WorkspaceArgs calls run_workspace;
     "daemon" House daemon::DaemonArgs plain run_daemon;
     "doctor" House doctor::DoctorArgs calls run_doctor;
     "whoami" House whoami::WhoamiArgs calls run_whoami;

@@ -38,6 +38,16 @@ pub(crate) struct Text {
 }
 
 impl TextArgs {
+    /// The places, as another grammar has found them.
+    pub(crate) fn of(
+        positional: Option<OsString>,
+        option: Option<OsString>,
+        file: Option<PathBuf>,
+        strip_control: bool,
+    ) -> Self {
+        Self { positional, option, file, strip_control }
+    }
+
     /// The message; an error if there is none.
     pub(crate) fn required(&self, bytes_max: u64) -> Result<Text, CommandError> {
         self.optional(bytes_max)?.ok_or_else(|| CommandError::new(ErrorCode::MessageEmpty, "no message is given"))
@@ -98,7 +108,8 @@ fn checked(bytes: Vec<u8>, bytes_max: u64, strip: bool) -> Result<Text, CommandE
         return Err(not_text("the message holds a NUL", offset, None));
     }
     let text = without_control(text, strip)?;
-    if text.text.trim().is_empty() {
+    // As in the daemon: a byte order mark is no text.
+    if text.text.chars().all(|one| one.is_whitespace() || one == '\u{feff}') {
         return Err(CommandError::new(ErrorCode::MessageEmpty, "the message has no text"));
     }
     Ok(text)

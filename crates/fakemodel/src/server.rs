@@ -256,7 +256,7 @@ async fn pour(
     for frame in frames {
         let goes_on = match frame {
             Frame::Bytes(bytes) => into.send(Ok(bytes)).await.is_ok(),
-            waits => tokio::select! {
+            waits @ (Frame::Pause(_) | Frame::Gate(_) | Frame::Hang | Frame::Drop) => tokio::select! {
                 passed = pass(&house, &waits) => passed,
                 () = into.closed() => false,
             },

@@ -4,6 +4,7 @@
 //! process that belongs to it is left.
 
 mod bell;
+mod claude;
 mod command;
 mod dice;
 mod fact;
@@ -16,6 +17,7 @@ mod world;
 
 pub use adjutant_fakemodel as fakemodel;
 pub use bell::Bell;
+pub use claude::{AGENT_MAX, ClaudeWorld};
 pub use command::{Ended, Running};
 pub use dice::Dice;
 pub use fact::await_fact;

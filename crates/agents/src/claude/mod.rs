@@ -3,14 +3,25 @@
 mod environment;
 mod find;
 mod headless;
+mod home;
+mod hooks;
 mod requests;
+mod resume;
+mod terminal;
+mod transcript;
+
+pub use hooks::hook_main;
+pub use terminal::exec_main;
 
 use std::collections::BTreeMap;
 
 use adjutant_core::AgentName;
 use adjutant_core::agent::{Capabilities, FrameStyle, Mode, Source, StartFailure};
 
-use crate::{Agent, Attach, AttachTo, DriverTask, Driving, Program};
+use crate::{
+    Agent, Attach, AttachTo, ConversationEntry, ConversationError, ConversationOf, DriverStart, DriverTask, Driving,
+    Program,
+};
 
 /// The agent `claude`.
 #[derive(Debug)]
@@ -69,13 +80,21 @@ impl Agent for Claude {
     }
 
     fn drive(&self, task: DriverTask) -> Driving {
-        Box::pin(headless::drive(task))
+        let headless = match &task.start {
+            DriverStart::Launch(plan) => plan.profile.headless,
+            DriverStart::Adopt(adoption) => adoption.profile.headless,
+        };
+        if headless { Box::pin(headless::drive(task)) } else { Box::pin(terminal::drive(task)) }
+    }
+
+    fn conversation(&self, of: ConversationOf<'_>) -> Result<Vec<ConversationEntry>, ConversationError> {
+        if of.profile.headless { headless::conversation(of) } else { terminal::conversation(of) }
     }
 
     fn attach(&self, of: AttachTo<'_>) -> Result<Attach, String> {
         match of.profile.headless {
-            true => Err("it is held without a terminal; its conversation is in `adj logs`".to_owned()),
-            false => Ok(Attach::Terminal),
+            true => Err("it is held without a terminal; what is said is in `adj logs`".to_owned()),
+            false => terminal::attach(of.place, of.read_only),
         }
     }
 }

@@ -30,7 +30,7 @@ pub use terminal::{View, open_terminal};
 
 pub(crate) use begin::{Claimed, Signals};
 pub(crate) use claim::{Claim, claim, withdraw};
-pub(crate) use journal::{Attachment, Found, Journal, Reader as JournalReader, wall_ms};
+pub(crate) use journal::{Attachment, Found, Journal, Reader as JournalReader, create as create_journal, wall_ms};
 pub(crate) use launch::{NotLaunched, launch_held};
 pub(crate) use link::{Heard, Link};
 pub(crate) use listen::{Endpoint, FromPeer, Peer, Viewed};
@@ -38,11 +38,33 @@ pub(crate) use log::OutputLog;
 pub(crate) use outlet::Outlet;
 pub(crate) use plan::{PipesPlan, RunnerPlan, ServerPlan};
 pub(crate) use reap::reap;
-pub(crate) use record::{AnswerRecord, Entry, Record, RequestEndRecord, TurnEndRecord};
+pub(crate) use record::{AnswerRecord, Entry, ExitRecord, JOURNAL_VERSION, Record, RequestEndRecord, TurnEndRecord};
 pub(crate) use systemd::Supervisor;
 pub(crate) use wire::{Notice, OrderLine};
 
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
+
+use adjutant_core::process::Liveness;
+
+use crate::process::liveness;
+
+/// Whether a runner may still hold the session with these files: only a proof that none does says `false`. Blocks for a
+/// read of a few bytes.
+pub fn may_be_held(state_dir: &Path) -> bool {
+    let first = match JournalReader::open(state_dir, 0) {
+        Ok(mut journal) => journal.next(),
+        Err(error) => return error.kind() != io::ErrorKind::NotFound,
+    };
+    match first {
+        Some(Ok(Found { entry: Entry { record: Record::Withdrawn { .. }, .. }, .. })) => false,
+        Some(Ok(Found { entry: Entry { record: Record::Opened { runner, .. }, .. }, .. })) => {
+            runner.incarnation().is_none_or(|runner| liveness(&runner) != Liveness::Dead)
+        }
+        Some(Ok(_) | Err(_)) | None => true,
+    }
+}
 
 /// The hidden command `adj runner <session>`: everything it needs comes over its standard input.
 ///

@@ -61,7 +61,7 @@ fn too_large(app: &App, status: u16) -> Failure {
 }
 
 /// Who calls: the session that its token proves, or else the user, whose processes alone reach the socket.
-async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
+pub(crate) async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(Caller::Human) };
     let unauthorized = || Failure::new(ErrorCode::Unauthorized, "the token is not one of a session that lives");
     let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(unauthorized)?;

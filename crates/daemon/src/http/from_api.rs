@@ -19,7 +19,8 @@ pub(crate) fn text(text: String, bytes_max: usize) -> Result<Arc<str>, Failure> 
         let failure = Failure::new(ErrorCode::MessageTooLarge, message);
         return Err(failure.with_detail("bytes", text.len() as u64).with_detail("limit", bytes_max as u64));
     }
-    if text.trim().is_empty() {
+    // A byte order mark is none to a reader either: some agents count it as white space, and run nothing.
+    if text.chars().all(|one| one.is_whitespace() || one == '\u{feff}') {
         return Err(Failure::new(ErrorCode::MessageEmpty, "the message is empty"));
     }
     if let Some(offset) = control_at(text.as_bytes()) {

@@ -12,7 +12,7 @@ const VERSION: &str = "2023-06-01";
 pub(super) fn faults(request: &Request, body: &Value) -> Vec<String> {
     let mut faults = head_faults(request);
     faults.extend(message_faults(body));
-    if !body["max_tokens"].as_u64().is_some_and(|max| max > 0) {
+    if body["max_tokens"].as_u64().is_none_or(|max| max == 0) {
         faults.push("max_tokens is no positive number".to_owned());
     }
     if body.get("stream").is_some_and(|stream| !stream.is_boolean()) {
@@ -66,7 +66,10 @@ fn one_message(message: &Value) -> Vec<String> {
     match &message["content"] {
         Value::String(text) => faults.extend(text.trim().is_empty().then(|| "its text is empty".to_owned())),
         Value::Array(blocks) if !blocks.is_empty() => faults.extend(blocks.iter().filter_map(block_fault)),
-        other => faults.push(format!("its content is {}", if other.is_null() { "missing" } else { "empty or odd" })),
+        Value::Null => faults.push("its content is missing".to_owned()),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            faults.push("its content is empty or odd".to_owned());
+        }
     }
     faults
 }

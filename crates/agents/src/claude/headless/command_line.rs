@@ -2,26 +2,24 @@
 
 use adjutant_core::SessionId;
 use adjutant_core::agent::Mode;
-use adjutant_core::session::{Profile, Resume};
+use adjutant_core::session::Profile;
 
 /// Beginnings of lines that say nothing that is not said elsewhere: what was sent, and what a turn begins with.
 pub(super) const PASSING: [&str; 3] =
     [r#"{"type":"user""#, r#"{"type":"stream_event""#, r#"{"type":"system","subtype":"init""#];
 
-/// The words for a session; a new conversation gets the session's own id.
-pub(super) fn arguments(profile: &Profile, session: SessionId) -> Vec<String> {
+/// The words for a session; a new conversation gets the session's own id. `resumed` is one that is taken up.
+pub(super) fn arguments(profile: &Profile, session: SessionId, resumed: Option<&str>) -> Vec<String> {
     let mut words: Vec<String> = ["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
         .map(str::to_owned)
         .to_vec();
     let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
     option("--permission-prompt-tool", "stdio");
     option("--permission-mode", permission_mode(profile.mode));
-    match &profile.resume {
+    match resumed {
         None => option("--session-id", &session.to_string()),
-        Some(Resume::Conversation(native)) => option("--resume", native),
-        Some(Resume::Latest) => words.push("--continue".to_owned()),
+        Some(native) => option("--resume", native),
     }
-    let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
     if let Some(model) = &profile.model {
         option("--model", model);
     }
@@ -48,17 +46,17 @@ mod tests {
     use super::*;
     use crate::conversation::tests::profile;
 
-    fn line(profile: &Profile) -> String {
-        arguments(profile, SessionId::from_bytes([7; 16])).join(" ")
+    fn line(profile: &Profile, resumed: Option<&str>) -> String {
+        arguments(profile, SessionId::from_bytes([7; 16]), resumed).join(" ")
     }
 
     #[test]
     fn what_was_asked_for_is_on_the_line() {
-        let new = line(&Profile { model: Some("opus".into()), effort: Some("high".into()), ..profile() });
+        let new = line(&Profile { model: Some("opus".into()), effort: Some("high".into()), ..profile() }, None);
         assert!(new.contains("--session-id 07070707-0707-0707-0707-070707070707 --model opus --effort high"), "{new}");
         assert!(new.contains("--permission-mode bypassPermissions"), "{new}");
-        let more = Profile { mode: Mode::Guarded, resume: Some(Resume::Conversation("x".into())), ..profile() };
-        let resumed = line(&Profile { arguments: vec!["--add-dir".into(), "/d".into()], ..more });
+        let more = Profile { mode: Mode::Guarded, ..profile() };
+        let resumed = line(&Profile { arguments: vec!["--add-dir".into(), "/d".into()], ..more }, Some("x"));
         assert!(resumed.contains("--permission-mode manual --resume x"), "{resumed}");
         assert!(resumed.ends_with("--add-dir /d") && !resumed.contains("--session-id"), "{resumed}");
     }

@@ -84,6 +84,16 @@ impl Machine {
         }
     }
 
+    /// It takes up this conversation.
+    pub(super) fn resume(&mut self, native: &str) {
+        self.named = Some(native.to_owned());
+    }
+
+    /// The conversation, once it is known.
+    pub(super) fn conversation(&self) -> Option<&str> {
+        self.conversation.as_deref()
+    }
+
     /// It is still to be asked whether it is ready.
     pub(super) fn is_to_be_greeted(&self) -> bool {
         !self.greeted
@@ -172,6 +182,8 @@ impl Machine {
     pub(super) fn on_line(&mut self, line: &str, at: Timestamp) -> Vec<Told> {
         let Heard { said, conversation } = read(line);
         let mut told = Vec::new();
+        // Before it is ready it tells only why it will not be, and of that its exit and its complaints tell more.
+        let conversation = conversation.filter(|_| self.ready);
         if let Some(native) = conversation.filter(|native| self.conversation.as_ref() != Some(native)) {
             self.conversation = Some(native.clone());
             told.push((AgentReport::Conversation { native }, None));
@@ -211,6 +223,7 @@ impl Machine {
             }
             Said::State(State::Running | State::Waiting) => {}
             Said::State(State::Idle) => self.on_idle(told),
+            Said::Result(_) if !self.ready => {}
             Said::Result(ended) => self.on_result(*ended, at, told),
             Said::Text(text) => self.add_text(&text),
             Said::Tool => {

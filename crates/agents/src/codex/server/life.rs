@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::ServerPlan as Wanted;
 use crate::codex::limits::HOLDER_END_MS_MAX;
 use crate::limits::LEFTOVERS_MS_MAX;
-use crate::process::{ProcessHandle, Stamp, end_leftovers, liveness};
+use crate::process::{Inherited, ProcessHandle, Stamp, end_leftovers, liveness};
 use crate::runner::{JournalReader, NotLaunched, Record, RunnerPlan, ServerPlan, Supervisor, launch_held};
 
 /// Names the life that is the last one.
@@ -98,6 +98,8 @@ pub(super) async fn begin(directory: &Path, plan: Wanted) -> Result<Held, StartF
         run_dir: plan.run_dirs.join(id.to_string().replace('-', "")),
         stamp: stamp.as_str().to_owned(),
         supervisor: supervisor.name().to_owned(),
+        // It serves sessions of several creators.
+        inherited: Inherited::default(),
         program: plan.program,
         directory: PathBuf::from("/"),
         environment,

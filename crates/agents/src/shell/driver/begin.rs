@@ -26,6 +26,7 @@ impl Driver {
             run_dir: self.place.run_dir.clone(),
             stamp: self.stamp.as_str().to_owned(),
             supervisor: supervisor.name().to_owned(),
+            inherited: plan.inherited.clone(),
             environment: environment(&plan, &self.place, &self.stamp),
             program: plan.program,
             directory: plan.directory,

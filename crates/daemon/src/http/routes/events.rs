@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use crate::feed::Told;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
-use crate::http::follow::{Follower, scope};
+use crate::http::follow::{Follower, GAP, gap, scope};
 use crate::http::resolve::Rule;
 use crate::http::stream::{self, ReaderGone, Records, told_to_end};
 use crate::http::{App, to_api};
@@ -62,7 +62,8 @@ impl Wanted {
             Some(prefix) => name.starts_with(prefix),
             None => name == pattern,
         };
-        self.types.is_empty() || self.types.iter().any(matches)
+        // Whoever asks for some types has lost events of these too.
+        self.types.is_empty() || name == GAP || self.types.iter().any(matches)
     }
 }
 
@@ -78,7 +79,11 @@ async fn past(call: &Incoming, query: &EventsQuery, wanted: &Wanted) -> Result<V
         let types: Vec<&str> = wanted.types.iter().map(String::as_str).collect();
         let scope = scope(&wanted.sessions, &types);
         match since {
-            Some(since) => Ok(reader.events_after(Seq::new(since), scope, count)?.entries),
+            Some(since) => {
+                let page = reader.events_after(Seq::new(since), scope, count)?;
+                let lost = page.lost.map(|lost| gap(lost, &wanted.sessions));
+                Ok(lost.into_iter().chain(page.entries).collect())
+            }
             None => reader.events_tail(count, scope),
         }
     };

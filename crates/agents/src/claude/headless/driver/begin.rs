@@ -6,8 +6,10 @@ use adjutant_core::agent::{AgentReport, StartFailure};
 use adjutant_core::outcome::UnknownReason;
 
 use super::{Driven, Driver, Timer};
-use crate::claude::environment::environment;
+use crate::claude::environment::{config_dir, environment};
 use crate::claude::headless::command_line::{PASSING, arguments};
+use crate::claude::home;
+use crate::claude::resume::taken_up;
 use crate::limits::{COLUMNS_DEFAULT, RECONNECT_MS_MAX, RECONNECT_MS_MIN, ROWS_DEFAULT};
 use crate::runner::{
     Claim, JournalReader, NotLaunched, PipesPlan, RunnerPlan, Supervisor, claim, launch_held, withdraw,
@@ -24,18 +26,32 @@ impl Driver {
         let supervisor = Supervisor::choose(&self.place.host_id, &self.name).await;
         let mut environment = environment(&plan, &self.place, &self.stamp);
         environment.insert(STATES.to_owned(), "1".to_owned());
+        let config_dir = config_dir(&environment);
+        if let Err(error) = home::write(&self.place.state_dir, &config_dir) {
+            let detail = format!("the session's directory cannot be written: {error}");
+            return self.start_failed(StartFailure::AgentStartFailed { detail }).await;
+        }
+        let resume = plan.profile.resume.as_ref();
+        let resumed = match resume.map(|wanted| taken_up(wanted, &config_dir, &plan.directory)).transpose() {
+            Ok(resumed) => resumed,
+            Err(detail) => return self.start_failed(StartFailure::AgentStartFailed { detail }).await,
+        };
+        if let Some(native) = &resumed {
+            self.machine.resume(native);
+        }
         let passing = PASSING.map(str::to_owned).to_vec();
         let runner_plan = RunnerPlan {
             state_dir: self.place.state_dir.clone(),
             run_dir: self.place.run_dir.clone(),
             stamp: self.stamp.as_str().to_owned(),
             supervisor: supervisor.name().to_owned(),
+            inherited: plan.inherited.clone(),
             environment,
             program: plan.program,
             directory: plan.directory,
             columns: COLUMNS_DEFAULT,
             rows: ROWS_DEFAULT,
-            pipes: Some(PipesPlan { arguments: arguments(&plan.profile, self.session), passing }),
+            pipes: Some(PipesPlan { arguments: arguments(&plan.profile, self.session, resumed.as_deref()), passing }),
             server: None,
         };
         self.timers.arm(Timer::Ready, plan.ready_ms_max);

@@ -3,16 +3,20 @@
 use std::io;
 use std::time::Duration;
 
-use adjutant_core::agent::{AgentReport, SessionEnd, StartFailure};
+use adjutant_core::agent::{AgentReport, Evidence, SessionEnd, StartFailure};
+use adjutant_core::id::Attempt;
 use adjutant_core::outcome::{ExitStatus, UnknownReason};
+use adjutant_core::{MessageId, Timestamp};
 use tokio::time::timeout;
 
 use super::{Driven, Driver};
 use crate::Order;
 use crate::claude::headless::machine::Sent;
+use crate::claude::headless::speak::uuid_of;
+use crate::claude::{home, transcript};
 use crate::limits::{LEFTOVERS_MS_MAX, RECONNECT_MS_MAX, RECONNECT_MS_MIN, RUNNER_GONE_MS_MAX};
 use crate::process::{ProcessHandle, end_leftovers};
-use crate::runner::{JournalReader, Record};
+use crate::runner::{ExitRecord, JournalReader, Record, wall_ms};
 use crate::timer::Backoff;
 
 impl Driver {
@@ -28,7 +32,8 @@ impl Driver {
             }
             _ => return Ok(None),
         };
-        self.tell_what_is_unsettled().await?;
+        let orderly = matches!(record, Record::Exited { exit: Some(ExitRecord::Code(_)), .. });
+        self.tell_what_is_unsettled(orderly).await?;
         self.refuse_held("the session has ended").await?;
         self.runner_gone().await;
         Ok(Some(report))
@@ -52,16 +57,37 @@ impl Driver {
         AgentReport::Exited { end }
     }
 
-    /// Messages that were written and of which no turn was heard: nobody knows how far Claude Code came with them.
-    async fn tell_what_is_unsettled(&mut self) -> Driven {
+    /// Messages that were written and of which no turn was heard: the transcript has those that one took. That it does
+    /// not have one is proof only where Claude Code had the time to write it.
+    async fn tell_what_is_unsettled(&mut self, orderly: bool) -> Driven {
         for Sent { message, attempt, .. } in self.machine.unsettled() {
             self.handed.retain(|(handed, _)| *handed != message);
-            let detail =
-                "it was written to Claude Code, which ended before it said that a turn had taken it".to_owned();
-            let why = UnknownReason::HandoverUnproven { detail };
-            self.report(AgentReport::Unclear { message, attempt, why }).await?;
+            let report = match self.is_in_transcript(message, attempt) {
+                Some(true) => {
+                    let (source, at) = ("transcript".to_owned(), Timestamp::from_millis(wall_ms()));
+                    let detail = "the transcript has it under its id".to_owned();
+                    AgentReport::Taken { message, evidence: Evidence { source, detail, at } }
+                }
+                Some(false) if orderly => {
+                    let detail = "Claude Code ended, and its transcript does not have it".to_owned();
+                    AgentReport::NotTaken { message, attempt, detail }
+                }
+                Some(false) | None => {
+                    let detail = "it was written to Claude Code, which ended before it said that a turn had taken it";
+                    let why = UnknownReason::HandoverUnproven { detail: detail.to_owned() };
+                    AgentReport::Unclear { message, attempt, why }
+                }
+            };
+            self.report(report).await?;
         }
         Ok(())
+    }
+
+    /// Whether the transcript has a message; `None` where there is none to look into.
+    fn is_in_transcript(&self, message: MessageId, attempt: Attempt) -> Option<bool> {
+        let config_dir = home::read(&self.place.state_dir).ok()?;
+        let path = transcript::find(&config_dir, self.machine.conversation()?)?;
+        Some(transcript::mentions(&path, &uuid_of(self.session, message, attempt)))
     }
 
     /// Waits until the runner, which has said its last word, is gone itself.
@@ -121,7 +147,7 @@ impl Driver {
 
     async fn lost(&mut self, how: &str) -> Driven {
         let detail = format!("the runner is gone without a word of the end: {how}");
-        self.tell_what_is_unsettled().await?;
+        self.tell_what_is_unsettled(false).await?;
         self.refuse_held("the runner is gone, and its journal does not have it").await?;
         let left = self.end_what_is_left().await;
         let report = match (self.failure.take(), self.ordered_end, self.machine.is_ready()) {

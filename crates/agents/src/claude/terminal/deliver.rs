@@ -1,0 +1,172 @@
+//! Handing over: what is typed, when, and what shows that it arrived.
+
+use adjutant_core::MessageId;
+use adjutant_core::agent::AgentReport;
+use adjutant_core::id::Attempt;
+use adjutant_core::outcome::UnknownReason;
+
+use super::machine::{FOUND, NOT_SEEN, TYPED, TypedNote, handing};
+use super::screen::draft;
+use super::status::{self, Activity};
+use super::text::{command, mark, pieces, typed};
+use super::{Driven, Driver, Timer};
+use crate::Order;
+use crate::claude::transcript;
+use crate::limits::{CONFIRM_MS_MAX, CONFIRM_PIECE_MS, DRAFT_LOOK_MS, DRAFT_LOOKS_MAX};
+use crate::timer::pause;
+
+/// A message on its way.
+struct Handing {
+    message: MessageId,
+    attempt: Attempt,
+    note: TypedNote,
+    text: String,
+}
+
+/// What came of an order.
+enum Worked {
+    /// It is done with.
+    Done,
+    /// It has to wait for another state.
+    Wait(Order),
+}
+
+impl Driver {
+    /// Carries out what is held, as far as the state allows it.
+    pub(super) async fn work_off(&mut self) -> Driven {
+        while let Some(order) = self.held.pop_front() {
+            if let Worked::Wait(order) = self.carry_out(order).await? {
+                self.held.push_front(order);
+                // What is not typed need not wait behind it.
+                let ahead = self.held.iter().position(|held| matches!(held, Order::Interrupt | Order::Respond { .. }));
+                let Some(urgent) = ahead.and_then(|at| self.held.remove(at)) else { return Ok(()) };
+                self.carry_out(urgent).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, order: Order) -> Driven<Worked> {
+        match order {
+            Order::Deliver { message, attempt, text, as_command } => {
+                if !self.takes_text(false) {
+                    return Ok(Worked::Wait(Order::Deliver { message, attempt, text, as_command }));
+                }
+                self.hand_over(message, attempt, &text, as_command).await?;
+            }
+            Order::Steer { message, attempt, text } => {
+                if self.machine.turn.is_none() {
+                    self.not_taken(message, attempt, "the turn had ended").await?;
+                } else if self.takes_text(true) {
+                    self.hand_over(message, attempt, &text, false).await?;
+                } else {
+                    return Ok(Worked::Wait(Order::Steer { message, attempt, text }));
+                }
+            }
+            Order::Interrupt => self.interrupt().await?,
+            Order::Respond { native, answer } => self.respond(&native, &answer).await?,
+            // Calls of hooks come by the spool; one that comes by another way is not ours.
+            Order::Hook { .. } | Order::Goal { .. } | Order::End { .. } | Order::LetGo => {}
+        }
+        Ok(Worked::Done)
+    }
+
+    /// Whether text that is typed now becomes a prompt, and nothing else.
+    fn takes_text(&self, running: bool) -> bool {
+        let Some(agent) = &self.agent else { return false };
+        let free = self.machine.ready && self.machine.pending.is_none() && self.machine.requests.is_empty();
+        if !free || self.machine.leaving || self.ordered_end.is_some() {
+            return false;
+        }
+        match status::read(&self.facts.config_dir, agent).map(|status| status.activity) {
+            Some(Activity::Idle | Activity::Shell) => !running && self.machine.turn.is_none(),
+            Some(Activity::Busy) => running,
+            Some(Activity::Starting | Activity::Waiting { .. } | Activity::Other) | None => false,
+        }
+    }
+
+    async fn hand_over(&mut self, message: MessageId, attempt: Attempt, text: &str, as_command: bool) -> Driven {
+        let made = if as_command {
+            command(text).map(|text| (text, Vec::new()))
+        } else {
+            typed(text).map(|t| (t.text, t.changes))
+        };
+        let (text, changes) = match made {
+            Ok(made) => made,
+            Err(why) => return self.not_taken(message, attempt, &why).await,
+        };
+        let note = TypedNote {
+            message: message.get(),
+            attempt: attempt.get(),
+            mark: mark(&text),
+            changes: changes.into_iter().map(str::to_owned).collect(),
+            command: as_command,
+        };
+        self.type_in(Handing { message, attempt, note, text }).await
+    }
+
+    /// Types a message. Before its note is in the spool no key was sent, and after it nothing is sent again without a look.
+    async fn type_in(&mut self, handing: Handing) -> Driven {
+        let Handing { message, attempt, note, text } = handing;
+        if let Err(why) = self.clear_the_way().await {
+            return self.not_taken(message, attempt, &why).await;
+        }
+        if !self.note(TYPED, &note) {
+            return self.not_taken(message, attempt, "the spool takes no note, so nothing was typed").await;
+        }
+        let pieces = pieces(&text);
+        let confirm_ms = CONFIRM_MS_MAX + pieces.len() as u64 * CONFIRM_PIECE_MS;
+        let pasted = self.tmux.paste(&self.place.run_dir.join("paste"), &pieces).await;
+        if let Err(error) = pasted {
+            tracing::warn!(session = %self.session, %error, "a message may have been typed in part");
+        }
+        self.typed = Some(text);
+        if !note.command {
+            self.timers.arm(Timer::Confirm, confirm_ms);
+        }
+        self.read_spool().await
+    }
+
+    /// Leaves the mode in which a person looks back, and puts aside what a person has begun to type: it comes back by itself
+    /// behind the message.
+    async fn clear_the_way(&mut self) -> Result<(), String> {
+        let told = |error: std::io::Error| error.to_string();
+        let pane = self.tmux.look().await.map_err(told)?;
+        if pane.in_mode {
+            self.tmux.leave_mode().await.map_err(told)?;
+        }
+        if draft(&pane.lines).is_none_or(|draft| draft.is_empty()) {
+            return Ok(());
+        }
+        self.tmux.press(&["C-s"]).await.map_err(told)?;
+        for _ in 0..DRAFT_LOOKS_MAX {
+            let pane = self.tmux.look().await.map_err(told)?;
+            if draft(&pane.lines).is_some_and(|draft| draft.is_empty()) {
+                return Ok(());
+            }
+            pause(DRAFT_LOOK_MS).await;
+        }
+        Err("a person is typing, and what stands in the line could not be put aside".to_owned())
+    }
+
+    /// Nothing has confirmed what was typed: the transcript is looked at before anything else is done.
+    pub(super) async fn on_unconfirmed(&mut self) -> Driven {
+        let Some(typed) = self.machine.pending.clone() else { return Ok(()) };
+        let since = self.machine.pending_since;
+        let found = self
+            .machine
+            .transcript
+            .as_deref()
+            .and_then(|path| transcript::find_prompt(path, since, |text| mark(text) == typed.mark));
+        if let Some(found) = found {
+            self.note(FOUND, &found);
+            return self.read_spool().await;
+        }
+        self.note(NOT_SEEN, &());
+        self.read_spool().await?;
+        let shown = self.tmux.look().await.map(|pane| super::screen::last_lines(&pane.lines, 6)).unwrap_or_default();
+        let (message, attempt) = handing(&typed);
+        let detail = format!("it was typed, and neither a hook nor the transcript has it; the screen says: {shown}");
+        self.report(AgentReport::Unclear { message, attempt, why: UnknownReason::HandoverUnproven { detail } }).await
+    }
+}

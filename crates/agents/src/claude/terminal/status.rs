@@ -1,0 +1,115 @@
+//! The status file of Claude Code: the level with which what the hooks told is reconciled.
+
+use std::path::{Path, PathBuf};
+
+use adjutant_core::process::Incarnation;
+use serde::Deserialize;
+
+use crate::process::incarnation_of;
+
+/// What the agent says that it is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Activity {
+    /// It was started and has not said.
+    Starting,
+    /// Nothing runs.
+    Idle,
+    /// Its turn is over, and a shell that it left in the background runs.
+    Shell,
+    /// A turn runs.
+    Busy,
+    /// It waits for a person, in one of its dialogs.
+    Waiting {
+        /// For what.
+        what: String,
+    },
+    /// A word of another version.
+    Other,
+}
+
+/// The file, as far as it is ours to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Status {
+    pub(super) activity: Activity,
+    /// The conversation, which changes with `/clear`.
+    pub(super) conversation: String,
+    /// When the activity changed last, in milliseconds of the wall clock.
+    pub(super) since: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct File {
+    pid: u32,
+    proc_start: Option<String>,
+    #[serde(default)]
+    session_id: String,
+    status: Option<String>,
+    waiting_for: Option<String>,
+    status_updated_at: Option<i64>,
+    #[serde(default)]
+    started_at: i64,
+}
+
+/// The directory in which status files are.
+pub(super) fn directory(config_dir: &Path) -> PathBuf {
+    config_dir.join("sessions")
+}
+
+/// Reads the status of exactly this process; `None` where there is no file of it.
+pub(super) fn read(config_dir: &Path, agent: &Incarnation) -> Option<Status> {
+    let bytes = std::fs::read(directory(config_dir).join(format!("{}.json", agent.pid))).ok()?;
+    parse(&bytes, agent)
+}
+
+/// The living process that holds a conversation, if one does.
+pub(in crate::claude) fn holder(config_dir: &Path, conversation: &str) -> Option<u32> {
+    let files = std::fs::read_dir(directory(config_dir)).ok()?;
+    let holds = |bytes: Vec<u8>| {
+        let file: File = serde_json::from_slice(&bytes).ok()?;
+        let lives = incarnation_of(file.pid).ok()?;
+        let same = lives.is_some_and(|now| file.proc_start == Some(now.start_ticks.to_string()));
+        (same && file.session_id == conversation).then_some(file.pid)
+    };
+    files.filter_map(|entry| std::fs::read(entry.ok()?.path()).ok()).find_map(holds)
+}
+
+fn parse(bytes: &[u8], agent: &Incarnation) -> Option<Status> {
+    let file: File = serde_json::from_slice(bytes).ok()?;
+    // A file of an earlier process with this number says nothing of ours.
+    let same_start = file.proc_start.as_ref().is_none_or(|start| *start == agent.start_ticks.to_string());
+    if file.pid != agent.pid || !same_start {
+        return None;
+    }
+    let activity = match file.status.as_deref() {
+        None => Activity::Starting,
+        Some("idle") => Activity::Idle,
+        Some("shell") => Activity::Shell,
+        Some("busy") => Activity::Busy,
+        Some("waiting") => Activity::Waiting { what: file.waiting_for.unwrap_or_default() },
+        Some(_) => Activity::Other,
+    };
+    let since = file.status_updated_at.unwrap_or(file.started_at);
+    Some(Status { activity, conversation: file.session_id, since })
+}
+
+#[cfg(test)]
+mod tests {
+    use adjutant_core::time::BootId;
+
+    use super::*;
+
+    #[test]
+    fn a_file_counts_for_its_own_process() {
+        let agent = Incarnation { boot: BootId([1; 16]), pid: 15614, start_ticks: 50914 };
+        let text = r#"{"pid":15614,"sessionId":"s","procStart":"50914","startedAt":3,"status":"waiting",
+            "statusUpdatedAt":7,"waitingFor":"permission prompt","more":{}}"#;
+        let status = parse(text.as_bytes(), &agent).unwrap();
+        let waiting = Activity::Waiting { what: "permission prompt".into() };
+        assert_eq!(status, Status { activity: waiting, conversation: "s".into(), since: 7 });
+        assert_eq!(parse(text.as_bytes(), &Incarnation { start_ticks: 1, ..agent }), None);
+        assert_eq!(parse(b"{\"pid\":15614", &agent), None);
+        let early = parse(br#"{"pid":15614,"procStart":"50914","startedAt":3}"#, &agent).unwrap();
+        assert_eq!((early.activity, early.since), (Activity::Starting, 3));
+    }
+}

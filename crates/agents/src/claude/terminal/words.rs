@@ -1,0 +1,41 @@
+//! The command line of Claude Code.
+
+use std::path::Path;
+
+use adjutant_core::agent::Mode;
+
+use crate::LaunchPlan;
+use crate::claude::resume::taken_up;
+
+/// The words behind the program's name.
+///
+/// # Errors
+/// Why a conversation cannot be taken up.
+pub(super) fn words(plan: &LaunchPlan, config_dir: &Path, settings: &Path) -> Result<Vec<String>, String> {
+    let profile = &plan.profile;
+    let mode = match profile.mode {
+        Mode::Native | Mode::Docker => "bypassPermissions",
+        Mode::Guarded => "manual",
+    };
+    let mut words: Vec<String> = ["--permission-mode", mode, "--settings"].map(str::to_owned).to_vec();
+    words.push(settings.display().to_string());
+    match &profile.resume {
+        None => words.extend(["--session-id".to_owned(), new_uuid()?]),
+        Some(resume) => {
+            words.extend(["--resume".to_owned(), taken_up(resume, config_dir, &plan.directory)?]);
+        }
+    }
+    words.extend(profile.model.iter().flat_map(|model| ["--model".to_owned(), model.clone()]));
+    words.extend(profile.effort.iter().flat_map(|effort| ["--effort".to_owned(), effort.clone()]));
+    words.extend(profile.arguments.iter().cloned());
+    Ok(words)
+}
+
+/// A random UUID.
+fn new_uuid() -> Result<String, String> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    Ok(adjutant_core::SessionId::from_bytes(bytes).to_string())
+}

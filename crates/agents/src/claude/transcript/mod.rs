@@ -1,0 +1,105 @@
+//! The transcript of Claude Code: what was said, from its own file, read from the end.
+//!
+//! A transcript grows without bound, may end in half a line, and holds lines of many megabytes and of unknown kinds. So it
+//! is read backwards in pieces, and only as far as the answer needs; what cannot be understood is skipped.
+
+mod backwards;
+mod entry;
+mod place;
+mod time;
+
+pub(crate) use entry::conversation;
+pub(crate) use place::{find, newest};
+
+use std::path::Path;
+
+use adjutant_core::agent::Usage;
+
+use self::backwards::Backwards;
+use self::entry::Entry;
+
+/// Lines that are looked at for one answer; what stands further back is of long ago.
+const LINES_LOOKED_MAX: usize = 4_000;
+
+/// Milliseconds by which an entry may seem older than what it follows: hooks and entries are stamped by two processes.
+const CLOCK_SLACK_MS: i64 = 2_000;
+
+/// The entries since a moment, newest first.
+fn since(path: &Path, at: i64) -> impl Iterator<Item = Entry> {
+    let lines = Backwards::open(path).ok().into_iter().flatten().take(LINES_LOOKED_MAX);
+    let entries = lines.filter_map(|line| serde_json::from_slice::<Entry>(&line).ok());
+    entries.take_while(move |entry| entry.at().is_none_or(|then| then >= at - CLOCK_SLACK_MS))
+}
+
+/// Where a prompt stands that was sent since a moment, in a sentence; `None` where it does not.
+pub(crate) fn find_prompt(path: &Path, at: i64, is_it: impl Fn(&str) -> bool) -> Option<String> {
+    let found = since(path, at).find(|entry| entry.prompts().iter().any(|text| is_it(text)))?;
+    Some(format!("the transcript has it as `{}`", found.kind()))
+}
+
+/// Whether the end of a transcript has this text anywhere, such as the id under which a message was sent.
+pub(crate) fn mentions(path: &Path, text: &str) -> bool {
+    let lines = Backwards::open(path).ok().into_iter().flatten().take(LINES_LOOKED_MAX);
+    let sought = memchr::memmem::Finder::new(text);
+    lines.into_iter().any(|line| sought.find(&line).is_some())
+}
+
+/// Whether somebody stopped the turn that began at a moment.
+pub(crate) fn was_interrupted(path: &Path, began_at: i64) -> bool {
+    since(path, began_at).any(|entry| entry.is_interruption())
+}
+
+/// Whether the model has said anything since a moment.
+pub(crate) fn has_answer(path: &Path, began_at: i64) -> bool {
+    since(path, began_at).any(|entry| entry.is_answer_since(began_at))
+}
+
+/// What the answers since a moment have cost, each counted once.
+pub(crate) fn usage_since(path: &Path, began_at: i64) -> Option<Usage> {
+    let mut counted: Vec<String> = Vec::new();
+    let mut total: Option<Usage> = None;
+    for (id, usage) in since(path, began_at).filter(|e| e.is_answer_since(began_at)).filter_map(|e| e.usage()) {
+        if !counted.contains(&id) {
+            counted.push(id);
+            let sum = total.get_or_insert_default();
+            sum.input_tokens += usage.input_tokens;
+            sum.output_tokens += usage.output_tokens;
+            sum.cache_read_tokens += usage.cache_read_tokens;
+            sum.cache_write_tokens += usage.cache_write_tokens;
+        }
+    }
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINES: &str = concat!(
+        r#"{"type":"user","timestamp":"2026-11-20T04:38:40.000Z","message":{"role":"user","content":"old"}}"#,
+        "\n",
+        r#"{"type":"user","timestamp":"2026-11-20T04:39:40.000Z","message":{"role":"user","content":"new"}}"#,
+        "\n",
+        r#"{"type":"assistant","timestamp":"2026-11-20T04:39:41.000Z","message":{"id":"m1","role":"assistant","content":[],"usage":{"input_tokens":3,"output_tokens":4}}}"#,
+        "\n",
+        r#"{"type":"assistant","timestamp":"2026-11-20T04:39:41.000Z","message":{"id":"m1","role":"assistant","content":[],"usage":{"input_tokens":3,"output_tokens":4}}}"#,
+        "\n",
+        r#"{"type":"mystery"}"#,
+        "\n",
+        r#"{"type":"user","timestamp":"2026-11-20T04:39:42.000Z","message":{"role":"user","content":[{"type":"text","text":"[Request interrupted by user]"}]}}"#,
+        "\n",
+        r#"{"type":"assistant","mess"#,
+    );
+
+    #[test]
+    fn looks_back_to_a_moment_and_no_further() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), LINES).unwrap();
+        let at = time::millis("2026-11-20T04:39:39.000Z").unwrap();
+        assert!(find_prompt(file.path(), at, |text| text == "new").is_some());
+        assert!(find_prompt(file.path(), at, |text| text == "old").is_none());
+        assert!(was_interrupted(file.path(), at) && !was_interrupted(file.path(), at + 60_000));
+        let usage = usage_since(file.path(), at).unwrap();
+        assert_eq!((usage.input_tokens, usage.output_tokens), (3, 4));
+    }
+}

@@ -1,0 +1,334 @@
+//! The real Claude Code in a terminal, against a model server that plays scripts.
+
+use std::time::{Duration, Instant};
+
+use adjutant_testkit::fakemodel::anthropic::user_texts;
+use adjutant_testkit::fakemodel::record::Answered;
+use adjutant_testkit::{AGENT_MAX, ClaudeWorld, Process, await_fact};
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// How long a `wait` may take after the last byte of the model's answer, in the middle of many.
+const WAIT_MS_MEDIAN: u64 = 150;
+
+fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap()
+}
+
+/// The newest text of the user in the newest request, as the model got it.
+fn newest_text(world: &ClaudeWorld) -> String {
+    let (request, _) = world.model().recorder().requests().pop().expect("a request");
+    user_texts(&request).pop().expect("a text")
+}
+
+fn pid_of(world: &ClaudeWorld, session: &str, of: &str) -> Process {
+    let shown = world.adj(["--json", "inspect", session]).expect_code(0).json();
+    let pid = find(&shown, of).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {of}: {shown:#}"));
+    Process::open(u32::try_from(pid).unwrap()).expect("it lives")
+}
+
+/// The first `pid` below a key of this name.
+fn find<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    let within = value.get(key).and_then(|found| found.get("pid"));
+    within.or_else(|| match value {
+        Value::Object(fields) => fields.values().find_map(|value| find(value, key)),
+        Value::Array(items) => items.iter().find_map(|value| find(value, key)),
+        _ => None,
+    })
+}
+
+#[test]
+fn fifty_messages_in_a_row_and_every_wait_is_prompt() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("guarded");
+    let mut late: Vec<u64> = Vec::new();
+    for number in 1..=50 {
+        let message = world.send(&x, &format!("number {number} [[say answer {number}]]"));
+        let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
+        let back = now_ms();
+        let (_, answered) = world.model().recorder().requests().pop().expect("a request");
+        let Answered::Whole { at_ms, .. } = answered else { panic!("{answered:?}") };
+        late.push(back.saturating_sub(at_ms));
+        assert_eq!(world.adj(["last-message", &x]).expect_code(0).stdout, format!("answer {number}\n"));
+    }
+    let texts: Vec<String> = (1..=50).map(|number| format!("number {number} [[say answer {number}]]")).collect();
+    let (last, _) = world.model().recorder().requests().pop().expect("a request");
+    assert_eq!(user_texts(&last), texts, "nothing is lost, doubled or out of order");
+    assert_eq!(world.model().recorder().count(), 50);
+    late.sort_unstable();
+    println!("wait after the last byte: median {} ms, most {} ms", late[25], late[49]);
+    assert!(late[25] <= WAIT_MS_MEDIAN, "{late:?}");
+}
+
+#[test]
+fn six_sessions_at_once_lose_nothing() {
+    let world = ClaudeWorld::new();
+    let created: Vec<_> =
+        (0..6).map(|_| world.start(["create", "-q", "--cli", "claude", "--mode", "guarded"])).collect();
+    let sessions: Vec<String> = created.into_iter().map(|it| it.end().expect_code(0).word().to_owned()).collect();
+    for round in 1..=5 {
+        let sent: Vec<_> =
+            sessions.iter().map(|x| world.start(["ask", x, &format!("[[say {x} round {round}]]")])).collect();
+        for (x, ask) in sessions.iter().zip(sent) {
+            assert_eq!(ask.end().expect_code(0).stdout, format!("{x} round {round}\n"));
+        }
+    }
+    assert_eq!(world.model().recorder().count(), 30);
+}
+
+#[test]
+fn texts_arrive_byte_for_byte_or_with_what_the_receipt_names() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let long = "All work and no play; ".repeat(2_000) + "end";
+    let lines: String = (1..=300).map(|line| format!("line {line}\n")).collect::<String>() + "end";
+    for text in ["hello", "-5", "#x", "@x", "  lead", "a;", "ü 🦀 👨‍👩‍👧", "$(date) `x`", "a\n\nb", &long, &lines]
+    {
+        let _ = world.adj(["ask", &x, "--", text]).expect_code(0);
+        assert_eq!(newest_text(&world), text);
+    }
+    for (text, arrived) in [
+        ("/clear", "[message]\n/clear"),
+        ("!ls", "[message]\n!ls"),
+        ("exit", "[message]\nexit"),
+        ("ends in \\", "ends in \\\n[end of message]"),
+        ("a\tb \n", "a    b"),
+        ("e\u{301}", "\u{e9}"),
+    ] {
+        let message = world.send(&x, text);
+        let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
+        assert_eq!(newest_text(&world), arrived);
+        let receipt = world.adj(["--json", "inspect", &x]).expect_code(0).stdout;
+        assert!(receipt.contains("arrives") || receipt.contains("stands") || receipt.contains("NFC"), "{receipt}");
+    }
+    let before = world.model().recorder().count();
+    let refused = world.adj(["ask", &x, "zero\u{200b}width"]);
+    assert!(refused.code != 0 && refused.stderr.contains("U+200B"), "{refused:?}");
+    assert_eq!(world.model().recorder().count(), before, "nothing was sent");
+}
+
+#[test]
+fn a_permission_is_answered_from_another_shell() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("guarded");
+    let script = r#"[[tool Bash {"command":"touch made","description":"m"}]][[then]][[say done]]"#;
+    let _ = world.turn(&x, script).expect_code(3);
+    let waiting = world.send(&x, "[[say later]]");
+    let _ = world.adj(["respond", &x, "--allow"]).expect_code(0);
+    let _ = world.adj(["wait", &x, "--for", &waiting]).expect_code(0);
+    assert!(world.work().join("made").exists());
+    assert_eq!(world.adj(["last-message", &x]).expect_code(0).stdout, "later\n");
+    let denied = script.replace("made", "never");
+    let _ = world.turn(&x, &denied).expect_code(3);
+    let _ = world.adj(["respond", &x, "--deny", "--reason", "not today"]).expect_code(0);
+    let _ = world.adj(["wait", &x]).expect_code(0);
+    assert!(!world.work().join("never").exists());
+    let (last, _) = world.model().recorder().requests().pop().expect("a request");
+    assert!(String::from_utf8_lossy(&last.body).contains("not today"));
+}
+
+#[test]
+fn a_person_at_the_terminal_answers_first() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("guarded");
+    let script = r#"[[tool Bash {"command":"touch made","description":"m"}]][[then]][[say done]]"#;
+    let _ = world.turn(&x, script).expect_code(3);
+    world.await_screen("Do you want to proceed?");
+    world.tmux(["send-keys", "-t", "%0", "1"]);
+    let _ = world.adj(["wait", "--through-input", &x]).expect_code(0);
+    assert!(world.work().join("made").exists());
+    let late = world.adj(["respond", &x, "--allow"]);
+    assert_ne!(late.code, 0, "it was answered before: {late:?}");
+    let events = world.adj(["--json", "watch", "--tail", "20", "--types", "request.*", &x]);
+    assert!(events.stdout.contains("there"), "{events:?}");
+}
+
+#[test]
+fn rules_answer_without_anybody() {
+    let world = ClaudeWorld::new();
+    let created = world.adj([
+        "create",
+        "-q",
+        "--cli",
+        "claude",
+        "--mode",
+        "guarded",
+        "--allow-tool",
+        "Bash(touch good*)",
+        "--deny-tool",
+        "Write",
+    ]);
+    let x = created.expect_code(0).word().to_owned();
+    let _ = world.turn(&x, r#"[[tool Bash {"command":"touch good1"}]][[then]][[say ok]]"#).expect_code(0);
+    let path = world.work().join("bad").display().to_string();
+    let write = format!(r#"[[tool Write {{"file_path":"{path}","content":"x"}}]][[then]][[say refused]]"#);
+    let _ = world.turn(&x, &write).expect_code(0);
+    assert!(world.work().join("good1").exists() && !world.work().join("bad").exists());
+}
+
+#[test]
+fn a_question_is_answered_by_choice_and_by_text() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let ask = r#"[[tool AskUserQuestion {"questions":[{"question":"Which colour?","header":"Colour","multiSelect":false,"options":[{"label":"Red","description":"r"},{"label":"Blue","description":"b"}]}]}]][[then]][[say thanks]]"#;
+    for (answer, expected) in [(["--choose", "2"].as_slice(), "Blue"), (["mauve, please"].as_slice(), "mauve, please")]
+    {
+        let _ = world.turn(&x, ask).expect_code(3);
+        let words: Vec<&str> = ["respond", &x].into_iter().chain(answer.iter().copied()).collect();
+        let _ = world.adj(words).expect_code(0);
+        let _ = world.adj(["wait", &x]).expect_code(0);
+        let (last, _) = world.model().recorder().requests().pop().expect("a request");
+        let body = String::from_utf8_lossy(&last.body).into_owned();
+        assert!(body.contains(&format!(r#"\"Which colour?\"=\"{expected}\""#)), "{expected}");
+    }
+}
+
+#[test]
+fn a_permission_stays_open_over_a_restart_of_the_daemon() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("guarded");
+    let script = r#"[[tool Bash {"command":"touch made","description":"m"}]][[then]][[say done]]"#;
+    let _ = world.turn(&x, script).expect_code(3);
+    world.kill_daemon();
+    let _ = world.adj(["wait", &x]).expect_code(3);
+    let _ = world.adj(["respond", &x, "--allow"]).expect_code(0);
+    let _ = world.adj(["wait", &x]).expect_code(0);
+    assert!(world.work().join("made").exists());
+    world.assert_sound();
+}
+
+#[test]
+fn errors_of_the_model_are_told_as_they_are() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    for (script, code, outcome) in [
+        ("[[status 400]]", 1, "failed"),
+        ("[[status 429]]", 1, "failed"),
+        ("[[status 500]]", 1, "failed"),
+        ("[[status 529 x1]][[say after]]", 0, "completed"),
+        ("[[say begun]][[drop x1]] then whole", 0, "completed"),
+        ("[[say begun]][[error overloaded_error x1]]", 0, "completed"),
+    ] {
+        let ended = world.turn(&x, script);
+        assert_eq!((ended.code, ended.word()), (code, outcome), "{script}: {ended:?}");
+    }
+    assert_eq!(world.answer(&x, "[[say alive]]"), "alive");
+}
+
+#[test]
+fn an_interrupt_is_proven_before_and_after_the_first_word() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    for (script, gate) in [("[[hold first]][[say a]]", "first"), ("[[say begun]][[hold second]]", "second")] {
+        let message = world.send(&x, script);
+        assert!(world.model().await_held(gate, AGENT_MAX));
+        let _ = world.adj(["interrupt", &x]).expect_code(0);
+        let _ = world.adj(["wait", &x, "--for", &message]).expect_code(130);
+    }
+    assert_eq!(world.answer(&x, "[[say alive]]"), "alive");
+    assert_eq!(newest_text(&world), "[[say alive]]", "nothing of the interrupted prompt is typed in front of it");
+}
+
+#[test]
+fn escape_in_the_terminal_is_an_interrupt() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let message = world.send(&x, "[[say begun]][[hold here]]");
+    assert!(world.model().await_held("here", AGENT_MAX));
+    world.await_screen("begun");
+    world.tmux(["send-keys", "-t", "%0", "Escape"]);
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(130);
+    assert_eq!(world.answer(&x, "[[say alive]]"), "alive");
+}
+
+#[test]
+fn a_draft_is_kept_and_a_typed_turn_is_a_persons() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    world.tmux(["send-keys", "-t", "%0", "-l", "half a line"]);
+    world.await_screen("half a line");
+    assert_eq!(world.answer(&x, "[[say delivered]]"), "delivered");
+    assert_eq!(newest_text(&world), "[[say delivered]]");
+    world.await_screen("half a line");
+    world.tmux(["send-keys", "-t", "%0", "-l", " [[say typed]]"]);
+    world.tmux(["send-keys", "-t", "%0", "Enter"]);
+    await_fact("the turn has ended", AGENT_MAX, || world.adj(["last-message", &x]).stdout == "typed\n");
+    let shown = world.adj(["--json", "watch", "--tail", "20", "--types", "turn.started", &x]).stdout;
+    assert!(shown.contains("person"), "{shown}");
+}
+
+#[test]
+fn whoever_kills_what_is_told_the_truth() {
+    for (what, mid_turn) in [("agent", false), ("agent", true), ("runner", true)] {
+        let world = ClaudeWorld::new();
+        let x = world.claude("native");
+        let message = mid_turn.then(|| world.send(&x, "[[say begun]][[hold gate]]"));
+        if mid_turn {
+            assert!(world.model().await_held("gate", AGENT_MAX));
+        }
+        pid_of(&world, &x, what).signal(Signal::KILL);
+        await_fact("the session is over", AGENT_MAX, || world.adj(["status", &x]).word() == "exited");
+        if let Some(message) = message {
+            let _ = world.adj(["wait", &x, "--for", &message]).expect_code(4);
+        }
+    }
+}
+
+#[test]
+fn a_killed_terminal_is_the_end_of_its_session() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let message = world.send(&x, "[[say begun]][[hold gate]]");
+    assert!(world.model().await_held("gate", AGENT_MAX));
+    let pid = world.tmux(["display-message", "-p", "#{pid}"]).trim().parse().unwrap();
+    Process::open(pid).expect("it lives").signal(Signal::KILL);
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(4);
+}
+
+#[test]
+fn a_daemon_that_is_killed_loses_nothing() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    world.kill_daemon();
+    assert_eq!(world.answer(&x, "[[say at rest]]"), "at rest");
+    let message = world.send(&x, "[[say begun]][[hold gate]][[say \" and ended\"]]");
+    assert!(world.model().await_held("gate", AGENT_MAX));
+    world.kill_daemon();
+    world.model().open("gate");
+    let recorder = world.model().recorder();
+    let ended = recorder.await_found(AGENT_MAX, |request, answered| {
+        (request.number == 2 && matches!(answered, Answered::Whole { .. })).then_some(())
+    });
+    assert!(ended.is_some());
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
+    assert_eq!(world.adj(["last-message", &x]).expect_code(0).stdout, "begun and ended\n");
+    assert_eq!(world.answer(&x, "[[say on]]"), "on");
+    assert_eq!(world.model().recorder().count(), 3, "nothing was sent twice");
+    world.assert_sound();
+}
+
+#[test]
+fn a_start_that_cannot_be_is_told_with_its_cause() {
+    let mut world = ClaudeWorld::new();
+    let began = Instant::now();
+    world.write_home(".claude.json", r#"{"hasCompletedOnboarding":true}"#);
+    let create = ["--json", "create", "--cli", "claude", "--mode", "guarded"];
+    let asked = world.adj(create);
+    assert!(asked.error()["message"].as_str().unwrap().contains("--trust"), "{asked:?}");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    let trusted = world.adj(["create", "-q", "--cli", "claude", "--mode", "guarded", "--trust"]).expect_code(0);
+    assert_eq!(world.answer(trusted.word(), "[[say in]]"), "in");
+    world.write_home(".claude/settings.json", "{}");
+    let bypass = world.adj(["--json", "create", "--cli", "claude", "--mode", "native"]);
+    assert_ne!(bypass.code, 0, "{bypass:?}");
+    let resume =
+        world.adj(["--json", "create", "--cli", "claude", "--mode", "guarded", "--trust", "--resume", "no-such-id"]);
+    assert!(resume.error()["message"].as_str().unwrap().contains("no-such-id"), "{resume:?}");
+    world.set_variable("PATH", "/usr/bin:/bin");
+    let missing = world.adj(create);
+    assert!(
+        missing.error()["hint"].to_string().contains("npm") || missing.stderr.contains("npm install"),
+        "{missing:?}"
+    );
+}
