@@ -288,13 +288,20 @@ fn whoever_kills_what_is_told_the_truth() {
 
 #[test]
 fn a_killed_terminal_is_the_end_of_its_session() {
-    let world = ClaudeWorld::new();
-    let x = world.claude("native");
-    let message = world.send(&x, "[[say begun]][[hold gate]]");
-    assert!(world.model().await_held("gate", AGENT_MAX));
-    let pid = world.tmux(["display-message", "-p", "#{pid}"]).trim().parse().unwrap();
-    Process::open(pid).expect("it lives").signal(Signal::KILL);
-    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(4);
+    for mid_turn in [false, true] {
+        let world = ClaudeWorld::new();
+        let x = world.claude("native");
+        let message = mid_turn.then(|| world.send(&x, "[[say begun]][[hold gate]]"));
+        if mid_turn {
+            assert!(world.model().await_held("gate", AGENT_MAX));
+        }
+        let pid = world.tmux(["display-message", "-p", "#{pid}"]).trim().parse().unwrap();
+        Process::open(pid).expect("it lives").signal(Signal::KILL);
+        await_fact("the session is over", AGENT_MAX, || world.adj(["status", &x]).word() == "exited");
+        if let Some(message) = message {
+            let _ = world.adj(["wait", &x, "--for", &message]).expect_code(4);
+        }
+    }
 }
 
 #[test]
@@ -506,6 +513,77 @@ fn a_shell_in_the_background_ends_no_turn_and_holds_none_up() {
         world.adj(["--json", "watch", "--tail", "50", "--types", "turn.started", &x]).stdout.contains("\"agent\"")
     });
     let _ = world.adj(["wait", &x]).expect_code(0);
+}
+
+#[test]
+fn a_typed_message_is_taken_at_most_once_wherever_the_daemon_is_killed() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    // The first passes of some are those of the daemon's own beginning.
+    let points = [
+        ("before_commit", 3..=6),
+        ("after_commit", 3..=6),
+        ("before_deliver", 1..=1),
+        ("after_deliver", 1..=1),
+        ("after_report_commit", 2..=4),
+    ];
+    let (mut killed, mut unknown) = (0, 0);
+    for (point, pass) in points.into_iter().flat_map(|(point, passes)| passes.map(move |pass| (point, pass))) {
+        let _ = world.adj(["daemon", "stop"]);
+        let kill = format!("{point}:{pass}");
+        let mut list = world.adj_command(["list"]);
+        list.env("ADJ_TESTPOINT_KILL", &kill);
+        let _ = adjutant_testkit::Running::start(list).end();
+        let daemon = world.daemon_pid();
+        let (tag, key) = (format!("<{point} {pass}>"), format!("key of {kill}"));
+        let text = format!("{tag} [[hold {kill}]] [[say answer to {pass}]]");
+        let send = ["send", "-q", "--key", &key, &x, "--message", &text];
+        let sent = (0..4).map(|_| world.adj(send)).find(|sent| sent.code == 0).expect("the message is accepted");
+        world.model().open(&kill);
+        let waited = ["wait", "--print", "--for", sent.word(), &x];
+        let ended = (0..4).map(|_| world.adj(waited)).find(|ended| matches!(ended.code, 0 | 5)).expect("an end");
+        killed += usize::from(world.daemon_pid() != daemon);
+        let requests = world.model().recorder().requests();
+        let times = requests.iter().filter(|(request, _)| user_texts(request).last().is_some_and(|t| t.contains(&tag)));
+        match (ended.code, times.count()) {
+            (0, 1) => assert_eq!(ended.stdout, format!("answer to {pass}\n"), "{kill}"),
+            (5, 0 | 1) => unknown += 1,
+            other => panic!("{kill}: {other:?}"),
+        }
+    }
+    println!("{killed} daemons killed, {unknown} messages unknown");
+    assert!(killed >= 8, "only {killed} of 13 daemons were killed");
+    assert!(unknown <= 2, "{unknown} of 13 messages are unknown");
+    world.assert_sound();
+}
+
+#[test]
+fn a_hook_never_fails_and_needs_no_daemon() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    world.kill_daemon();
+    let sessions = std::fs::read_dir(world.state().join("sessions")).unwrap();
+    let state = sessions.flatten().next().expect("a session").path();
+    let mut times = Vec::new();
+    for _ in 0..21 {
+        let words = ["hook", state.to_str().unwrap(), "Telepathy"];
+        let called = world.adj_with_input(words, br#"{"session_id":"s"}"#).expect_code(0);
+        assert_eq!((called.stdout.as_str(), called.stderr.as_str()), ("", ""));
+        times.push(called.took);
+    }
+    times.sort_unstable();
+    println!("a call takes {:?} in the middle, {:?} at most", times[10], times[20]);
+    for (words, input) in [
+        (vec!["hook"], &b""[..]),
+        (vec!["hook", "/nowhere/at/all", "Stop"], b"{}"),
+        (vec!["hook", state.to_str().unwrap(), "Stop"], b"no json"),
+        (vec!["hook", "/nowhere/at/all", "PermissionRequest"], b"{}"),
+    ] {
+        let called = world.adj_with_input(words, input).expect_code(0);
+        assert_eq!((called.stdout.as_str(), called.stderr.as_str()), ("", ""));
+    }
+    assert_eq!(world.answer(&x, "[[say alive]]"), "alive");
+    world.assert_sound();
 }
 
 #[test]
