@@ -32,6 +32,8 @@ pub(super) enum Said {
     Tool,
     /// It wants to be permitted something.
     Asked(String, Asked),
+    /// It wants something else of its host, of this kind, which nobody here can give.
+    Wants(String, String),
     /// It wants it no longer.
     Withdrawn(String),
     /// Something worth telling.
@@ -94,6 +96,7 @@ fn said(line: &Value) -> Vec<Said> {
             let asked = Asked { tool: text(&request["tool_name"]), input: request["input"].clone(), suggestions };
             vec![Said::Asked(text(&line["request_id"]), asked)]
         }
+        "control_request" => vec![Said::Wants(text(&line["request_id"]), text(&line["request"]["subtype"]))],
         "control_cancel_request" => vec![Said::Withdrawn(text(&line["request_id"]))],
         "command_lifecycle" => match line["state"].as_str() {
             Some("started") => vec![Said::Started(text(&line["command_uuid"]))],
@@ -227,6 +230,8 @@ mod tests {
         assert_eq!(read(idle), Heard { said: vec![Said::State(State::Idle)], conversation: Some("s2".into()) });
         let said = r#"{"type":"assistant","message":{"content":[{"type":"text","text":"hi"},{"type":"tool_use","name":"Bash"}]},"parent_tool_use_id":null}"#;
         assert_eq!(read(said).said, [Said::Text("hi".into()), Said::Tool]);
+        let wants = r#"{"type":"control_request","request_id":"r","request":{"subtype":"elicitation"}}"#;
+        assert_eq!(one(wants), Said::Wants("r".into(), "elicitation".into()));
         assert_eq!(read("not json").said, []);
         assert_eq!(read(r#"{"type":"telepathy"}"#).said, []);
     }

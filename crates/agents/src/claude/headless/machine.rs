@@ -58,6 +58,8 @@ pub(super) struct Machine {
     turn: Option<Turn>,
     /// What it asks and nobody has answered; with the verdict of a rule.
     asked: BTreeMap<String, (Asked, Option<Verdict>)>,
+    /// What it wants and nobody can give.
+    refused: Vec<String>,
     stops: u32,
 }
 
@@ -80,6 +82,7 @@ impl Machine {
             sent: Vec::new(),
             turn: None,
             asked: BTreeMap::new(),
+            refused: Vec::new(),
             stops: 0,
         }
     }
@@ -132,6 +135,11 @@ impl Machine {
         self.asked.iter().filter_map(ruled).collect()
     }
 
+    /// What it wants of its host and nobody can give, and has not been told so.
+    pub(super) fn refused(&self) -> Vec<String> {
+        self.refused.clone()
+    }
+
     /// Whether a message was written.
     pub(super) fn knows(&self, message: MessageId, attempt: Attempt) -> bool {
         self.sent.iter().any(|sent| sent.message == message && sent.attempt == attempt)
@@ -157,6 +165,7 @@ impl Machine {
                 return vec![closed(native, RequestEnd::Answered)];
             }
             Some(Tag::Rule(native)) => return self.on_ruled(&native).into_iter().collect(),
+            Some(Tag::Refusal(native)) => self.refused.retain(|refused| *refused != native),
             Some(Tag::Stop(number)) => {
                 self.stops = self.stops.max(number);
                 if let Some(turn) = &mut self.turn {
@@ -232,7 +241,13 @@ impl Machine {
                 }
             }
             Said::Asked(native, asked) => self.on_asked(native, asked, told),
+            Said::Wants(native, kind) => {
+                self.refused.push(native);
+                let text = one_line(&format!("Claude Code wants `{kind}` of its host, which nobody here can give"));
+                told.push((AgentReport::Notice { text }, None));
+            }
             Said::Withdrawn(native) => {
+                self.refused.retain(|refused| *refused != native);
                 if self.asked.remove(&native).is_some_and(|(_, verdict)| verdict.is_none()) {
                     told.push(closed(native, RequestEnd::Withdrawn));
                 }

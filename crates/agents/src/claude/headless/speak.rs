@@ -17,6 +17,8 @@ pub(super) enum Tag {
     Answer(String),
     /// The answer of a rule to a request.
     Rule(String),
+    /// The answer that nobody can give it what it wants.
+    Refusal(String),
     /// Asks it to stop its turn.
     Stop(u32),
 }
@@ -29,6 +31,7 @@ impl Tag {
             Self::Message(message, attempt) => format!("message {} {}", message.get(), attempt.get()),
             Self::Answer(native) => format!("answer {native}"),
             Self::Rule(native) => format!("rule {native}"),
+            Self::Refusal(native) => format!("refusal {native}"),
             Self::Stop(number) => format!("stop {number}"),
         }
     }
@@ -44,6 +47,7 @@ impl Tag {
             }
             "answer" => Some(Self::Answer(rest.to_owned())),
             "rule" => Some(Self::Rule(rest.to_owned())),
+            "refusal" => Some(Self::Refusal(rest.to_owned())),
             "stop" => rest.parse().ok().map(Self::Stop),
             _ => None,
         }
@@ -100,6 +104,13 @@ pub(super) fn message(uuid: &str, text: &str, as_command: bool) -> String {
     json!({"type": "user", "uuid": uuid, "message": {"role": "user", "content": content}}).to_string()
 }
 
+/// The answer that nobody can give it what it wants, so that it does not wait for it.
+pub(super) fn refusal(native: &str) -> String {
+    let error = "This host cannot do that.";
+    let inner = json!({"subtype": "error", "request_id": native, "error": error});
+    json!({"type": "control_response", "response": inner}).to_string()
+}
+
 /// The answer to a request.
 pub(super) fn answer(native: &str, decided: &Decided) -> String {
     let response = match decided {
@@ -142,6 +153,7 @@ mod tests {
             Tag::Message(MessageId::new(7), Attempt::new(2)),
             Tag::Answer("bbd4-1".into()),
             Tag::Rule("x".into()),
+            Tag::Refusal("y".into()),
             Tag::Stop(3),
         ];
         for tag in tags {

@@ -51,6 +51,12 @@ impl Driver {
                 self.write(link, &tag, &speak::answer(&native, &decided)).await?;
             }
         }
+        for native in self.machine.refused() {
+            let tag = Tag::Refusal(native.clone());
+            if self.once(&tag) {
+                self.write(link, &tag, &speak::refusal(&native)).await?;
+            }
+        }
         Ok(())
     }
 
@@ -143,7 +149,7 @@ impl Driver {
             Some(Tag::Answer(native)) => {
                 self.report(AgentReport::RequestClosed { native, end: RequestEnd::Withdrawn }).await
             }
-            Some(Tag::Hello | Tag::Rule(_) | Tag::Stop(_)) | None => Ok(()),
+            Some(Tag::Hello | Tag::Rule(_) | Tag::Refusal(_) | Tag::Stop(_)) | None => Ok(()),
         }
     }
 }

@@ -121,6 +121,16 @@ fn rules_answer_and_are_told_of() {
 }
 
 #[test]
+fn what_nobody_can_give_is_refused_once() {
+    let mut machine = machine(&[], &[]);
+    let wants = r#"{"type":"control_request","request_id":"r","request":{"subtype":"elicitation"}}"#.to_owned();
+    assert_eq!(play(&mut machine, &[wants]).len(), 1);
+    assert_eq!(machine.refused(), ["r"]);
+    machine.on_written("refusal r");
+    assert!(machine.refused().is_empty());
+}
+
+#[test]
 fn a_request_that_is_withdrawn_is_closed() {
     let mut machine = machine(&[], &[]);
     machine.on_written("message 1 1");
