@@ -15,8 +15,8 @@ const WAIT_MS_MEDIAN: u64 = 150;
 const PRESS_AGAIN: Duration = Duration::from_secs(2);
 
 fn now_ms() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    u64::try_from(since.as_millis()).unwrap()
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock that is set");
+    u64::try_from(since.as_millis()).expect("a number of this century")
 }
 
 /// The newest text of the user in the newest request, as the model got it.
@@ -28,17 +28,15 @@ fn newest_text(world: &ClaudeWorld) -> String {
 fn pid_of(world: &ClaudeWorld, session: &str, of: &str) -> Process {
     let shown = world.adj(["--json", "inspect", session]).expect_code(0).json();
     let pid = find(&shown, of).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {of}: {shown:#}"));
-    Process::open(u32::try_from(pid).unwrap()).expect("it lives")
+    Process::open(u32::try_from(pid).expect("a pid")).expect("it lives")
 }
 
 /// The first `pid` below a key of this name.
 fn find<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     let within = value.get(key).and_then(|found| found.get("pid"));
-    within.or_else(|| match value {
-        Value::Object(fields) => fields.values().find_map(|value| find(value, key)),
-        Value::Array(items) => items.iter().find_map(|value| find(value, key)),
-        _ => None,
-    })
+    let fields = || value.as_object()?.values().find_map(|value| find(value, key));
+    let items = || value.as_array()?.iter().find_map(|value| find(value, key));
+    within.or_else(fields).or_else(items)
 }
 
 #[test]
@@ -120,13 +118,13 @@ fn a_permission_is_answered_from_another_shell() {
     let waiting = world.send(&x, "[[say later]]");
     let _ = world.adj(["respond", &x, "--allow"]).expect_code(0);
     let _ = world.adj(["wait", &x, "--for", &waiting]).expect_code(0);
-    assert!(world.work().join("made").exists());
+    assert!(world.has_file("made"));
     assert_eq!(world.adj(["last-message", &x]).expect_code(0).stdout, "later\n");
     let denied = script.replace("made", "never");
     let _ = world.turn(&x, &denied).expect_code(3);
     let _ = world.adj(["respond", &x, "--deny", "--reason", "not today"]).expect_code(0);
     let _ = world.adj(["wait", &x]).expect_code(0);
-    assert!(!world.work().join("never").exists());
+    assert!(!world.has_file("never"));
     let (last, _) = world.model().recorder().requests().pop().expect("a request");
     assert!(String::from_utf8_lossy(&last.body).contains("not today"));
 }
@@ -145,10 +143,10 @@ fn a_person_at_the_terminal_answers_first() {
             world.tmux(["send-keys", "-t", "%0", "1"]);
             pressed = Instant::now();
         }
-        world.work().join("made").exists()
+        world.has_file("made")
     });
     let _ = world.adj(["wait", "--through-input", &x]).expect_code(0);
-    assert!(world.work().join("made").exists());
+    assert!(world.has_file("made"));
     let late = world.adj(["respond", &x, "--allow"]);
     assert_ne!(late.code, 0, "it was answered before: {late:?}");
     let events = world.adj(["--json", "watch", "--tail", "20", "--types", "request.*", &x]);
@@ -175,7 +173,7 @@ fn rules_answer_without_anybody() {
     let path = world.work().join("bad").display().to_string();
     let write = format!(r#"[[tool Write {{"file_path":"{path}","content":"x"}}]][[then]][[say refused]]"#);
     let _ = world.turn(&x, &write).expect_code(0);
-    assert!(world.work().join("good1").exists() && !world.work().join("bad").exists());
+    assert!(world.has_file("good1") && !world.has_file("bad"));
 }
 
 #[test]
@@ -205,7 +203,7 @@ fn a_permission_stays_open_over_a_restart_of_the_daemon() {
     let _ = world.adj(["wait", &x]).expect_code(3);
     let _ = world.adj(["respond", &x, "--allow"]).expect_code(0);
     let _ = world.adj(["wait", &x]).expect_code(0);
-    assert!(world.work().join("made").exists());
+    assert!(world.has_file("made"));
     world.assert_sound();
 }
 
@@ -465,7 +463,7 @@ fn an_interrupt_refuses_an_open_question_without_a_key() {
     let _ = world.adj(["wait", &x, "--for", &message]).expect_code(3);
     let _ = world.adj(["interrupt", &x]).expect_code(0);
     let _ = world.adj(["wait", &x, "--for", &message]).expect_code(130);
-    assert!(!world.work().join("made").exists());
+    assert!(!world.has_file("made"));
     assert_eq!(world.answer(&x, "[[say alive]]"), "alive");
 }
 
@@ -487,7 +485,7 @@ fn escape_at_a_question_is_an_interrupt_by_a_person() {
         !open
     });
     let _ = world.adj(["wait", "--through-input", &x, "--for", &message]).expect_code(130);
-    assert!(!world.work().join("made").exists());
+    assert!(!world.has_file("made"));
     assert_eq!(world.answer(&x, "[[say alive]]"), "alive");
 }
 
