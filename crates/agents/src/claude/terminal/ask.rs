@@ -71,6 +71,19 @@ impl Asked {
         self.what != What::Dialog
     }
 
+    /// Whether the agent goes on with its turn when this is refused, so that the turn has to be stopped besides.
+    pub(super) fn outlives_refusal(&self) -> bool {
+        self.what == What::Form
+    }
+
+    /// The refusal that ends the turn as well, where the agent has such a thing.
+    pub(super) fn refusal(&self) -> String {
+        match self.what {
+            What::Form => declined(),
+            What::Permission | What::Questions | What::Dialog => deny(Some("the turn was interrupted"), true),
+        }
+    }
+
     /// The request that is reported.
     pub(super) fn request(&self, id: &str) -> NewRequest {
         let questions = self.questions();
@@ -111,9 +124,7 @@ impl Asked {
                 Ok(self.answered(&texts))
             }
             (What::Form, RequestAnswer::Text(text)) => Ok(filled(text)),
-            (What::Form, _) => {
-                Ok(json!({"hookSpecificOutput": {"hookEventName": "Elicitation", "action": "decline"}}).to_string())
-            }
+            (What::Form, _) => Ok(declined()),
             (What::Permission | What::Questions, RequestAnswer::Deny { reason }) => Ok(deny(reason.as_deref(), false)),
             (What::Permission | What::Questions, RequestAnswer::Dismiss) => {
                 Ok(deny(Some("nobody wants to answer"), false))
@@ -178,6 +189,10 @@ pub(super) fn deny(reason: Option<&str>, interrupt: bool) -> String {
 
 fn decision(decision: &Value) -> String {
     json!({"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decision}}).to_string()
+}
+
+fn declined() -> String {
+    json!({"hookSpecificOutput": {"hookEventName": "Elicitation", "action": "decline"}}).to_string()
 }
 
 /// A form that a text fills: its JSON, or the text itself as the only value.
