@@ -77,6 +77,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a process to look at")]
     fn the_other_fields_are_the_right_ones() {
         // A session of its own, because the one that the tests run in may be led from outside what can be seen here.
         let mut child = std::process::Command::new("setsid")

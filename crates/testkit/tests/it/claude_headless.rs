@@ -70,14 +70,14 @@ impl Stage {
         let body = request.json();
         let messages = body["messages"].as_array().expect("messages");
         let user = messages.iter().rev().find(|one| one["role"] == "user").expect("a user's message");
-        match &user["content"] {
-            Value::String(text) => text.clone(),
-            content => {
-                let blocks = content.as_array().into_iter().flatten();
-                let texts: Vec<&str> = blocks.filter_map(|block| block["text"].as_str()).collect();
-                texts.last().copied().unwrap_or_default().to_owned()
-            }
-        }
+        let blocks = user["content"].as_array().into_iter().flatten();
+        let last = blocks.filter_map(|block| block["text"].as_str()).next_back();
+        user["content"].as_str().or(last).unwrap_or_default().to_owned()
+    }
+
+    /// Whether a file is in the directory of the sessions.
+    fn has(&self, file: &str) -> bool {
+        self.world.work().join(file).try_exists().unwrap_or(true)
     }
 
     fn agent(&self, session: &str) -> Process {
@@ -330,7 +330,7 @@ fn a_permission_is_answered_from_anywhere() {
         format!("Answered {} for {x}\n", request["id"].as_str().unwrap())
     );
     let _ = stage.world.adj(["wait", &x]).expect_code(0);
-    assert!(stage.world.work().join("made").exists());
+    assert!(stage.has("made"));
     assert_eq!(stage.world.adj(["last-message", "-n", "2", &x]).expect_code(0).stdout, "done\n\nafter\n");
     let id = request["id"].as_str().unwrap();
     let _ = stage.world.adj(["--json", "respond", "--request", id, "--allow"]).expect_error(1, "request_not_pending");
@@ -344,7 +344,7 @@ fn a_refusal_reaches_the_model_with_its_reason() {
     stage.request(&x);
     let _ = stage.world.adj(["respond", &x, "--deny", "--reason", "not on my machine"]).expect_code(0);
     let _ = stage.world.adj(["wait", &x]).expect_code(0);
-    assert!(!stage.world.work().join("made").exists());
+    assert!(!stage.has("made"));
     let told = stage
         .model
         .recorder()
@@ -364,9 +364,12 @@ fn always_is_for_the_rest_of_the_session() {
     let _ = stage.world.adj(["wait", &x]).expect_code(0);
     std::fs::remove_file(stage.world.work().join("made")).unwrap();
     assert_eq!(stage.ask(&x, TOUCH), "done\n", "it does not ask again");
-    assert!(stage.world.work().join("made").exists());
+    assert!(stage.has("made"));
     let files = [stage.world.work().join(".claude"), stage.world.root().join("home/.claude/settings.json")];
-    assert!(files.iter().all(|file| !file.exists()), "nothing is written for other sessions");
+    assert!(
+        files.iter().all(|file| file.try_exists().is_ok_and(|there| !there)),
+        "nothing is written for other sessions"
+    );
 }
 
 #[test]
@@ -375,10 +378,10 @@ fn rules_answer_without_anybody_and_leave_a_trace() {
     std::fs::write(stage.world.work().join("rules.toml"), "deny = ['Bash(rm *)']\n").unwrap();
     let x = stage.create(&["--mode", "guarded", "--allow-tool", "Bash(touch *)", "--policy", "rules.toml"]);
     assert_eq!(stage.ask(&x, TOUCH), "done\n");
-    assert!(stage.world.work().join("made").exists());
+    assert!(stage.has("made"));
     let remove = r#"x [[tool Bash {"command":"rm made","description":"remove"}]] [[then]] [[say kept]]"#;
     assert_eq!(stage.ask(&x, remove), "kept\n");
-    assert!(stage.world.work().join("made").exists());
+    assert!(stage.has("made"));
     let trace = stage.world.adj(["watch", "--json", "--since", "0", "--types", "request.policy", &x]).expect_code(0);
     let decisions: Vec<Value> = trace
         .stdout
@@ -428,7 +431,7 @@ fn a_permission_stays_open_over_a_daemon_that_is_killed() {
     assert_eq!((&again["id"], &again["summary"]), (&request["id"], &request["summary"]));
     let _ = stage.world.adj(["respond", &x, "--allow"]).expect_code(0);
     let _ = stage.world.adj(["wait", &x]).expect_code(0);
-    assert!(stage.world.work().join("made").exists());
+    assert!(stage.has("made"));
     stage.world.assert_sound();
 }
 

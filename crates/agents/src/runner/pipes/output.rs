@@ -159,16 +159,17 @@ mod tests {
             output.take(piece.len(), &mut journal);
         }
         let read = crate::runner::JournalReader::open(dir.path(), 0).unwrap().map(|found| found.unwrap().entry.record);
-        read.filter_map(|record| match record {
-            Record::Line(AnswerRecord { text: Some(text), .. }) => Some(text),
-            Record::Line(AnswerRecord { file: Some(file), bytes, .. }) => {
-                let text = std::fs::read_to_string(dir.path().join(file)).unwrap();
-                assert_eq!(text.len() as u64, bytes);
-                Some(format!("{} in a file", text.len()))
-            }
-            _ => None,
-        })
-        .collect()
+        let lines = read.filter_map(|record| if let Record::Line(line) = record { Some(line) } else { None });
+        lines
+            .map(|line| match (line.text, line.file) {
+                (Some(text), _) => text,
+                (None, file) => {
+                    let text = std::fs::read_to_string(dir.path().join(file.unwrap())).unwrap();
+                    assert_eq!(text.len() as u64, line.bytes);
+                    format!("{} in a file", text.len())
+                }
+            })
+            .collect()
     }
 
     #[test]

@@ -40,18 +40,28 @@ fn asks(native: &str, command: &str) -> String {
     format!(r#"{{"type":"control_request","request_id":"{native}","request":{request}}}"#)
 }
 
-/// Words for what is told.
+/// Words for what is told; every report is told in one of these, or by its own name.
 fn words(told: &[Told]) -> Vec<String> {
-    let word = |(report, text): &Told| match report {
-        AgentReport::Taken { message, .. } => format!("taken {message}"),
-        AgentReport::NotTaken { message, .. } => format!("not taken {message}"),
-        AgentReport::TurnStarted { origin } => format!("began {origin:?}"),
-        AgentReport::TurnEnded { end } => format!("{:?} {}", end.outcome, text.as_deref().unwrap_or_default()),
-        AgentReport::RequestOpened { request } => format!("asks {}", request.native),
-        AgentReport::RequestClosed { native, end } => format!("{end:?} {native}"),
-        AgentReport::PolicyApplied { decision, summary, .. } => format!("rule {decision} {summary}"),
-        AgentReport::Conversation { native } => format!("conversation {native}"),
-        other => format!("{other:?}"),
+    let word = |(report, text): &Told| {
+        if let AgentReport::Taken { message, .. } = report {
+            format!("taken {message}")
+        } else if let AgentReport::NotTaken { message, .. } = report {
+            format!("not taken {message}")
+        } else if let AgentReport::TurnStarted { origin } = report {
+            format!("began {origin:?}")
+        } else if let AgentReport::TurnEnded { end } = report {
+            format!("{:?} {}", end.outcome, text.as_deref().unwrap_or_default())
+        } else if let AgentReport::RequestOpened { request } = report {
+            format!("asks {}", request.native)
+        } else if let AgentReport::RequestClosed { native, end } = report {
+            format!("{end:?} {native}")
+        } else if let AgentReport::PolicyApplied { decision, summary, .. } = report {
+            format!("rule {decision} {summary}")
+        } else if let AgentReport::Conversation { native } = report {
+            format!("conversation {native}")
+        } else {
+            format!("{report:?}")
+        }
     };
     told.iter().map(word).collect()
 }
