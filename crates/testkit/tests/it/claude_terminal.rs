@@ -484,6 +484,7 @@ fn a11_a_message_waits_while_a_person_has_a_dialog_open() {
     await_fact("the dialog is told of", AGENT_MAX, || world.adj(["requests"]).stdout.contains("terminal"));
     let message = world.send(&x, "[[say after]]");
     assert_eq!(world.model().recorder().count(), 0);
+    assert_ne!(world.adj(["respond", &x, "yes"]).code, 0, "only the terminal can answer it");
     world.tmux(["send-keys", "-t", "%0", "Escape"]);
     let _ = world.adj(["wait", "--through-input", &x, "--for", &message]).expect_code(0);
     assert_eq!(newest_text(&world), "[[say after]]");

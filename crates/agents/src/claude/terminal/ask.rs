@@ -92,8 +92,9 @@ impl Asked {
             native: id.to_owned(),
             kind: match self.what {
                 What::Permission => RequestKind::Permission,
-                What::Questions => RequestKind::Choice,
-                What::Form | What::Dialog => RequestKind::Input,
+                // A dialog has options that are known at the terminal alone, so no answer from elsewhere is one of them.
+                What::Questions | What::Dialog => RequestKind::Choice,
+                What::Form => RequestKind::Input,
             },
             tool: Some(self.tool.clone()),
             summary: self.summary.clone(),
@@ -105,6 +106,10 @@ impl Asked {
     }
 
     fn questions(&self) -> Vec<Question> {
+        if self.what == What::Dialog {
+            let (label, text) = (self.tool.clone(), self.summary.clone());
+            return vec![Question { label, text, options: Vec::new(), multiple: false, free_text: false }];
+        }
         let asked = self.payload["tool_input"]["questions"].as_array().map(Vec::as_slice).unwrap_or_default();
         asked.iter().map(question).collect()
     }
@@ -239,6 +244,8 @@ mod tests {
     #[test]
     fn a_dialog_has_no_answer_from_elsewhere() {
         assert!(dialog("dialog open").answer(&RequestAnswer::Allow).is_err());
+        let request = dialog("dialog open").request("7");
+        assert!(!request.questions[0].free_text && request.options.is_empty());
         assert_eq!(read("{}"), None);
     }
 }
