@@ -600,6 +600,29 @@ fn a_typed_message_is_taken_at_most_once_wherever_the_daemon_is_killed() {
 }
 
 #[test]
+fn a_start_is_whole_or_nothing_wherever_the_daemon_is_killed() {
+    for (point, pass) in [("before_launch", 1), ("after_launch", 1), ("after_commit", 3), ("after_report_commit", 1)] {
+        let world = ClaudeWorld::new();
+        let kill = format!("{point}:{pass}");
+        let mut create = world.adj_command(["create", "-q", "--cli", "claude", "--key", "one", "--mode", "guarded"]);
+        create.env("ADJ_TESTPOINT_KILL", &kill);
+        let first = adjutant_testkit::Running::start(create).end();
+        // Asked again with the same key, it is the same session or a new one, and never two.
+        let again = ["create", "-q", "--cli", "claude", "--key", "one", "--mode", "guarded"];
+        let created = if first.code == 0 { first } else { world.adj(again) };
+        let created = if created.code == 0 { created } else { world.adj(again).expect_code(0) };
+        // Where it was not killed yet it is no more.
+        let _ = world.adj(["daemon", "stop"]);
+        assert_eq!(world.answer(created.word(), "[[say in]]"), "in", "{kill}");
+        let live = world.adj(["list", "-q"]).expect_code(0);
+        assert_eq!(live.stdout.lines().count(), 1, "{kill}: {live:?}");
+        let servers = world.processes().iter().filter(|(_, shown)| shown.contains("/tmux -u ")).count();
+        assert_eq!(servers, 1, "{kill}: {:?}", world.processes());
+        world.assert_sound();
+    }
+}
+
+#[test]
 fn a_hook_never_fails_and_needs_no_daemon() {
     let world = ClaudeWorld::new();
     let x = world.claude("native");
