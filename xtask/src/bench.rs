@@ -18,8 +18,10 @@ mod messages;
 mod proc;
 mod report;
 mod status;
+mod stream;
 mod wait;
 mod watch;
+mod watchers;
 mod world;
 
 use report::Report;
@@ -30,12 +32,13 @@ struct Bench {
     run: fn(&Path) -> Result<Report>,
 }
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     Bench { name: "status", run: status::run },
     Bench { name: "wait", run: wait::run },
     Bench { name: "messages", run: messages::run },
     Bench { name: "list", run: list::run },
     Bench { name: "watch", run: watch::run },
+    Bench { name: "watchers", run: watchers::run },
     Bench { name: "idle", run: idle::run },
 ];
 

@@ -14,6 +14,7 @@ mod pinned;
 mod steps;
 mod stream;
 mod tally;
+mod tools;
 
 use steps::{STEPS, Step};
 use tally::Tally;

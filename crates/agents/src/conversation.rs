@@ -73,6 +73,7 @@ pub(crate) mod tests {
             mode: Mode::Native,
             path: "/".to_owned(),
             project: None,
+            worktree: None,
             description: None,
             model: None,
             effort: None,

@@ -5,6 +5,7 @@
 //! sessions, it only says what it saw. Adding an agent is a folder here and a line in [`registry`].
 
 pub mod claude;
+pub mod codex;
 mod conversation;
 mod limits;
 mod path;
@@ -166,6 +167,8 @@ pub struct LaunchPlan {
     pub extra_environment: BTreeMap<String, String>,
     /// The `ADJ_` variables of this session, set last: its name, its parent, its token.
     pub identity: BTreeMap<String, String>,
+    /// What the caller would have handed on to a child of its own besides.
+    pub inherited: process::Inherited,
     /// Time to get ready, in milliseconds.
     pub ready_ms_max: u64,
     /// What was fixed at its creation: mode, model and the rest.
@@ -260,6 +263,7 @@ pub struct DriverReport {
 
 /// All agents of this build, by name.
 pub fn registry() -> BTreeMap<AgentName, Arc<dyn Agent>> {
-    let agents: [Arc<dyn Agent>; 2] = [Arc::new(claude::Claude::new()), Arc::new(shell::Shell::new())];
+    let agents: [Arc<dyn Agent>; 3] =
+        [Arc::new(claude::Claude::new()), Arc::new(codex::Codex::new()), Arc::new(shell::Shell::new())];
     agents.into_iter().map(|agent| (agent.name().clone(), agent)).collect()
 }

@@ -67,6 +67,17 @@ pub(crate) const RECONNECT_MS_MAX: u64 = 5_000;
 /// Time for a runner's first words on a new connection, in milliseconds.
 pub(crate) const HELLO_MS_MAX: u64 = 10_000;
 
+/// Messages of which a runner knows that it was given them before; the daemon hands over one at a time.
+pub(crate) const GIVEN_KEPT_MAX: usize = 1024;
+
+/// Pause before a runner that could not accept a connection tries again, in milliseconds.
+pub(crate) const ACCEPT_RETRY_MS: u64 = 50;
+
+/// Bytes of an order that are passed on at once, and the time for a runner to take them, in milliseconds.
+pub(crate) const ORDER_PIECE_BYTES: usize = 64 * 1024;
+/// See [`ORDER_PIECE_BYTES`].
+pub(crate) const ORDER_PIECE_MS_MAX: u64 = 3_000;
+
 /// Quiet in a turn after which its processes are looked at for one that reads from the terminal, in milliseconds.
 pub(crate) const QUIET_MS_MIN: u64 = 250;
 /// Longest pause between two such looks, in milliseconds.

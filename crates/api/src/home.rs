@@ -9,8 +9,9 @@ use crate::error_code::ErrorCode;
 /// What a Unix socket's path may have, in bytes; the system's limit without the NUL at its end.
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 
-/// What is kept free in the run directory for the paths of the sessions' own sockets, in bytes.
-pub const SESSION_SOCKET_BYTES: usize = 40;
+/// What is kept free in the run directory for the paths of the sessions' own sockets, in bytes: each is `r.sock` in a
+/// directory of `s` that has the session's id for its name, without its hyphens.
+pub const SESSION_SOCKET_BYTES: usize = "/s/".len() + 32 + "/r.sock".len();
 
 /// The places of one host. Nothing is created by naming them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,14 +60,15 @@ pub enum HomeError {
         value: String,
     },
     /// The system cannot bind a socket there.
-    #[error("the socket path `{path}` has {bytes} bytes, and the system allows {allowed}")]
+    #[error(
+        "{path} is too long for sockets: the longest path of one there has {bytes} bytes, and the system allows {max}",
+        max = SOCKET_PATH_BYTES_MAX
+    )]
     SocketPathTooLong {
-        /// The path.
+        /// The socket, or the directory of the sessions' sockets.
         path: String,
-        /// Its length.
+        /// The length of the longest socket's path there.
         bytes: usize,
-        /// What there is room for.
-        allowed: usize,
     },
 }
 
@@ -85,8 +87,8 @@ impl Home {
         if let Some(socket) = absolute("ADJ_SOCKET", &variables.adj_socket)? {
             home.socket = socket;
         }
-        check_length(&home.socket, SOCKET_PATH_BYTES_MAX)?;
-        check_length(&home.run, SOCKET_PATH_BYTES_MAX - SESSION_SOCKET_BYTES)?;
+        check_length(&home.socket, home.socket.as_os_str().len())?;
+        check_length(&home.run, home.run.as_os_str().len() + SESSION_SOCKET_BYTES)?;
         Ok(home)
     }
 
@@ -161,12 +163,12 @@ fn absolute(variable: &'static str, value: &Option<OsString>) -> Result<Option<P
     }
 }
 
-fn check_length(path: &Path, allowed: usize) -> Result<(), HomeError> {
-    let bytes = path.as_os_str().len();
-    if bytes <= allowed {
+/// `bytes` is the length of the longest socket's path at this place.
+fn check_length(path: &Path, bytes: usize) -> Result<(), HomeError> {
+    if bytes <= SOCKET_PATH_BYTES_MAX {
         return Ok(());
     }
-    Err(HomeError::SocketPathTooLong { path: path.to_string_lossy().into_owned(), bytes, allowed })
+    Err(HomeError::SocketPathTooLong { path: path.to_string_lossy().into_owned(), bytes })
 }
 
 impl From<HomeError> for ErrorBody {
@@ -266,5 +268,14 @@ mod tests {
         let long = format!("/{}", "x".repeat(120));
         assert_eq!(code(&[("ADJ_HOME", &long)]), ErrorCode::SocketPathTooLong);
         assert_eq!(code(&[("HOME", "/h"), ("ADJ_SOCKET", &long)]), ErrorCode::SocketPathTooLong);
+    }
+
+    #[test]
+    fn the_sockets_of_sessions_fit_too() {
+        let longest = |home: usize| format!("/{}/run/s/{}/r.sock", "x".repeat(home - 1), "0".repeat(32)).len();
+        let fits =
+            |home: usize| Home::resolve(&variables(&[("ADJ_HOME", &format!("/{}", "x".repeat(home - 1)))])).is_ok();
+        let last = (2..107).rev().find(|home| fits(*home)).unwrap();
+        assert_eq!(longest(last), SOCKET_PATH_BYTES_MAX);
     }
 }

@@ -8,12 +8,16 @@ use crate::types::event::{Event, EventsQuery};
 use crate::types::hook::{HookAnswer, HookCall};
 use crate::types::log::{LogEntry, LogQuery};
 use crate::types::message::{EditMessage, Message, MessagesQuery, SendMessage, Sent, WakeSession};
+use crate::types::project::{AddProject, Project};
 use crate::types::request::{AnswerRequest, Request, RequestsQuery, Responded};
 use crate::types::session::{
     Attach, AttachQuery, Caller, CreateSession, InterruptSession, KillSessions, Killed, Session, SessionsQuery,
     TerminalQuery,
 };
-use crate::types::turn::{Answer, AnswersQuery, TurnResult, WaitQuery};
+use crate::types::turn::{Answer, AnswersQuery, TurnResult, TurnsQuery, WaitQuery};
+use crate::types::workspace::{
+    CleanWorkspaces, CleanedWorkspace, LandWorkspace, LandedWorkspace, Workspace, WorkspaceDiff, WorkspaceDiffQuery,
+};
 
 /// The verb of an HTTP call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,6 +212,9 @@ const READS_ONE: &[ErrorCode] = &[ErrorCode::SessionNotFound, ErrorCode::IdInval
 /// What a method that changes one session can fail with.
 const CHANGES_ONE: &[ErrorCode] = &[ErrorCode::SessionNotFound, ErrorCode::IdInvalid];
 
+/// What a method that changes one session that has not ended can fail with.
+const CHANGES_LIVE: &[ErrorCode] = &[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited];
+
 /// What a method that puts a message into a queue can fail with.
 const QUEUES: &[ErrorCode] = &[
     ErrorCode::SessionNotFound,
@@ -316,10 +323,10 @@ methods! {
         "Send a failed, expired or unknown message again, on purpose.").fails(CHANGES_MESSAGE);
     /// Stops delivery.
     HOLD = Method::change("queue.hold", "/v1/sessions/{id}/hold", document::<Session>(),
-        "Stop delivery without touching the running turn.").fails(CHANGES_ONE).repeatable();
+        "Stop delivery without touching the running turn.").fails(CHANGES_LIVE).repeatable();
     /// Resumes delivery.
     RELEASE = Method::change("queue.release", "/v1/sessions/{id}/release", document::<Session>(),
-        "Resume delivery.").fails(CHANGES_ONE).repeatable();
+        "Resume delivery.").fails(CHANGES_LIVE).repeatable();
     /// Stops the running turn.
     INTERRUPT = Method::change("interrupt", "/v1/sessions/{id}/interrupt", document::<Option<TurnResult>>(),
         "Stop the running turn and keep the session; `null` where no turn runs.").body::<InterruptSession>()
@@ -328,6 +335,9 @@ methods! {
     /// The last answers.
     ANSWERS = Method::read("last-message", "/v1/sessions/{id}/answers", document::<Vec<Answer>>(),
         "The last answers, oldest first.").query::<AnswersQuery>().fails(READS_ONE);
+    /// Ended turns.
+    TURNS = Method::read("turns", "/v1/sessions/{id}/turns", document::<Vec<TurnResult>>(),
+        "Ended turns with their final texts, oldest first.").query::<TurnsQuery>().fails(READS_ONE);
     /// The conversation.
     LOG = Method::read("logs", "/v1/sessions/{id}/log", document::<Vec<LogEntry>>(), "The conversation.")
         .query::<LogQuery>().fails(READS_ONE);
@@ -356,12 +366,42 @@ methods! {
     WAIT = Method::read("wait", "/v1/wait", Reply::Stream(TypeRef::of::<WaitRecord>()),
         "Block until the work that the sessions have accepted so far has ended. Resumable by `Last-Event-ID`.")
         .query::<WaitQuery>()
-        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::AmbiguousId, ErrorCode::MessageNotFound]);
+        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::AmbiguousId, ErrorCode::MessageNotFound,
+            ErrorCode::OutcomeUnknown]);
     /// Events.
     EVENTS = Method::read("watch", "/v1/events",
         Reply::Either { document: TypeRef::of::<Vec<Event>>(), stream: TypeRef::of::<EventRecord>() },
         "Events of the log; with `follow` a stream, resumable by `Last-Event-ID`.")
         .query::<EventsQuery>().fails(READS_ONE);
+    /// Projects.
+    PROJECTS = Method::read("project.list", "/v1/projects", document::<Vec<Project>>(),
+        "Registered projects, and the repositories that sessions work in.").fails(&[ErrorCode::StoreUnreadable]);
+    /// Gives a directory a name.
+    PROJECT_ADD = Method::change("project.add", "/v1/projects", document::<Project>(), "Give a directory a name.")
+        .body::<AddProject>().on(SerialisedOn::Host).repeatable()
+        .fails(&[ErrorCode::IdInUse, ErrorCode::IdInvalid, ErrorCode::PathNotFound, ErrorCode::PathNotDirectory,
+            ErrorCode::QueueFull, ErrorCode::StoreUnreadable]);
+    /// Takes a name away.
+    PROJECT_REMOVE = Method::change("project.remove", "/v1/projects/{project}", document::<Project>(),
+        "Take a project's name away; its directory and its sessions stay.").with_verb(HttpVerb::Delete)
+        .on(SerialisedOn::Host).fails(&[ErrorCode::ProjectNotFound, ErrorCode::StoreUnreadable]);
+    /// Workspaces.
+    WORKSPACES = Method::read("workspace.list", "/v1/workspaces", document::<Vec<Workspace>>(),
+        "The git work trees that were made for sessions.");
+    /// What a workspace has changed.
+    WORKSPACE_DIFF = Method::read("workspace.diff", "/v1/workspaces/{workspace}/diff", document::<WorkspaceDiff>(),
+        "What a workspace has changed since its base.").query::<WorkspaceDiffQuery>()
+        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::Timeout]);
+    /// Moves a branch forward to the commits of a workspace.
+    WORKSPACE_LAND = Method::change("workspace.land", "/v1/workspaces/{workspace}/land", document::<LandedWorkspace>(),
+        "Move the branch from which a workspace began forward to its commits.")
+        .body::<LandWorkspace>().on(SerialisedOn::Host).repeatable()
+        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::Timeout]);
+    /// Removes workspaces.
+    WORKSPACE_CLEAN = Method::change("workspace.clean", "/v1/workspaces/clean", document::<Vec<CleanedWorkspace>>(),
+        "Remove work trees that were made for sessions and of which nothing would be lost.")
+        .body::<CleanWorkspaces>().on(SerialisedOn::Host).repeatable()
+        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::Timeout]);
 }
 
 /// Finds a method by its name.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::error::ErrorDocument;
+use crate::error_code::ErrorCode;
 use crate::methods::{COMMON_ERRORS, METHODS, Method, Reply, Scope, SerialisedOn};
 use crate::protocol;
 use crate::schema::{Definitions, Schema, TypeRef};
@@ -48,9 +49,16 @@ fn operation(method: &Method, definitions: &mut Definitions) -> Value {
     });
     if let Some(body) = &method.body {
         let schema = (body.reference)(definitions);
-        operation["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": schema}}});
+        let required = has_required_fields(body, definitions);
+        operation["requestBody"] = json!({"required": required, "content": {"application/json": {"schema": schema}}});
     }
     operation
+}
+
+/// A body all of whose fields may be left out may be left out itself.
+fn has_required_fields(body: &TypeRef, definitions: &Definitions) -> bool {
+    let described = body.name.and_then(|name| definitions.get(name));
+    described.is_none_or(|schema| schema["required"].as_array().is_some_and(|fields| !fields.is_empty()))
 }
 
 fn scope(method: &Method) -> &'static str {
@@ -110,7 +118,8 @@ fn responses(method: &Method, definitions: &mut Definitions) -> Value {
     let mut responses = Map::new();
     let (status, success) = success(method, definitions);
     responses.insert(status.to_owned(), success);
-    let codes = || COMMON_ERRORS.iter().chain(method.errors);
+    let of_body: &[ErrorCode] = if method.body.is_some() { &[ErrorCode::MessageTooLarge] } else { &[] };
+    let codes = || COMMON_ERRORS.iter().chain(method.errors).chain(of_body);
     let statuses: BTreeSet<u16> = codes().map(|code| code.http_status()).collect();
     for status in statuses {
         let words: BTreeSet<&str> = codes().filter(|c| c.http_status() == status).map(|c| c.as_str()).collect();
@@ -150,11 +159,21 @@ fn insert_document(content: &mut Map<String, Value>, document: &TypeRef, definit
 }
 
 /// A stream is text for HTTP; the schema of its records stands beside it.
+/// A stream is described by one of its elements, since it has no end: an event, or a line.
 fn insert_stream(content: &mut Map<String, Value>, stream: &TypeRef, definitions: &mut Definitions) {
     let record = (stream.reference)(definitions);
-    for kind in [protocol::EVENT_STREAM, protocol::NDJSON] {
-        content.insert(kind.to_owned(), json!({"schema": {"type": "string"}, "x-record": record}));
-    }
+    let event = json!({
+        "type": "object",
+        "description": "One event of the stream; `id` is the cursor after it.",
+        "properties": {
+            "id": {"type": "string"},
+            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": record},
+        },
+        "required": ["data"],
+    });
+    content.insert(protocol::EVENT_STREAM.to_owned(), json!({"schema": event}));
+    let lines = json!({"schema": {"type": "string", "description": "One record on each line."}, "x-record": record});
+    content.insert(protocol::NDJSON.to_owned(), lines);
 }
 
 #[cfg(test)]

@@ -131,8 +131,8 @@ impl<'de> Deserializer<'de> for Values<'de> {
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.single()? {
-            "" | "1" | "true" => visitor.visit_bool(true),
-            "0" | "false" => visitor.visit_bool(false),
+            "true" => visitor.visit_bool(true),
+            "false" => visitor.visit_bool(false),
             other => Err(Error::custom(format!("`{other}` is neither `true` nor `false`"))),
         }
     }

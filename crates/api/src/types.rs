@@ -5,6 +5,8 @@ pub mod event;
 pub mod hook;
 pub mod log;
 pub mod message;
+pub mod project;
 pub mod request;
 pub mod session;
 pub mod turn;
+pub mod workspace;

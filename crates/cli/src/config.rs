@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) sessions_may_kill: MayKill,
     /// The gateway.
     pub(crate) gateway: Gateway,
+    /// How people are told what happens.
+    pub(crate) notify: Notify,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -90,6 +92,52 @@ pub(crate) struct Gateway {
     pub(crate) hosts: Vec<String>,
 }
 
+/// How people are told what happens: by a command, by a web hook, or by both.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Notify {
+    /// A program and its arguments; the event is on its standard input, as JSON.
+    pub(crate) command: Vec<String>,
+    /// An `http://` address to which the event is posted, as JSON.
+    pub(crate) webhook: Option<String>,
+    /// The types of events, as `adj watch --types` takes them.
+    pub(crate) events: Vec<String>,
+    /// Time for one attempt.
+    pub(crate) timeout: String,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        let events = ["request.opened", "turn.failed", "turn.exited", "turn.unknown"];
+        let events = events.map(str::to_owned).to_vec();
+        Self { command: Vec::new(), webhook: None, events, timeout: "10s".to_owned() }
+    }
+}
+
+impl Notify {
+    /// What the daemon is told of it; `None` where nobody is to be told.
+    pub(crate) fn parts(&self) -> Result<Option<NotifyParts>, String> {
+        let webhook = self.webhook.as_ref().map(|text| crate::house::webhook(text)).transpose();
+        let webhook = webhook.map_err(|why| format!("`notify.webhook` {why}"))?;
+        let attempt = self.timeout.parse::<crate::duration::Span>();
+        let attempt = attempt.map_err(|why| format!("`notify.timeout` {why}"))?.millis();
+        if attempt == 0 {
+            return Err("`notify.timeout` is 0".to_owned());
+        }
+        let parts =
+            NotifyParts { command: self.command.clone(), webhook, events: self.events.clone(), attempt_ms: attempt };
+        Ok((!parts.command.is_empty() || parts.webhook.is_some()).then_some(parts))
+    }
+}
+
+/// The parts of [`Notify`], read.
+pub(crate) struct NotifyParts {
+    pub(crate) command: Vec<String>,
+    pub(crate) webhook: Option<crate::house::Webhook>,
+    pub(crate) events: Vec<String>,
+    pub(crate) attempt_ms: u64,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -104,6 +152,7 @@ impl Default for Config {
             projects: BTreeMap::new(),
             sessions_may_kill: MayKill::default(),
             gateway: Gateway::default(),
+            notify: Notify::default(),
         }
     }
 }
@@ -144,8 +193,13 @@ impl Config {
             let message = "`default_mode` is none of native, guarded, docker";
             return Err(invalid(path, line("default_mode"), message));
         }
-        if self.message_max_bytes == 0 {
-            return Err(invalid(path, line("message_max_bytes"), "`message_max_bytes` is 0"));
+        if let Err(why) = self.notify.parts() {
+            return Err(invalid(path, line("[notify]"), &why));
+        }
+        for (key, value) in [("message_max_bytes", self.message_max_bytes), ("queue_max", self.queue_max as u64)] {
+            if value == 0 {
+                return Err(invalid(path, line(key), &format!("`{key}` is 0")));
+            }
         }
         Ok(self)
     }
@@ -201,6 +255,11 @@ mod tests {
             app = "/srv/app"
             [gateway]
             hosts = ["box"]
+            [notify]
+            command = ["notify-send", "adj"]
+            webhook = "http://127.0.0.1:9/x"
+            events = ["turn.*"]
+            timeout = "5s"
         "#;
         let config = Config::read(text, Path::new("/c.toml")).unwrap();
         assert_eq!(config.default_cli, "shell");
@@ -218,8 +277,11 @@ mod tests {
             "/c.toml:2: `default_timeout` has the unknown unit `parsec`"
         );
         assert_eq!(error("default_mode = \"x\""), "/c.toml:1: `default_mode` is none of native, guarded, docker");
+        assert_eq!(error("queue_max = 0"), "/c.toml:1: `queue_max` is 0");
         assert!(error("[docker]\nx = 1").starts_with("/c.toml:2: unknown field"));
         assert!(error("default_cli = ").starts_with("/c.toml:1: "));
+        assert!(error("[notify]\nwebhook = \"https://x/\"").starts_with("/c.toml:1: `notify.webhook` does not begin"));
+        assert!(error("[notify]\ntimeout = \"0s\"").starts_with("/c.toml:1: `notify.timeout`"));
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Context {
         Ok(Client::new(ClientOptions {
             home: Self::home()?,
             adj: std::env::current_exe()?,
-            token: variables::token(),
+            token: variables::token()?,
             autostart: self.autostart,
             environment: variables::all(),
             warn: Box::new(move |remark, hint| {

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use adjutant_agents::process::Inherited;
 pub(crate) use adjutant_agents::runner::frame::{Frame, FrameDecoder};
 use adjutant_agents::{Agent, Program};
 use adjutant_api::ErrorCode;
 use adjutant_api::home::Home;
-use adjutant_daemon::DaemonOptions;
+pub(crate) use adjutant_daemon::Webhook;
+use adjutant_daemon::{DaemonOptions, Notify};
 use adjutant_fakemodel::script::Book;
 use adjutant_fakemodel::{Options, Server};
 
@@ -39,8 +41,24 @@ pub(crate) fn run_daemon(call: DaemonCall) -> Outcome {
         queue_max: config.queue_max,
         message_max_bytes: usize::try_from(config.message_max_bytes).unwrap_or(usize::MAX),
         sessions_may_kill_any: config.sessions_may_kill == MayKill::Any,
+        notify: notify(&config)?,
     });
     Ok(number(ended))
+}
+
+fn notify(config: &Config) -> Result<Option<Notify>, CommandError> {
+    let parts = config.notify.parts().map_err(|why| CommandError::new(ErrorCode::ConfigInvalid, why))?;
+    Ok(parts.map(|parts| Notify {
+        command: parts.command,
+        webhook: parts.webhook,
+        events: parts.events,
+        attempt: Duration::from_millis(parts.attempt_ms),
+    }))
+}
+
+/// Reads the address of a web hook.
+pub(crate) fn webhook(text: &str) -> Result<Webhook, String> {
+    text.parse()
 }
 
 /// The number in an exit code, which the standard library keeps to itself.
@@ -57,6 +75,11 @@ pub(crate) fn leave_terminal() {
 /// The runner: everything that it is told comes over its standard input.
 pub(crate) fn runner(_tokens: Vec<OsString>) -> u8 {
     number(adjutant_agents::runner::runner_main())
+}
+
+/// What this process would hand on to a child besides its environment.
+pub(crate) fn inherited() -> Inherited {
+    Inherited::own()
 }
 
 /// What an agent's hook calls.
@@ -118,4 +141,9 @@ fn read_book(path: &Path) -> Result<Book, CommandError> {
 pub(crate) fn messages_api_variables(server: &Server) -> Vec<String> {
     let own = ["ANTHROPIC_AUTH_TOKEN=fake", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "DISABLE_AUTOUPDATER=1"];
     std::iter::once(format!("ANTHROPIC_BASE_URL={}", server.url())).chain(own.map(str::to_owned)).collect()
+}
+
+/// The configuration with which a client of the Responses API finds a fake model.
+pub(crate) fn responses_api_config(server: &Server) -> String {
+    adjutant_fakemodel::openai::client_config(&server.url())
 }

@@ -38,6 +38,16 @@ pub(crate) struct Text {
 }
 
 impl TextArgs {
+    /// The places, as another grammar has found them.
+    pub(crate) fn of(
+        positional: Option<OsString>,
+        option: Option<OsString>,
+        file: Option<PathBuf>,
+        strip_control: bool,
+    ) -> Self {
+        Self { positional, option, file, strip_control }
+    }
+
     /// The message; an error if there is none.
     pub(crate) fn required(&self, bytes_max: u64) -> Result<Text, CommandError> {
         self.optional(bytes_max)?.ok_or_else(|| CommandError::new(ErrorCode::MessageEmpty, "no message is given"))

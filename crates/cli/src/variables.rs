@@ -25,8 +25,12 @@ pub(crate) fn home() -> HomeVariables {
 }
 
 /// The token that proves which session calls.
-pub(crate) fn token() -> Option<String> {
-    get("ADJ_SESSION_TOKEN").and_then(|token| token.into_string().ok())
+///
+/// # Errors
+/// When it is no text: nobody takes a session for its user because its token is broken.
+pub(crate) fn token() -> Result<Option<String>, CommandError> {
+    let no_text = |_| CommandError::new(ErrorCode::EnvInvalid, "`ADJ_SESSION_TOKEN` is no token");
+    get("ADJ_SESSION_TOKEN").map(OsString::into_string).transpose().map_err(no_text)
 }
 
 /// All variables as they are.

@@ -38,6 +38,9 @@ pub(crate) const RECONNECT: Duration = Duration::from_secs(10);
 /// How often a stream is tried that was never open.
 pub(crate) const FIRST_ATTEMPTS: u32 = 5;
 
+/// Attempts to find the successor of a daemon that was told to end before that is said: about a second.
+pub(crate) const STOPPED_TOLD_AFTER: u32 = 12;
+
 /// Daemons that may die in a row while they start before a stream that was open gives up.
 pub(crate) const STARTS_FAILED_MAX: u32 = 20;
 
@@ -46,3 +49,6 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// Longest record of a stream, in bytes: the largest message, every byte of it escaped.
 pub(crate) const RECORD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Time for what asks git about work trees, several of them one after another.
+pub(crate) const GIT: Duration = Duration::from_secs(300);

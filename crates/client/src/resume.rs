@@ -101,13 +101,18 @@ impl Resumable {
     }
 
     /// Whether to look for a daemon again after this.
-    fn goes_on(&mut self, client: &Client, error: &ClientError) -> bool {
+    fn goes_on(&mut self, client: &mut Client, error: &ClientError) -> bool {
         self.failures += 1;
         if !self.opened {
             return error.can_be_repeated() && self.failures < limits::FIRST_ATTEMPTS;
         }
         if matches!(error, ClientError::DiedAtStart { .. }) && self.failures > limits::STARTS_FAILED_MAX {
             return false;
+        }
+        if self.stopping && self.failures == limits::STOPPED_TOLD_AFTER {
+            let remark =
+                "The daemon was told to end, and no other serves yet. Sessions go on, and this does with the next one.";
+            (client.options.warn)(remark, "adj list");
         }
         if client.options.autostart || self.stopping {
             return error.is_passing();

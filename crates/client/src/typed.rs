@@ -9,12 +9,16 @@ use adjutant_api::types::event::{Event, EventsQuery};
 use adjutant_api::types::hook::{HookAnswer, HookCall};
 use adjutant_api::types::log::{LogEntry, LogQuery};
 use adjutant_api::types::message::{EditMessage, Message, MessagesQuery, SendMessage, Sent, WakeSession};
+use adjutant_api::types::project::{AddProject, Project};
 use adjutant_api::types::request::{AnswerRequest, Request, RequestsQuery, Responded};
 use adjutant_api::types::session::{
     Attach, AttachQuery, Caller, CreateSession, InterruptSession, KillSessions, Killed,
 };
 use adjutant_api::types::session::{Session, SessionsQuery};
-use adjutant_api::types::turn::{Answer, AnswersQuery, TurnResult};
+use adjutant_api::types::turn::{Answer, AnswersQuery, TurnResult, TurnsQuery};
+use adjutant_api::types::workspace::{
+    CleanWorkspaces, CleanedWorkspace, LandWorkspace, LandedWorkspace, Workspace, WorkspaceDiff, WorkspaceDiffQuery,
+};
 use serde_json::Value;
 
 use crate::call::Call;
@@ -100,6 +104,8 @@ functions! {
         Call::new(&methods::INTERRUPT, &[id]).body(how).within(beyond(INTERRUPT_CONFIRM_MS_MAX));
     /// The last answers.
     answers(id: &str, query: &AnswersQuery) -> Vec<Answer> = Call::new(&methods::ANSWERS, &[id]).query(query);
+    /// Ended turns.
+    turns(id: &str, query: &TurnsQuery) -> Vec<TurnResult> = Call::new(&methods::TURNS, &[id]).query(query);
     /// The conversation.
     log(id: &str, query: &LogQuery) -> Vec<LogEntry> = Call::new(&methods::LOG, &[id]).query(query);
     /// How a person sits down at a session.
@@ -113,4 +119,21 @@ functions! {
         Call::new(&methods::RESPOND, &[request]).body(answer);
     /// Events of the log, as many as there are now.
     events(query: &EventsQuery) -> Vec<Event> = Call::new(&methods::EVENTS, &[]).query(query);
+    /// Projects.
+    projects() -> Vec<Project> = Call::new(&methods::PROJECTS, &[]);
+    /// Gives a directory a name.
+    add_project(project: &AddProject) -> Project = Call::new(&methods::PROJECT_ADD, &[]).body(project);
+    /// Takes a name away.
+    remove_project(name: &str) -> Project = Call::new(&methods::PROJECT_REMOVE, &[name]);
+    /// Work trees that were made for sessions.
+    workspaces() -> Vec<Workspace> = Call::new(&methods::WORKSPACES, &[]).within(limits::GIT);
+    /// What a work tree has changed.
+    workspace_diff(id: &str, query: &WorkspaceDiffQuery) -> WorkspaceDiff =
+        Call::new(&methods::WORKSPACE_DIFF, &[id]).query(query).within(limits::GIT);
+    /// Lands the commits of a work tree.
+    land_workspace(id: &str, how: &LandWorkspace) -> LandedWorkspace =
+        Call::new(&methods::WORKSPACE_LAND, &[id]).body(how).within(limits::GIT);
+    /// Removes work trees.
+    clean_workspaces(which: &CleanWorkspaces) -> Vec<CleanedWorkspace> =
+        Call::new(&methods::WORKSPACE_CLEAN, &[]).body(which).within(limits::GIT);
 }

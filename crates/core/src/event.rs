@@ -41,7 +41,7 @@ pub enum Event {
         /// Its name.
         name: SessionName,
         /// What is fixed for its life.
-        profile: Profile,
+        profile: Box<Profile>,
         /// The session that created it.
         parent: Option<SessionId>,
     },

@@ -23,6 +23,8 @@ pub struct Profile {
     pub path: String,
     /// The project that holds the directory.
     pub project: Option<String>,
+    /// The linked git work tree that the directory is in.
+    pub worktree: Option<Worktree>,
     /// One line for people; never put into another agent's prompt.
     pub description: Option<String>,
     /// The model that was asked for.
@@ -67,6 +69,30 @@ pub struct Policy {
     pub allow: Vec<String>,
     /// Tools, or patterns of tools, that are refused; they win.
     pub deny: Vec<String>,
+}
+
+/// A linked work tree of a git repository, with a session in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worktree {
+    /// Its top directory.
+    pub top: String,
+    /// The top directory of the repository's main checkout.
+    pub checkout: String,
+    /// What Adjutant knows of a tree that it made for the session; `None` for one of the user's.
+    pub made: Option<MadeWorktree>,
+}
+
+/// A work tree that Adjutant made for one session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeWorktree {
+    /// Its id, which is the last part of its path.
+    pub id: String,
+    /// The branch that was made with it.
+    pub branch: String,
+    /// The commit from which that branch began, in hexadecimal digits.
+    pub base: String,
+    /// The branch that the commit was on.
+    pub base_branch: Option<String>,
 }
 
 /// The processes that hold a session.

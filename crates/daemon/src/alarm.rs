@@ -11,6 +11,8 @@ use rustix::time::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use crate::testpoint;
+
 /// Two timers of the kernel.
 #[derive(Debug)]
 pub(crate) struct Alarm {
@@ -46,6 +48,7 @@ impl Alarm {
         tokio::select! {
             () = rung(&self.boot) => {}
             () = rung(&self.wall) => tracing::info!("the wall clock was set"),
+            () = testpoint::wall_was_set() => tracing::info!("the wall clock was set by a test"),
         }
     }
 }

@@ -3,6 +3,8 @@
 use adjutant_core::time::{BootId, BootMoment, Now, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::testpoint;
+
 /// Reads the wall clock and the boot clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
@@ -24,7 +26,7 @@ impl Clock {
 
 /// The present moment on the wall clock.
 pub(crate) fn wall() -> Timestamp {
-    Timestamp::from_millis(millis(ClockId::Realtime))
+    Timestamp::from_millis(millis(ClockId::Realtime) + testpoint::wall_offset_ms())
 }
 
 fn millis(clock: ClockId) -> i64 {

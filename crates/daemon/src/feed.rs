@@ -7,10 +7,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use adjutant_api::types::event::Event as WireEvent;
-use adjutant_core::{Host, Logged, SessionId};
+use adjutant_core::{Host, Logged, SessionId, Timestamp};
 use adjutant_store::Entry;
 use tokio::sync::broadcast;
 
+use crate::http::crowd::Crowd;
+use crate::http::stream::Form;
 use crate::http::to_api;
 
 /// Events that a follower of everything may be behind before it has to read from the store.
@@ -18,6 +20,9 @@ const FEED_EVENTS_MAX: usize = 4_096;
 
 /// Events that a follower of one session may be behind before it has to read from the store.
 const SESSION_FEED_EVENTS_MAX: usize = 512;
+
+/// Feeds of single sessions that are kept before it is looked for those that nobody follows.
+const CHANNELS_UNSWEPT_MAX: usize = 32;
 
 /// One end of the feed.
 pub(crate) type Followed = broadcast::Receiver<Arc<Told>>;
@@ -28,16 +33,40 @@ pub(crate) struct Told {
     pub(crate) entry: Entry,
     wire: WireEvent,
     json: OnceLock<String>,
+    as_event: OnceLock<Vec<u8>>,
+    as_line: OnceLock<Vec<u8>>,
 }
 
 impl Told {
     pub(crate) fn new(host: &Host, entry: Entry) -> Self {
-        Self { wire: to_api::event(host, &entry), entry, json: OnceLock::new() }
+        let wire = to_api::event(host, &entry);
+        Self { wire, entry, json: OnceLock::new(), as_event: OnceLock::new(), as_line: OnceLock::new() }
     }
 
     /// The event as JSON.
     pub(crate) fn json(&self) -> &str {
         self.json.get_or_init(|| serde_json::to_string(&self.wire).unwrap_or_default())
+    }
+
+    /// The record of a stream that tells it.
+    pub(crate) fn record(&self, form: Form) -> &[u8] {
+        let kept = match form {
+            Form::Events => &self.as_event,
+            Form::Lines => &self.as_line,
+        };
+        kept.get_or_init(|| {
+            let json = self.json();
+            let id = self.entry.seq().to_string();
+            form.framed(&format!("{{\"type\":\"event\",\"event\":{json}}}"), Some(&id))
+        })
+    }
+
+    /// When it happened.
+    pub(crate) fn at(&self) -> Timestamp {
+        match &self.entry {
+            Entry::Known(logged) => logged.at,
+            Entry::Opaque(opaque) => opaque.at,
+        }
     }
 }
 
@@ -45,29 +74,28 @@ impl Told {
 #[derive(Debug)]
 pub(crate) struct Feed {
     all: broadcast::Sender<Arc<Told>>,
-    by_session: Mutex<HashMap<SessionId, broadcast::Sender<Arc<Told>>>>,
+    channels: Mutex<Channels>,
+    /// The streams of events that are open.
+    pub(crate) crowd: Crowd,
 }
 
 impl Feed {
     pub(crate) fn new() -> Self {
-        Self { all: broadcast::Sender::new(FEED_EVENTS_MAX), by_session: Mutex::default() }
+        Self { all: broadcast::Sender::new(FEED_EVENTS_MAX), channels: Mutex::default(), crowd: Crowd::default() }
     }
 
     /// Follows the events of one session, or of all where it is not just one.
     pub(crate) fn follow(&self, sessions: &[SessionId]) -> Followed {
         match sessions {
-            [one] => self
-                .sessions()
-                .entry(*one)
-                .or_insert_with(|| broadcast::Sender::new(SESSION_FEED_EVENTS_MAX))
-                .subscribe(),
+            [one] => self.channels().subscribe(*one),
             _ => self.all.subscribe(),
         }
     }
 
     /// Hands on events that are durable now. Nobody has to be there.
     pub(crate) fn publish(&self, host: &Host, events: Vec<Logged>) {
-        let mut by_session = self.sessions();
+        let mut channels = self.channels();
+        let by_session = &mut channels.by_session;
         for event in events {
             let session = event.session;
             let one = by_session.get(&session);
@@ -82,7 +110,43 @@ impl Feed {
         }
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, broadcast::Sender<Arc<Told>>>> {
-        self.by_session.lock().unwrap_or_else(PoisonError::into_inner)
+    fn channels(&self) -> MutexGuard<'_, Channels> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The feeds of single sessions that are followed.
+#[derive(Debug, Default)]
+struct Channels {
+    by_session: HashMap<SessionId, broadcast::Sender<Arc<Told>>>,
+    /// So many may there be before it is looked for those that nobody follows any more.
+    swept_at: usize,
+}
+
+impl Channels {
+    fn subscribe(&mut self, session: SessionId) -> Followed {
+        // Nothing tells when the last follower of a session goes, and of one that has ended no event follows.
+        if self.by_session.len() >= self.swept_at {
+            self.by_session.retain(|_, channel| channel.receiver_count() > 0);
+            self.swept_at = (2 * self.by_session.len()).max(CHANNELS_UNSWEPT_MAX);
+        }
+        let channel = self.by_session.entry(session);
+        channel.or_insert_with(|| broadcast::Sender::new(SESSION_FEED_EVENTS_MAX)).subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_follows_any_more_is_forgotten() {
+        let feed = Feed::new();
+        let id = |number: u64| SessionId::from_bytes(u128::from(number).to_be_bytes());
+        let kept: Vec<Followed> = (0..40).map(|number| feed.follow(&[id(number)])).collect();
+        (40..5_000).for_each(|number| drop(feed.follow(&[id(number)])));
+        let channels = feed.channels();
+        assert!(channels.by_session.len() <= 2 * kept.len(), "{}", channels.by_session.len());
+        assert!((0..40).all(|number| channels.by_session.contains_key(&id(number))));
     }
 }

@@ -85,6 +85,7 @@ impl Filler {
             mode: Mode::Native,
             path: "/srv/app".to_owned(),
             project: Some("app".to_owned()),
+            worktree: None,
             description: Some("made for a bench".to_owned()),
             model: None,
             effort: None,

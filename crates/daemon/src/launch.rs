@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use adjutant_agents::process::Inherited;
 use adjutant_agents::{LaunchPlan, Place};
 use adjutant_core::SessionId;
 use adjutant_core::session::Session;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 /// The directories of all sessions of a home.
 #[derive(Clone, Debug)]
@@ -21,16 +23,26 @@ pub(crate) struct Places {
 }
 
 impl Places {
+    /// The directories in which those of the sessions are.
+    pub(crate) fn of_all(&self) -> [PathBuf; 2] {
+        [self.state_dir.join("sessions"), self.run_dir.join("s")]
+    }
+
     /// The directories of one session. The one for its socket has the id without its hyphens, to stay short.
     pub(crate) fn of(&self, session: SessionId) -> Place {
-        let id = session.to_string();
+        let (id, [state, run]) = (session.to_string(), self.of_all());
         Place {
-            state_dir: self.state_dir.join("sessions").join(&id),
-            run_dir: self.run_dir.join("s").join(id.replace('-', "")),
+            state_dir: state.join(&id),
+            run_dir: run.join(id.replace('-', "")),
             adj: self.adj.clone(),
             host_id: self.host_id.clone(),
         }
     }
+}
+
+/// The session whose directory has this name, under the state directory or the run directory.
+pub(crate) fn session_of_directory(name: &str) -> Option<SessionId> {
+    Uuid::try_parse(name).ok().map(|uuid| SessionId::from_bytes(*uuid.as_bytes()))
 }
 
 /// What one create brought along.
@@ -38,6 +50,7 @@ impl Places {
 pub(crate) struct Launch {
     pub(crate) caller_environment: BTreeMap<String, String>,
     pub(crate) extra_environment: BTreeMap<String, String>,
+    pub(crate) inherited: Inherited,
     pub(crate) token: String,
     pub(crate) ready_ms_max: u64,
     pub(crate) trust: bool,
@@ -71,6 +84,7 @@ impl Launches {
             caller_environment: launch.caller_environment,
             extra_environment: launch.extra_environment,
             identity,
+            inherited: launch.inherited,
             ready_ms_max: launch.ready_ms_max,
             profile: session.profile.clone(),
             trust: launch.trust,

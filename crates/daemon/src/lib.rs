@@ -3,6 +3,7 @@
 mod alarm;
 mod clock;
 mod feed;
+mod file;
 mod fill;
 mod frame;
 mod http;
@@ -11,11 +12,14 @@ mod launch;
 mod listen;
 mod lock;
 mod mend;
+mod notify;
+mod project;
 mod read;
 mod retention;
 mod start;
 mod supervisor;
 pub mod testpoint;
+mod workspace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,6 +29,7 @@ use adjutant_api::home::Home;
 
 pub use crate::fill::fill;
 pub use crate::mend::{rebuild, repair};
+pub use crate::notify::{Notify, Webhook};
 
 /// How a daemon is started.
 #[derive(Clone, Debug)]
@@ -45,6 +50,8 @@ pub struct DaemonOptions {
     pub message_max_bytes: usize,
     /// A session may end any other, not its descendants alone.
     pub sessions_may_kill_any: bool,
+    /// How people are told what happens, if at all.
+    pub notify: Option<Notify>,
 }
 
 /// Runs the daemon until it is told to end. Sessions outlive it.

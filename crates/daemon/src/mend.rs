@@ -30,7 +30,7 @@ pub fn rebuild(home: &Home) -> Result<String, ErrorBody> {
 /// When a daemon serves the home, when the store is sound, or when nothing can be done.
 pub fn repair(home: &Home) -> Result<String, ErrorBody> {
     let _lock = HomeLock::take(&home.state).map_err(|error| locked(&error))?;
-    let repaired = adjutant_store::repair(&home.state, VERSION).map_err(|error| unmended(&error))?;
+    let repaired = adjutant_store::repair(&home.state, VERSION).map_err(|error| unrepaired(home, &error))?;
     let aside =
         repaired.aside.as_ref().map_or_else(String::new, |path| format!("; the damaged file is {}", path.display()));
     Ok(format!(
@@ -44,6 +44,22 @@ pub fn repair(home: &Home) -> Result<String, ErrorBody> {
         repaired.events_orphaned,
         repaired.texts_lost,
     ))
+}
+
+/// Where nothing is left to repair, only an empty store is left; nobody but the user may decide that.
+fn unrepaired(home: &Home, error: &RepairError) -> ErrorBody {
+    let told = unmended(error);
+    match error {
+        RepairError::NothingLeft { .. } => {
+            let state = home.state.display();
+            let told = ErrorBody { message: format!("{}; without it, all begins anew", told.message), ..told };
+            told.with_hint(format!("mv {state} {state}.lost"))
+        }
+        RepairError::NotDamaged { .. }
+        | RepairError::Unusable(_)
+        | RepairError::NoCopy(_)
+        | RepairError::Failed { .. } => told,
+    }
 }
 
 fn unmended(error: &RepairError) -> ErrorBody {

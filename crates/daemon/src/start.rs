@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use adjutant_agents::process::{Inherited, raise_open_files};
+use adjutant_api::home::Home;
 use adjutant_api::protocol::{READY_LINE, VERSION};
 use adjutant_api::{ErrorBody, ErrorCode};
 use adjutant_core::{Host, HostConfig};
@@ -21,9 +23,12 @@ use crate::http::{self, App, Shared};
 use crate::launch::{Launches, Places};
 use crate::listen::{OwnerListener, private_directory};
 use crate::lock::{HomeLock, LockError};
+use crate::project::Projects;
 use crate::read::Readers;
 use crate::supervisor::{Parts, Supervisor};
-use crate::{journal, retention};
+use crate::testpoint;
+use crate::workspace::Workspaces;
+use crate::{journal, notify, retention};
 
 /// Worker threads of the runtime: handlers and drivers hardly compute.
 const WORKER_THREADS: usize = 2;
@@ -53,20 +58,15 @@ fn say(detached: bool, error: &ErrorBody) {
 
 fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
     let home = &options.home;
-    for directory in [&home.state, &home.run] {
-        let unusable =
-            |e: io::Error| ErrorBody::new(ErrorCode::StateDirUnusable, format!("{}: {e}", directory.display()));
-        private_directory(directory).map_err(unusable)?;
-    }
+    make_directories(home)?;
     let lock = HomeLock::take(&home.state).map_err(|error| locked(&error))?;
     journal::begin(&home.daemon_log());
+    let inherited = Inherited::own();
+    if let Err(error) = raise_open_files() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     let (writer, loaded) = adjutant_store::open(&home.state, VERSION).map_err(|error| unopened(&error))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKER_THREADS)
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
-        .enable_all()
-        .build()
-        .map_err(|error| ErrorBody::new(ErrorCode::Internal, format!("the runtime cannot be started: {error}")))?;
+    let runtime = runtime()?;
     let agents = Arc::new(adjutant_agents::registry());
     let capabilities = agents.iter().map(|(name, agent)| (name.clone(), agent.capabilities().clone())).collect();
     let config = HostConfig { queue_messages_max: options.queue_max, ..HostConfig::new(capabilities) };
@@ -79,6 +79,7 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         home_variables: home_variables(home),
     };
     let ending = watch::Sender::new(false);
+    let unwritable = watch::Sender::new(None);
     let readers = Arc::new(Readers::new(home.state.clone()));
     let (feed, launches) = (Arc::new(Feed::new()), Arc::new(Launches::default()));
     let parts = Parts {
@@ -90,6 +91,7 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         places: places.clone(),
         readers: Arc::clone(&readers),
         ending: ending.clone(),
+        unwritable: unwritable.clone(),
     };
     let supervisor = Supervisor::new(parts, host, runtime.handle().clone());
     let app = Arc::new(Shared {
@@ -97,13 +99,17 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         readers,
         feed,
         launches,
+        projects: Arc::new(Projects::new(&home.state)),
+        workspaces: Workspaces::new(&home.state, &places.host_id),
         places,
         agents,
         home: home.clone(),
         message_bytes_max: options.message_max_bytes,
+        inherited,
         may_kill_any: options.sessions_may_kill_any,
         started: Instant::now(),
         ending,
+        unwritable,
     });
     let loop_handle = runtime.handle().clone();
     let looping =
@@ -117,6 +123,24 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
     runtime.shutdown_timeout(Duration::from_millis(200));
     drop(lock);
     served
+}
+
+fn make_directories(home: &Home) -> Result<(), ErrorBody> {
+    for directory in [&home.state, &home.run] {
+        let unusable =
+            |e: io::Error| ErrorBody::new(ErrorCode::StateDirUnusable, format!("{}: {e}", directory.display()));
+        private_directory(directory).map_err(unusable)?;
+    }
+    Ok(())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, ErrorBody> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .enable_all()
+        .build()
+        .map_err(|error| ErrorBody::new(ErrorCode::Internal, format!("the runtime cannot be started: {error}")))
 }
 
 pub(crate) fn locked(error: &LockError) -> ErrorBody {
@@ -159,7 +183,10 @@ async fn listen(app: &App, options: &DaemonOptions) -> Result<(), ErrorBody> {
     if let Err(error) = write_private(&pointer, socket.as_os_str().as_encoded_bytes()) {
         tracing::warn!(%error, "the file that names the socket could not be written");
     }
+    testpoint::watch_wall();
+    tokio::spawn(retention::remove_forgotten(app.clone()));
     let sweep = tokio::spawn(retention::sweep(app.clone(), options.keep_days));
+    let telling = tokio::spawn(notify::run(app.clone(), options.notify.clone()));
     tracing::info!(version = VERSION, pid = std::process::id(), "serving");
     announce(options.detached);
     let mut ending = app.ending.subscribe();
@@ -175,6 +202,7 @@ async fn listen(app: &App, options: &DaemonOptions) -> Result<(), ErrorBody> {
     };
     let _ = app.ending.send(true);
     sweep.abort();
+    telling.abort();
     if serves {
         let _ = tokio::time::timeout(CONNECTIONS_END_MAX, &mut server).await;
     }

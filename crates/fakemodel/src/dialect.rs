@@ -89,5 +89,5 @@ pub(crate) fn event(kind: &str, document: &Value) -> Frame {
 
 /// Every dialect of this build.
 pub(crate) fn all() -> Vec<Arc<dyn Dialect>> {
-    vec![Arc::new(crate::anthropic::Anthropic)]
+    vec![Arc::new(crate::anthropic::Anthropic), Arc::new(crate::openai::OpenAi)]
 }

@@ -13,6 +13,7 @@ mod dialect;
 mod gates;
 pub mod limits;
 mod log;
+pub mod openai;
 pub mod record;
 pub mod script;
 mod server;

@@ -156,6 +156,7 @@ fn create_sessions(host: &mut Host, writer: &mut Writer) -> Result<()> {
             mode: Mode::Native,
             path: "/srv/app".to_owned(),
             project: None,
+            worktree: None,
             description: None,
             model: None,
             effort: None,
@@ -171,7 +172,7 @@ fn create_sessions(host: &mut Host, writer: &mut Writer) -> Result<()> {
             keep_failed: false,
         };
         let name = format!("session-{number}").parse()?;
-        step.log(host, id(number), Event::SessionCreated { name, profile, parent: None });
+        step.log(host, id(number), Event::SessionCreated { name, profile: Box::new(profile), parent: None });
         step.log(host, id(number), Event::SessionReady);
     }
     step.commit(host, writer)

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_core::host::{Host, HostConfig, Projected};
+use adjutant_core::host::{Counters, Host, HostConfig, Projected};
 use rusqlite::Connection;
 
+use crate::compact::checkpoint::{self, Checkpoints};
 use crate::fault::Outcome;
 use crate::reader::{Entry, for_each_entry};
 use crate::unknown::UnknownFields;
@@ -18,10 +19,12 @@ pub(crate) struct Folded {
     pub(crate) unknown_events: u64,
 }
 
-/// Folds the whole log. Events of unknown types change nothing; a type that must not be passed over needs a new format.
+/// Folds the whole log, from what its dropped beginning came to. Events of unknown types change nothing; a type that must not be passed over needs a new format.
 pub(crate) fn fold(conn: &Connection) -> Outcome<Folded> {
-    let host = Host::new(HostConfig::new(BTreeMap::new()));
-    let mut folded = Folded { host, projected: Projected::default(), events: 0, unknown_events: 0 };
+    let Checkpoints { sessions, projected, .. } = checkpoint::load(conn)?;
+    let config = HostConfig::new(BTreeMap::new());
+    let host = Host::restore(config, sessions.into_values().collect(), Counters::default());
+    let mut folded = Folded { host, projected, events: 0, unknown_events: 0 };
     for_each_entry(conn, |entry| {
         folded.events += 1;
         match entry {

@@ -4,6 +4,7 @@
 //! A store that is missing, unreadable, damaged or too new is an [`OpenError`] of its own, and never an empty store.
 
 mod backup;
+mod compact;
 mod connection;
 mod create;
 mod error;
@@ -30,11 +31,12 @@ mod write;
 mod writer;
 
 pub use crate::backup::{BackupError, backup};
+pub use crate::compact::{Compaction, CompactionLimits};
 pub use crate::error::{CommitError, OpenError, ReadError, RepairError};
 pub use crate::host_file::HostId;
 pub use crate::open::{Loaded, Notice, open};
 pub use crate::place::Tightened;
-pub use crate::reader::{Answered, Counts, Entry, EventPage, Opaque, Reader, Scope, Selection};
+pub use crate::reader::{Answered, Counts, Entry, EventPage, Lost, Opaque, Reader, Scope, Selection};
 pub use crate::rebuild::{Rebuilt, rebuild};
 pub use crate::repair::{Repaired, repair};
 pub use crate::salvage::Break;

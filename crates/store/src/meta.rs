@@ -1,6 +1,7 @@
 //! What the database says of itself: its host, who wrote it, and the counters.
 
 use adjutant_core::host::Counters;
+use adjutant_core::id::Seq;
 use rusqlite::types::{FromSql, ToSql};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -11,6 +12,7 @@ const WRITTEN_BY: &str = "written_by";
 const NEXT_SEQ: &str = "next_seq";
 const NEXT_MESSAGE: &str = "next_message";
 const NEXT_REQUEST: &str = "next_request";
+const HORIZON: &str = "horizon";
 
 fn get<T: FromSql>(conn: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
     conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([key], |row| row.get(0)).optional()
@@ -46,6 +48,15 @@ pub(crate) fn counters(conn: &Connection) -> rusqlite::Result<Counters> {
         next_message: get(conn, NEXT_MESSAGE)?.unwrap_or(first.next_message),
         next_request: get(conn, NEXT_REQUEST)?.unwrap_or(first.next_request),
     })
+}
+
+/// The place up to which the log was compacted; 0 where it never was.
+pub(crate) fn horizon(conn: &Connection) -> rusqlite::Result<Seq> {
+    Ok(Seq::new(get(conn, HORIZON)?.unwrap_or(0)))
+}
+
+pub(crate) fn set_horizon(conn: &Connection, horizon: Seq) -> rusqlite::Result<()> {
+    set(conn, HORIZON, horizon.get())
 }
 
 /// Keeps the counters; one that did not change costs no write.

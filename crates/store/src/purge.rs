@@ -80,7 +80,10 @@ const WITH_TEXTS: [WithTexts; 2] = [
     },
 ];
 
-const WITHOUT_TEXTS: [&str; 3] = [
+const WITHOUT_TEXTS: [&str; 5] = [
+    "DELETE FROM checkpoints WHERE session = ?1 AND ?2 > 0",
+    "DELETE FROM checkpointed WHERE session = ?1 AND (kind, id) IN
+     (SELECT kind, id FROM checkpointed WHERE session = ?1 LIMIT ?2)",
     "DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE session = ?1 LIMIT ?2)",
     "DELETE FROM turns WHERE session = ?1 AND number IN (SELECT number FROM turns WHERE session = ?1 LIMIT ?2)",
     "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE session = ?1 LIMIT ?2)",

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 pub use self::entry::{Entry, Opaque};
 pub(crate) use self::entry::{decode_entry, for_each_entry};
-pub use self::log::{EventPage, Scope};
+pub use self::log::{EventPage, Lost, Scope};
 pub use self::work::{Answered, Selection};
 use crate::error::ReadError;
 use crate::fault::Outcome;

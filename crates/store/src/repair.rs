@@ -1,6 +1,7 @@
 //! Bringing back the last good state of a damaged or missing store.
 
 mod aside;
+mod base;
 mod fill;
 mod sources;
 

@@ -35,6 +35,19 @@ pub(crate) trait Stored: Sized {
     fn from_row(row: Self::Row) -> Result<Self, Malformed>;
 }
 
+/// Where something is held is not stored.
+impl<T: Stored> Stored for Box<T> {
+    type Row = T::Row;
+
+    fn to_row(&self) -> Self::Row {
+        T::to_row(self)
+    }
+
+    fn from_row(row: Self::Row) -> Result<Self, Malformed> {
+        T::from_row(row).map(Self::new)
+    }
+}
+
 /// A part of a row; what is absent is left out of the JSON.
 pub(crate) trait Part {
     fn is_absent(&self) -> bool {

@@ -16,6 +16,7 @@ use adjutant_core::session::Session;
 use adjutant_core::turn::EndedTurn;
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::compact::{self, Compaction};
 use crate::error::{CommitError, OpenError};
 use crate::host_file::HostId;
 use crate::open::Loaded;
@@ -123,6 +124,20 @@ impl Writer {
     pub fn tend(&mut self) -> Result<Tended, CommitError> {
         self.check_identity()?;
         self.tend_one().map_err(|error| self.explain(&error))
+    }
+
+    /// Drops the beginning of the log as planned, and keeps what it came to, in one transaction. `false` where another plan
+    /// came before this one.
+    pub fn compact(&mut self, plan: &Compaction) -> Result<bool, CommitError> {
+        self.check_identity()?;
+        let applied = || {
+            let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let applied = compact::apply(&tx, plan)?;
+            tx.commit()?;
+            Ok(applied)
+        };
+        let applied: rusqlite::Result<bool> = { applied }();
+        applied.map_err(|error| self.explain(&error))
     }
 
     /// Moves the whole log into the database, as far as readers let it, and says how many pages are left in it.

@@ -12,6 +12,13 @@ pub(crate) fn now_ns() -> u64 {
     seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or_default()
 }
 
+/// Nanoseconds of the wall clock since midnight, UTC; a bench that runs over midnight measures nonsense for that moment.
+pub(crate) fn day_ns() -> u64 {
+    let now = clock_gettime(ClockId::Realtime);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default() % 86_400;
+    seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or_default()
+}
+
 /// `xtask clock <file>`: writes the clock into the file and ends, the last thing that a measured command does.
 ///
 /// The file is opened first, so that as little as possible happens between the look at the clock and the end.

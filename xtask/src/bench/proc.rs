@@ -24,7 +24,8 @@ pub(crate) struct Memory {
     pub(crate) pss: u64,
 }
 
-/// Processes whose environment or arguments name this directory. It is one that only we have, so they are ours.
+/// Processes whose environment or arguments name this directory, or that hold a file in it open. It is one that only we
+/// have, so they are ours. A runner starts with an empty environment, but holds its journal.
 pub(crate) fn mentioning(folder: &Path) -> Vec<Process> {
     let needle = folder.as_os_str().as_bytes();
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -34,7 +35,13 @@ pub(crate) fn mentioning(folder: &Path) -> Vec<Process> {
 
 fn names(pid: u32, needle: &[u8]) -> bool {
     let files = ["environ", "cmdline"].map(|file| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default());
-    files.iter().any(|bytes| bytes.windows(needle.len()).any(|window| window == needle))
+    files.iter().any(|bytes| bytes.windows(needle.len()).any(|window| window == needle)) || holds(pid, needle)
+}
+
+fn holds(pid: u32, folder: &[u8]) -> bool {
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    open.filter_map(|entry| fs::read_link(entry.path()).ok())
+        .any(|path| path.as_os_str().as_bytes().starts_with(folder))
 }
 
 fn process(pid: u32) -> Option<Process> {

@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use super::pinned::Pinned;
+use super::tools;
 use crate::exec;
 
 /// Where a thing comes from.
@@ -16,8 +17,7 @@ pub(crate) enum Source {
     Rustup(&'static str),
     /// A package of npm in one version, installed into a directory of the project's own.
     Npm(Pinned),
-    /// A package of pip with its version, installed for this user.
-    #[expect(dead_code, reason = "the validator of the OpenAPI document comes with its test")]
+    /// A package of pip with its version, installed into an environment of the project's own.
     Pip(&'static str),
 }
 
@@ -54,8 +54,22 @@ pub(crate) fn install(source: Source) -> Result<()> {
         Source::System(packages) => from_system(packages),
         Source::Rustup(component) => told(&mut words(&["rustup", "component", "add", component])),
         Source::Npm(pinned) => told(&mut pinned.install()?),
-        Source::Pip(package) => told(&mut words(&["python3", "-m", "pip", "install", "--user", "--no-input", package])),
+        Source::Pip(package) => from_pip(package),
     }
+}
+
+/// A system's own Python takes no packages from elsewhere, so there is an environment below the target directory.
+fn from_pip(package: &str) -> Result<()> {
+    let folder = tools::python()?;
+    let python = folder.join("bin/python");
+    if !exec::succeeds(exec::command(&python).args(["-m", "pip", "--version"])) {
+        let make = || words(&["python3", "-m", "venv", "--clear"]).arg(&folder).status().is_ok_and(|s| s.success());
+        if !make() {
+            from_system(Packages::same("python3-venv"))?;
+            told(words(&["python3", "-m", "venv", "--clear"]).arg(&folder))?;
+        }
+    }
+    told(exec::command(&python).args(["-m", "pip", "install", "--quiet", "--no-input", package]))
 }
 
 fn from_system(packages: Packages) -> Result<()> {

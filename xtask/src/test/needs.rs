@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use super::install::{Packages, Source, install};
 use super::pinned::Pinned;
+use super::tools;
 use crate::exec;
 
 /// One thing that must be there.
@@ -36,8 +37,8 @@ const fn pinned(name: &'static str, why: &'static str, pinned: Pinned) -> Need {
     Need { name, why, check: &["npm", "--version"], major: None, source: Source::Npm(pinned) }
 }
 
-/// Everything, in the order in which it is installed. A Python package would come with `Source::Pip`.
-pub(crate) const NEEDS: [Need; 12] = [
+/// Everything, in the order in which it is installed.
+pub(crate) const NEEDS: [Need; 14] = [
     component("rustfmt", "the format is checked", &["cargo", "fmt", "--version"]),
     component("clippy", "the lints hold the rules of the house", &["cargo", "clippy", "--version"]),
     Need {
@@ -51,6 +52,20 @@ pub(crate) const NEEDS: [Need; 12] = [
     Need {
         source: Source::System(Packages { pacman: "python", ..Packages::same("python3") }),
         ..program("python3", "the OpenAPI document is validated by a stranger's tool", &["python3", "--version"])
+    },
+    Need {
+        name: "openapi-spec-validator",
+        why: "the OpenAPI document is checked against its standard",
+        check: &["openapi-spec-validator", "--version"],
+        major: Some(0),
+        source: Source::Pip("openapi-spec-validator==0.9.0"),
+    },
+    Need {
+        name: "schemathesis",
+        why: "the HTTP API is fuzzed by its own document",
+        check: &["schemathesis", "--version"],
+        major: Some(4),
+        source: Source::Pip("schemathesis==4.32.5"),
     },
     Need {
         major: Some(18),
@@ -114,6 +129,9 @@ fn is_there(need: &Need) -> bool {
         return false;
     };
     let mut command = if *program == "cargo" { exec::cargo(&exec::root()) } else { exec::command(program) };
+    if let Ok(path) = tools::path() {
+        command.env("PATH", path);
+    }
     let Ok(printed) = exec::output(command.args(args)) else {
         return false;
     };

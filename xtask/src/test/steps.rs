@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Options, Run, generated, needs, stream};
+use super::{Options, Run, generated, needs, stream, tools};
 use crate::{Verdict, exec, tidy};
 
 /// One step: what it is called, what it does, and when it is left out.
@@ -110,6 +110,7 @@ fn counted(run: &mut Run<'_>, mut runner: Command) -> Result<()> {
     if let Some(adj) = &run.adj {
         runner.env("ADJ_TEST_BIN", adj);
     }
+    runner.env("PATH", tools::path()?);
     runner.envs(needs::variables(&needs::NEEDS));
     // Colours would stand in the lines that are counted.
     runner.env("CARGO_TERM_COLOR", "never");

@@ -4,10 +4,12 @@
 //! [`ProcessHandle`], which is bound to one incarnation and cannot hit its successor.
 
 mod handle;
+mod inherited;
 mod stat;
 mod survey;
 
 pub use handle::ProcessHandle;
+pub use inherited::{Inherited, raise_open_files};
 pub(crate) use stat::takes_signal_by_default;
 pub use stat::{ProcStat, parse_proc_stat};
 pub(crate) use survey::{Left, left_below, members_of_group};

@@ -60,6 +60,7 @@ pub(super) fn live() -> io::Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         match claim(plan)? {
             Some(claimed) if claimed.plan.pipes.is_some() => super::pipes::hold(claimed).await,
+            Some(claimed) if claimed.plan.server.is_some() => crate::codex::hold_server(claimed).await,
             Some(claimed) => crate::shell::hold(claimed).await,
             // The plan was withdrawn: somebody has said already that nothing was started.
             None => Ok(()),

@@ -2,15 +2,17 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use adjutant_core::process::{Incarnation, Liveness};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::timeout;
 
 use super::journal::{Found, parse_line};
 use super::wire::{Hello, Notice, OrderLine, SOCKET, line_of};
-use crate::limits::LINE_BYTES_MAX;
+use crate::limits::{LINE_BYTES_MAX, ORDER_PIECE_BYTES, ORDER_PIECE_MS_MAX};
 use crate::process::{incarnation_of, liveness};
 
 /// Bytes that are read ahead; there is one such buffer for each of many sessions.
@@ -103,7 +105,18 @@ impl Link {
     /// # Errors
     /// When the connection breaks; whether the order arrived is then for the next connection to find out.
     pub(crate) async fn order(&mut self, line: &OrderLine, text: &str) -> io::Result<()> {
-        self.to.write_all(&line_of(line)).await?;
-        self.to.write_all(text.as_bytes()).await
+        self.put(&line_of(line)).await?;
+        for piece in text.as_bytes().chunks(ORDER_PIECE_BYTES) {
+            self.put(piece).await?;
+        }
+        Ok(())
+    }
+
+    /// Passes a piece on. A runner that takes none for a while is stopped, or hangs: whoever waits for it could not even
+    /// end it.
+    async fn put(&mut self, piece: &[u8]) -> io::Result<()> {
+        let within = Duration::from_millis(ORDER_PIECE_MS_MAX);
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "the runner takes no orders");
+        timeout(within, self.to.write_all(piece)).await.unwrap_or_else(|_| Err(late()))
     }
 }

@@ -16,7 +16,8 @@ use tokio::task::JoinHandle;
 
 use super::frame::{Frame, FrameDecoder};
 use super::wire::{Hello, OrderLine, SOCKET};
-use crate::limits::LINE_BYTES_MAX;
+use crate::limits::{ACCEPT_RETRY_MS, LINE_BYTES_MAX};
+use crate::timer::pause;
 
 /// Bytes that are read ahead from a connection: orders are short, and texts go on to their place in such pieces.
 const READ_AHEAD_BYTES: usize = 4096;
@@ -122,7 +123,11 @@ async fn accept(listener: UnixListener, inputs: mpsc::Sender<FromPeer>) {
     let own_uid = rustix::process::getuid().as_raw();
     loop {
         let number = NEXT_PEER.fetch_add(1, Ordering::Relaxed);
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Running out of descriptors is over as soon as somebody hangs up, and nothing tells when that is.
+            pause(ACCEPT_RETRY_MS).await;
+            continue;
+        };
         if stream.peer_cred().is_ok_and(|peer| peer.uid() == own_uid) {
             tokio::spawn(attend(number, stream, inputs.clone()));
         }

@@ -6,7 +6,8 @@
 //! goes away nothing happens; when it is back it goes on reading. What the session's processes leave behind comes
 //! to the runner, which ends and reaps it, so that nothing is left when it goes.
 //!
-//! A shell is held in a terminal (`shell/hold`); a program that speaks by lines is held by pipes (`runner/pipes`).
+//! A shell is held in a terminal (`shell/hold`); a program that speaks by lines is held by pipes (`runner/pipes`);
+//! a server that sessions share is held by its own folder (`codex/server/hold`).
 
 mod begin;
 mod claim;
@@ -35,13 +36,35 @@ pub(crate) use link::{Heard, Link};
 pub(crate) use listen::{Endpoint, FromPeer, Peer, Viewed};
 pub(crate) use log::OutputLog;
 pub(crate) use outlet::Outlet;
-pub(crate) use plan::{PipesPlan, RunnerPlan};
+pub(crate) use plan::{PipesPlan, RunnerPlan, ServerPlan};
 pub(crate) use reap::reap;
 pub(crate) use record::{AnswerRecord, Entry, ExitRecord, JOURNAL_VERSION, Record, RequestEndRecord, TurnEndRecord};
 pub(crate) use systemd::Supervisor;
 pub(crate) use wire::{Notice, OrderLine};
 
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
+
+use adjutant_core::process::Liveness;
+
+use crate::process::liveness;
+
+/// Whether a runner may still hold the session with these files: only a proof that none does says `false`. Blocks for a
+/// read of a few bytes.
+pub fn may_be_held(state_dir: &Path) -> bool {
+    let first = match JournalReader::open(state_dir, 0) {
+        Ok(mut journal) => journal.next(),
+        Err(error) => return error.kind() != io::ErrorKind::NotFound,
+    };
+    match first {
+        Some(Ok(Found { entry: Entry { record: Record::Withdrawn { .. }, .. }, .. })) => false,
+        Some(Ok(Found { entry: Entry { record: Record::Opened { runner, .. }, .. }, .. })) => {
+            runner.incarnation().is_none_or(|runner| liveness(&runner) != Liveness::Dead)
+        }
+        Some(Ok(_) | Err(_)) | None => true,
+    }
+}
 
 /// The hidden command `adj runner <session>`: everything it needs comes over its standard input.
 ///

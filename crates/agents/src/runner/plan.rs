@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::PLAN_BYTES_MAX;
+use crate::process::Inherited;
 
 /// The plan of one session: one line of JSON. It holds the caller's environment and is never stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub(crate) struct RunnerPlan {
     pub(crate) program: PathBuf,
     /// The directory to start it in.
     pub(crate) directory: PathBuf,
+    /// What it inherits besides its environment.
+    #[serde(default)]
+    pub(crate) inherited: Inherited,
     /// Its whole environment.
     pub(crate) environment: BTreeMap<String, String>,
     /// The size of its terminal.
@@ -32,6 +36,18 @@ pub(crate) struct RunnerPlan {
     /// It is held by pipes, and not in a terminal.
     #[serde(default)]
     pub(crate) pipes: Option<PipesPlan>,
+    /// It is a server that sessions share, and is started again when it crashes.
+    #[serde(default)]
+    pub(crate) server: Option<ServerPlan>,
+}
+
+/// How a server is held.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ServerPlan {
+    /// The words of its command line.
+    pub(crate) arguments: Vec<String>,
+    /// What is there as soon as it listens.
+    pub(crate) socket: PathBuf,
 }
 
 /// How a program is held by its standard input and output.
@@ -81,10 +97,15 @@ mod tests {
             supervisor: "process".into(),
             program: "/bin/bash".into(),
             directory: "/".into(),
+            inherited: Inherited {
+                umask: Some(0o22),
+                soft_limits: BTreeMap::from([("core".into(), None), ("nofile".into(), Some(9))]),
+            },
             environment: BTreeMap::from([("A".into(), "1\n2 \"x\"".into())]),
             columns: 80,
             rows: 24,
             pipes: Some(PipesPlan { arguments: vec!["-p".into()], passing: Vec::new() }),
+            server: None,
         }
     }
 

@@ -57,6 +57,7 @@ mod tests {
             caller_environment: map(caller),
             extra_environment: map(extra),
             identity: map(&[("ADJ_SESSION", "fizz-top")]),
+            inherited: crate::process::Inherited::default(),
             ready_ms_max: 1,
             profile: crate::conversation::tests::profile(),
             trust: false,

@@ -181,7 +181,7 @@ async fn a_session_that_cannot_start_says_why() {
     assert!(detail.contains("/nonexistent/bash"), "{detail}");
 
     let world = World::new();
-    let why = start_failure(&world, |plan| plan.directory = "/nonexistent".into()).await;
+    let why = start_failure(&world, |plan| plan.directory = plan.directory.join("nowhere")).await;
     assert!(matches!(why, StartFailure::AgentStartFailed { .. }), "{why:?}");
 
     // A shell that is none never says that it is ready.

@@ -5,6 +5,7 @@
 
 mod adoption;
 mod attach;
+mod codex;
 mod endings;
 mod interrupts;
 mod messages;

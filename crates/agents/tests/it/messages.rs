@@ -162,6 +162,18 @@ async fn nothing_that_a_message_does_to_its_shell_breaks_the_next() {
 }
 
 #[tokio::test]
+async fn a_break_outside_of_a_loop_is_told_and_shows_no_prompt() {
+    let world = World::new();
+    let mut session = world.launch().await;
+    let done = session.run("echo before; break; echo behind").await;
+    assert_eq!((done.code(), done.text.as_str()), (0, "before"));
+    assert!(done.end.detail.as_deref().is_some_and(|detail| detail.contains("`break`")), "{done:?}");
+    let done = session.run("for i in 1 2; do break; done; echo behind").await;
+    assert_eq!((done.text.as_str(), &done.end.detail), ("behind", &None), "a loop of its own is its own");
+    session.kill().await;
+}
+
+#[tokio::test]
 async fn options_of_the_shell_stay_as_a_message_set_them() {
     let world = World::new();
     let mut session = world.launch().await;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use adjutant_agents::process::{Stamp, liveness};
+use adjutant_agents::process::{Inherited, Stamp, liveness};
 use adjutant_agents::shell::Shell;
 use adjutant_agents::{Adoption, Agent, DriverReport, DriverStart, DriverTask, LaunchPlan, Order, Place};
 use adjutant_core::agent::{AgentReport, Mode, SessionEnd, TurnEnd, TurnOrigin};
@@ -70,6 +70,7 @@ impl World {
             caller_environment: self.environment.clone(),
             extra_environment: BTreeMap::new(),
             identity: BTreeMap::from([("ADJ_SESSION".to_owned(), "fizz-top".to_owned())]),
+            inherited: Inherited::default(),
             ready_ms_max: 20_000,
             profile: profile(),
             trust: false,
@@ -328,6 +329,7 @@ pub(crate) fn profile() -> Profile {
         mode: Mode::Native,
         path: "/".to_owned(),
         project: None,
+        worktree: None,
         description: None,
         model: None,
         effort: None,

@@ -9,6 +9,7 @@ use crate::schema::{answer, call, words};
 use crate::time::WireTime;
 use crate::types::request::Request;
 use crate::types::turn::OutcomeWord;
+use crate::types::workspace::WorkspaceWord;
 
 words! {
     /// The state of a session.
@@ -93,8 +94,14 @@ answer! {
         pub path: String,
         /// The project that holds the directory.
         pub project: Option<String>,
-        /// Its git work tree.
+        /// The top of the linked git work tree that its directory is in.
         pub worktree: Option<String>,
+        /// The top of that work tree's main checkout.
+        pub checkout: Option<String>,
+        /// The id of that work tree where Adjutant made it for the session.
+        pub workspace: Option<String>,
+        /// The branch that was made with it.
+        pub branch: Option<String>,
         /// The host that it runs on; `null` for this one.
         pub host: Option<String>,
         /// What it is for.
@@ -239,6 +246,8 @@ call! {
         pub status: Vec<String>,
         /// Only in this directory or below it.
         pub path: Option<String>,
+        /// Only in this directory or below it, or in a linked work tree of a checkout there.
+        pub checkout: Option<String>,
         /// Only of this project.
         pub project: Option<String>,
         /// Only of this work tree.
@@ -253,6 +262,10 @@ call! {
         pub cli: String,
         /// Its directory, absolute.
         pub path: String,
+        /// One of the work trees that git lists for the directory, by path, branch or name: that one instead.
+        pub worktree: Option<String>,
+        /// Where it works; in the directory itself unless given.
+        pub workspace: Option<WorkspaceWord>,
         /// How much the agent may do without asking; the agent's own default unless given.
         pub mode: Option<ModeWord>,
         /// Its name; chosen at random unless given.
@@ -293,6 +306,12 @@ call! {
         /// Variables on top of it. Never stored.
         #[serde(default)]
         pub env: BTreeMap<String, String>,
+        /// The caller's umask; that of whoever started the daemon unless given.
+        pub umask: Option<u32>,
+        /// The caller's soft limits by the names of `getrlimit` in lower case without `RLIMIT_`; `null` is no limit. Those of
+        /// whoever started the daemon where they are not given.
+        #[serde(default)]
+        pub soft_limits: BTreeMap<String, Option<u64>>,
         /// A first message, accepted together with the session.
         pub message: Option<String>,
         /// Repeating a create with the same key returns the same session.

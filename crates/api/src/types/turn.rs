@@ -141,6 +141,14 @@ call! {
         pub blocks: bool,
     }
 
+    /// Which ended turns are wanted.
+    pub struct TurnsQuery {
+        /// From this one on; the newest unless given.
+        pub since: Option<u32>,
+        /// At most this many; a thousand are the most.
+        pub n: Option<u32>,
+    }
+
     /// What is waited for. Without `for` and `next_turn`: everything that the sessions had accepted when the call arrived.
     pub struct WaitQuery {
         /// The sessions.

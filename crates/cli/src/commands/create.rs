@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 
 use adjutant_api::ErrorCode;
 use adjutant_api::types::session::{CreateSession, ModeWord};
+use adjutant_api::types::workspace::WorkspaceWord;
 
 use crate::commands::Outcome;
 use crate::context::Context;
 use crate::duration::Limit;
 use crate::error::CommandError;
+use crate::house;
 use crate::message::TextArgs;
 use crate::value::{NameArg, SessionArg, Variable};
 use crate::variables;
@@ -38,11 +40,19 @@ pub(crate) struct CreateArgs {
 }
 
 /// What a session is to be.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct CreateOptions {
     /// The directory to work in; the current one unless given
     #[arg(short, long, value_name = "dir")]
     path: Option<PathBuf>,
+
+    /// One of the work trees that git lists for that directory, by path, branch or name
+    #[arg(long, value_name = "path|branch|name")]
+    worktree: Option<String>,
+
+    /// Where to work: in the directory itself (`shared`), or in a git work tree of its own (`isolated`)
+    #[arg(long, value_name = "mode", value_enum)]
+    workspace: Option<WorkspaceArg>,
 
     /// What it is for, one line
     #[arg(short, long, visible_alias = "title", value_name = "text", allow_hyphen_values = true)]
@@ -117,12 +127,33 @@ pub(crate) struct CreateOptions {
     key: Option<String>,
 }
 
+/// Where a session works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum WorkspaceArg {
+    /// In the directory itself.
+    Shared,
+    /// In a git work tree that is made for it.
+    Isolated,
+    /// As the host decides.
+    Inherit,
+}
+
+impl WorkspaceArg {
+    fn word(self) -> WorkspaceWord {
+        match self {
+            Self::Shared => WorkspaceWord::Shared,
+            Self::Isolated => WorkspaceWord::Isolated,
+            Self::Inherit => WorkspaceWord::Inherit,
+        }
+    }
+}
+
 /// A mode by its word.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct ModeArg(ModeWord);
+pub(crate) struct ModeArg(ModeWord);
 
 impl ModeArg {
-    fn read(text: &str) -> Result<Self, crate::value::ValueError> {
+    pub(crate) fn read(text: &str) -> Result<Self, crate::value::ValueError> {
         mode(text).map(Self).ok_or_else(|| crate::value::ValueError::usage("is none of native, guarded, docker"))
     }
 }
@@ -175,6 +206,24 @@ pub(crate) fn in_doubt(error: CommandError, session: &CreateSession) -> CommandE
     }
 }
 
+/// What the controller's style can say of a session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StartOptions {
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) worktree: Option<String>,
+    pub(crate) cli: Vec<String>,
+    pub(crate) mode: Option<ModeArg>,
+    pub(crate) model: Option<String>,
+    pub(crate) parent: Option<SessionArg>,
+}
+
+impl From<StartOptions> for CreateOptions {
+    fn from(options: StartOptions) -> Self {
+        let StartOptions { path, worktree, cli, mode, model, parent } = options;
+        Self { path, worktree, cli, mode, model, parent, ..Self::default() }
+    }
+}
+
 impl CreateOptions {
     /// The session that these options describe.
     pub(crate) fn session(&self, context: &mut Context) -> Result<CreateSession, CommandError> {
@@ -185,9 +234,12 @@ impl CreateOptions {
             context.ui.warning(&format!("Variables that are not UTF-8 are not passed on: {names}."));
         }
         let rules = self.policy.as_deref().map(Rules::read).transpose()?.unwrap_or_default();
+        let inherited = house::inherited();
         Ok(CreateSession {
             cli,
             path: directory(self.path.as_deref())?,
+            worktree: self.worktree.clone(),
+            workspace: self.workspace.map(WorkspaceArg::word),
             mode: self.chosen_mode(context)?,
             id: self.id.as_ref().map(ToString::to_string),
             description: self.checked_description()?,
@@ -203,6 +255,8 @@ impl CreateOptions {
             arguments: self.argument.clone(),
             parent: self.parent.as_ref().map(ToString::to_string),
             environment,
+            umask: inherited.umask,
+            soft_limits: inherited.soft_limits,
             env: self.env.iter().map(|v| (v.name.clone(), v.value.clone())).collect(),
             key: Some(self.key.clone().unwrap_or_else(new_key)),
             ..CreateSession::default()
@@ -267,7 +321,7 @@ impl Rules {
 }
 
 /// The directory, absolute and resolved.
-fn directory(path: Option<&Path>) -> Result<String, CommandError> {
+pub(crate) fn directory(path: Option<&Path>) -> Result<String, CommandError> {
     let path = path.unwrap_or(Path::new("."));
     let resolved = path.canonicalize().map_err(|error| not_there(path, &error))?;
     if !resolved.is_dir() {

@@ -43,6 +43,9 @@ enum Action {
         /// Print the variables with which an agent of the Messages API finds it
         #[arg(long)]
         anthropic: bool,
+        /// Print the config.toml with which an agent of the Responses API finds it
+        #[arg(long)]
+        openai: bool,
         /// The port; any that is free without it
         #[arg(long, default_value_t = 0)]
         port: u16,
@@ -64,11 +67,14 @@ pub(crate) fn run_dev(context: &mut Context, args: &DevArgs) -> Outcome {
         }
         Action::Reference => context.ui.text(&documents::reference())?,
         Action::Man { directory } => documents::write_manual(directory)?,
-        Action::FakeModel { anthropic, port, book, log } => {
+        Action::FakeModel { anthropic, openai, port, book, log } => {
             let server = house::fake_model(*port, book.as_deref(), log.clone())?;
             context.ui.line(&server.url())?;
             let variables = if *anthropic { house::messages_api_variables(&server) } else { Vec::new() };
             variables.iter().try_for_each(|variable| context.ui.line(variable))?;
+            if *openai {
+                context.ui.text(&house::responses_api_config(&server))?;
+            }
             context.ui.flush()?;
             loop {
                 // A signal ends it, as it ends any program.

@@ -23,6 +23,13 @@ pub(crate) struct InterruptArgs {
     clear_queue: bool,
 }
 
+impl InterruptArgs {
+    /// Of one session, its queue on hold.
+    pub(crate) fn of(id: SessionArg) -> Self {
+        Self { id: vec![id], clear_queue: false }
+    }
+}
+
 pub(crate) async fn run_interrupt(context: &mut Context, args: &InterruptArgs) -> Outcome {
     let (ui, client) = context.parts()?;
     let how = InterruptSession { clear_queue: args.clear_queue };

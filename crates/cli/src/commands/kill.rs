@@ -41,6 +41,13 @@ pub(crate) struct KillArgs {
     purge: bool,
 }
 
+impl KillArgs {
+    /// Of one session, with grace.
+    pub(crate) fn of(id: SessionArg) -> Self {
+        Self { id: vec![id], all: false, older_than: None, tree: false, force: false, purge: false }
+    }
+}
+
 pub(crate) async fn run_kill(context: &mut Context, args: &KillArgs) -> Outcome {
     let which = KillSessions {
         ids: args.id.iter().map(ToString::to_string).collect(),

@@ -93,8 +93,9 @@ fn query(args: &ListArgs) -> Result<SessionsQuery, CommandError> {
         cli: args.cli.clone(),
         status: args.status.clone(),
         path: args.path.as_deref().map(resolved).transpose()?,
+        checkout: None,
         project: args.project.clone(),
-        worktree: args.worktree.clone(),
+        worktree: args.worktree.as_deref().map(worktree),
         limit: args.limit,
     })
 }
@@ -103,16 +104,19 @@ fn query(args: &ListArgs) -> Result<SessionsQuery, CommandError> {
 fn name_project(context: &mut Context, query: &mut SessionsQuery) -> Result<(), CommandError> {
     let Some(name) = &query.project else { return Ok(()) };
     let Some(directory) = context.config()?.projects.get(name) else { return Ok(()) };
-    if query.path.is_some() {
-        return Err(CommandError::usage("`--path` and a project of the configuration are two directories; give one"));
-    }
-    query.path = Some(resolved(directory)?);
+    query.checkout = Some(resolved(directory)?);
     query.project = None;
     Ok(())
 }
 
+/// A work tree by its path, where there is such a directory, and otherwise by its name or branch.
+pub(crate) fn worktree(text: &str) -> String {
+    let path = std::path::Path::new(text).canonicalize().ok();
+    path.and_then(|path| path.into_os_string().into_string().ok()).unwrap_or_else(|| text.to_owned())
+}
+
 /// A directory that may be gone by now.
-fn resolved(path: &std::path::Path) -> Result<String, CommandError> {
+pub(crate) fn resolved(path: &std::path::Path) -> Result<String, CommandError> {
     let path = path.canonicalize().or_else(|_| std::path::absolute(path))?;
     path.into_os_string().into_string().map_err(|_| CommandError::usage("`--path` is not UTF-8"))
 }

@@ -58,7 +58,8 @@ pub(crate) async fn run_run(context: &mut Context, args: &RunArgs) -> Outcome {
             return Ok(code);
         }
     };
-    show(ui, &found)?;
+    // The session ends also where nobody takes the answer, as behind `| head -1`.
+    let shown = show(ui, &found);
     match found.outcome {
         OutcomeWord::WaitingForInput | OutcomeWord::Timeout => note_kept(ui, &found, limit),
         OutcomeWord::Completed
@@ -69,7 +70,7 @@ pub(crate) async fn run_run(context: &mut Context, args: &RunArgs) -> Outcome {
         | OutcomeWord::Idle
         | OutcomeWord::Other(_) => end(ui, client, &created.id, args.keep).await?,
     }
-    Ok(number_of(&found))
+    shown.map(|()| number_of(&found))
 }
 
 /// What comes of some work, or the exit code of the signal that came first.

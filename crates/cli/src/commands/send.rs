@@ -1,6 +1,7 @@
 //! `adj send`.
 
-use adjutant_api::types::message::{MessageKind, SendMessage, Sent};
+use adjutant_api::ExitCode;
+use adjutant_api::types::message::{MessageKind, MessageStateWord, SendMessage, Sent};
 
 use crate::commands::Outcome;
 use crate::context::Context;
@@ -110,8 +111,27 @@ pub(crate) async fn run_send(context: &mut Context, args: &SendArgs) -> Outcome 
     if args.options.steer && sent.message.kind != MessageKind::Steer {
         ui.note(&format!("{} is no part of a running turn; it is the next turn of {}", sent.message.id, args.id));
     }
-    print_sent(ui, &sent)?;
-    Ok(0)
+    match args.confirm.then(|| not_taken(&sent)).flatten() {
+        Some(exit) => tell_not_taken(ui, &sent, exit),
+        None => print_sent(ui, &sent, args.confirm).map(|()| 0),
+    }
+}
+
+/// The exit code of a message that has ended without any sign that the agent took it.
+fn not_taken(sent: &Sent) -> Option<u8> {
+    let unknown = sent.message.state == MessageStateWord::Unknown;
+    let exit = if unknown { ExitCode::Unknown } else { ExitCode::Refused };
+    sent.message.receipt.accepted_at.is_none().then_some(exit.number())
+}
+
+fn tell_not_taken(ui: &mut Ui, sent: &Sent, exit: u8) -> Outcome {
+    let message = &sent.message;
+    if ui.json {
+        ui.document(sent)?;
+    }
+    let why = message.error.as_deref().map_or_else(String::new, |why| format!(": {why}"));
+    ui.note(&format!("{} was not taken, and is {}{why}", message.id, message.state));
+    Ok(exit)
 }
 
 /// Says how many control characters were dropped.
@@ -122,7 +142,8 @@ pub(crate) fn note_dropped(ui: &Ui, dropped: usize) {
     }
 }
 
-fn print_sent(ui: &mut Ui, sent: &Sent) -> Result<(), CommandError> {
+/// `taken` says that the agent has confirmed it, wherever in the queue it was at first.
+fn print_sent(ui: &mut Ui, sent: &Sent, taken: bool) -> Result<(), CommandError> {
     let message = &sent.message;
     if ui.json {
         return ui.document(sent);
@@ -130,7 +151,7 @@ fn print_sent(ui: &mut Ui, sent: &Sent) -> Result<(), CommandError> {
     if ui.quiet {
         return ui.line(&message.id);
     }
-    match (&message.run_at, sent.handed) {
+    match (&message.run_at, sent.handed || taken) {
         (_, true) => ui.line(&format!("Sent message to {}", message.session)),
         (Some(at), false) if message.delayed => {
             ui.line(&format!("Queued message for {}, runs at {at}", message.session))

@@ -10,6 +10,7 @@ use crate::commands::Outcome;
 use crate::context::Context;
 use crate::duration::{Limit, Span, words};
 use crate::error::CommandError;
+use crate::notify;
 use crate::result;
 use crate::ui::Ui;
 use crate::value::{MessageArg, SessionArg};
@@ -64,6 +65,10 @@ pub(crate) struct WaitArgs {
     /// Also wait for messages with a later start
     #[arg(long)]
     include_delayed: bool,
+
+    /// Run this with `sh -c` when it is over, with the results as a JSON array on its standard input
+    #[arg(long, value_name = "command", allow_hyphen_values = true)]
+    notify_cmd: Option<String>,
 }
 
 pub(crate) async fn run_wait(context: &mut Context, args: &WaitArgs) -> Outcome {
@@ -71,14 +76,25 @@ pub(crate) async fn run_wait(context: &mut Context, args: &WaitArgs) -> Outcome 
     let query = query(args, limit);
     let (ui, client) = context.parts()?;
     if query.session.len() > 1 {
-        return several(ui, client, &query, args.print, limit).await;
+        let found = several(ui, client, &query, args.print, limit).await?;
+        tell(ui, args, &found.results).await?;
+        return Ok(code_of(&found));
     }
     let found = one(client, &query).await?;
     show(ui, &found, args.print)?;
     if found.outcome == OutcomeWord::Timeout {
         note_timeout(ui, &found.session, limit);
     }
+    tell(ui, args, std::slice::from_ref(&found)).await?;
     Ok(number_of(&found))
+}
+
+/// The result is there before anybody is told of it.
+async fn tell(ui: &mut Ui, args: &WaitArgs, results: &[TurnResult]) -> Result<(), CommandError> {
+    let Some(command) = &args.notify_cmd else { return Ok(()) };
+    ui.flush()?;
+    notify::run(ui, command, &results).await;
+    Ok(())
 }
 
 fn query(args: &WaitArgs, limit: Limit) -> WaitQuery {
@@ -124,7 +140,13 @@ fn show(ui: &mut Ui, found: &TurnResult, print: bool) -> Result<(), CommandError
 }
 
 /// Several sessions, each told as it is done.
-async fn several(ui: &mut Ui, client: &mut Client, query: &WaitQuery, print: bool, limit: Limit) -> Outcome {
+async fn several(
+    ui: &mut Ui,
+    client: &mut Client,
+    query: &WaitQuery,
+    print: bool,
+    limit: Limit,
+) -> Result<WaitResult, CommandError> {
     let mut failed: Option<CommandError> = None;
     let found = client.wait(query, |found| {
         if failed.is_none() {
@@ -142,7 +164,7 @@ async fn several(ui: &mut Ui, client: &mut Client, query: &WaitQuery, print: boo
         }
         note_timeout(ui, &late.session, limit);
     }
-    Ok(code_of(&found))
+    Ok(found)
 }
 
 fn show_one_of_several(ui: &mut Ui, found: &TurnResult, print: bool) -> Result<(), CommandError> {

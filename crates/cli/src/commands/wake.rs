@@ -48,6 +48,13 @@ pub(crate) struct WakeArgs {
     key: Option<String>,
 }
 
+impl WakeArgs {
+    /// A wake at a time.
+    pub(crate) fn at(id: SessionArg, text: TextArgs, delay: Option<Span>, run_at: Option<Moment>) -> Self {
+        Self { id, text, delay, run_at, after: Vec::new(), any: false, expires: None, key: None }
+    }
+}
+
 pub(crate) async fn run_wake(context: &mut Context, args: &WakeArgs) -> Outcome {
     let text = args.text.optional(context.message_max_bytes()?)?;
     let dropped = text.as_ref().map_or(0, |text| text.dropped);

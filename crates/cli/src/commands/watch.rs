@@ -28,37 +28,37 @@ use crate::value::SessionArg;
 pub(crate) struct WatchArgs {
     /// The sessions; all of them unless given, then with `-F` or `--tail`
     #[arg(value_name = "id")]
-    id: Vec<SessionArg>,
+    pub(crate) id: Vec<SessionArg>,
 
     /// Until the run in progress has ended (`terminal`), the next turn has (`next`), the queue is empty (`idle`), a request
     /// is open (`input`), or the process has ended (`exit`)
     #[arg(long, value_name = "what", value_enum)]
-    until: Option<Until>,
+    pub(crate) until: Option<Until>,
 
     /// Print the last events, 20 unless given
     #[arg(long, value_name = "n", num_args = 0..=1, default_missing_value = "20")]
-    tail: Option<u64>,
+    pub(crate) tail: Option<u64>,
 
     /// Print events as they occur
     #[arg(short = 'F', long)]
-    follow: bool,
+    pub(crate) follow: bool,
 
     /// Only events after this cursor
     #[arg(long, value_name = "cursor")]
-    since: Option<u64>,
+    pub(crate) since: Option<u64>,
 
     /// Only these types of events; `*` stands for anything
     #[arg(long, value_name = "glob,…", value_delimiter = ',')]
-    types: Vec<String>,
+    pub(crate) types: Vec<String>,
 
     /// Give up after this long
     #[arg(short, long, value_name = "duration")]
-    timeout: Option<Limit>,
+    pub(crate) timeout: Option<Limit>,
 }
 
 /// What a watch waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Until {
+pub(crate) enum Until {
     #[default]
     Terminal,
     Next,

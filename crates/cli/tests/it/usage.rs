@@ -230,7 +230,7 @@ $ env -u ADJ_HOME HOME=/nowhere/at/all adj list
 2| hint: export ADJ_HOME=/some/directory
 = 255
 $ ADJ_HOME=/$(printf x%.0s {1..120}) adj list
-2| adj: the socket path `/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/run/adj.sock` has 134 bytes, and the system allows 107
+2| adj: /xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/run/adj.sock is too long for sockets: the longest path of one there has 134 bytes, and the system allows 107
 2| hint: export ADJ_HOME=/a/shorter/directory
 = 255
 "#,
@@ -246,10 +246,10 @@ fn the_configuration_is_checked() {
     world.replay(
         r#"
 $ adj wait fizz-top
-2| adj: [ROOT]/home/config.toml:3: unknown field `projcts`, expected one of `default_cli`, `default_mode`, `default_timeout`, `message_max_bytes`, `queue_max`, `keep_days`, `docker`, `agents`, `projects`, `sessions_may_kill`, `gateway`
+2| adj: [ROOT]/home/config.toml:3: unknown field `projcts`, expected one of `default_cli`, `default_mode`, `default_timeout`, `message_max_bytes`, `queue_max`, `keep_days`, `docker`, `agents`, `projects`, `sessions_may_kill`, `gateway`, `notify`
 = 2
 $ adj daemon run
-2| adj: [ROOT]/home/config.toml:3: unknown field `projcts`, expected one of `default_cli`, `default_mode`, `default_timeout`, `message_max_bytes`, `queue_max`, `keep_days`, `docker`, `agents`, `projects`, `sessions_may_kill`, `gateway`
+2| adj: [ROOT]/home/config.toml:3: unknown field `projcts`, expected one of `default_cli`, `default_mode`, `default_timeout`, `message_max_bytes`, `queue_max`, `keep_days`, `docker`, `agents`, `projects`, `sessions_may_kill`, `gateway`, `notify`
 = 2
 "#,
     );

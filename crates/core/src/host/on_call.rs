@@ -71,7 +71,7 @@ impl Host {
         let after = new.message.as_ref().map(|first| self.begin_after(first, now)).transpose()?.flatten();
         let (id, parent) = (new.id, new.parent);
         let stamp = Stamp::at(now.wall);
-        self.log(id, stamp, Event::SessionCreated { name, profile: new.profile, parent }, step);
+        self.log(id, stamp, Event::SessionCreated { name, profile: Box::new(new.profile), parent }, step);
         if let Some(parent) = parent {
             self.log(parent, stamp, Event::ChildCreated { child: id }, step);
         }

@@ -48,6 +48,7 @@ pub(crate) fn profile(agent: &str, number: u8) -> Profile {
         mode: Mode::Native,
         path: "/work".to_owned(),
         project: None,
+        worktree: None,
         description: None,
         model: None,
         effort: None,

@@ -114,6 +114,25 @@ impl Shelf {
         assert_eq!(host.counters(), self.counters, "the log folds to the counters");
     }
 
+    /// The same for a store that has dropped the beginning of its log, and goes on from what that came to.
+    pub(crate) fn check_fold_from_the_middle(&self, config: HostConfig) {
+        let kept: Vec<&Logged> = self.log.iter().filter(|l| self.sessions.contains_key(&l.session)).collect();
+        for part in [3, 2] {
+            let (first, rest) = kept.split_at(kept.len() / part);
+            let mut before = Host::new(config.clone());
+            let mut rows = Projected::default();
+            first.iter().for_each(|logged| before.fold(logged, &mut rows));
+            let sessions = before.sessions().cloned().collect();
+            let mut host = Host::restore(config.clone(), sessions, Counters::default());
+            rest.iter().for_each(|logged| host.fold(logged, &mut rows));
+            let folded: BTreeMap<SessionId, Session> = host.sessions().map(|s| (s.id, s.clone())).collect();
+            assert_eq!(folded, self.sessions, "the log folds on to the sessions from its middle");
+            assert_eq!(rows.messages, self.messages, "the log folds on to the messages from its middle");
+            assert_eq!(rows.turns, self.turns, "the log folds on to the turns from its middle");
+            assert_eq!(rows.requests, self.requests, "the log folds on to the requests from its middle");
+        }
+    }
+
     /// The same for a store that has forgotten the events of purged sessions too.
     pub(crate) fn check_fold_without_purged(&self, config: HostConfig) {
         let mut host = Host::new(config);

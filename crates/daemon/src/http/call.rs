@@ -61,7 +61,7 @@ fn too_large(app: &App, status: u16) -> Failure {
 }
 
 /// Who calls: the session that its token proves, or else the user, whose processes alone reach the socket.
-async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
+pub(crate) async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(Caller::Human) };
     let unauthorized = || Failure::new(ErrorCode::Unauthorized, "the token is not one of a session that lives");
     let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(unauthorized)?;
@@ -100,6 +100,10 @@ impl Incoming {
     /// The body, as the type that the table names; no body at all is an empty object.
     pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let bytes: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
+        // Serde would take the fields from an array too, by their places.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Failure::new(ErrorCode::Usage, "the body is no JSON object"));
+        }
         serde_json::from_slice(bytes)
             .map_err(|error| Failure::new(ErrorCode::Usage, format!("the body is not right: {error}")))
     }

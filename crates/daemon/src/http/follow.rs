@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use adjutant_core::{Event, Host, Seq, SessionId};
-use adjutant_store::{Entry, Scope};
+use adjutant_store::{Entry, Lost, Opaque, Scope};
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::App;
 use super::error::Failure;
+use crate::clock;
 use crate::feed::{Followed, Told};
 
 /// Events that are read from the store at once.
@@ -92,12 +93,13 @@ impl Follower {
         };
         let (page, last) = self.app.read(read).await?;
         self.behind = page.through < last;
-        if page.entries.is_empty() {
+        let gap = page.lost.map(|lost| gap(lost, &self.sessions));
+        if page.entries.is_empty() && gap.is_none() {
             self.seen = self.seen.max(page.through);
             return Ok(());
         }
         let told = move |host: &Host| {
-            page.entries.into_iter().map(|entry| Arc::new(Told::new(host, entry))).collect::<Vec<_>>()
+            gap.into_iter().chain(page.entries).map(|entry| Arc::new(Told::new(host, entry))).collect::<Vec<_>>()
         };
         self.page.extend(self.app.look(told).await?);
         Ok(())
@@ -111,6 +113,25 @@ impl Follower {
 /// The part of the log that concerns these sessions (all, where none is named) and types.
 pub(crate) fn scope<'a>(sessions: &'a [SessionId], types: &'a [&'a str]) -> Scope<'a> {
     Scope { sessions: (!sessions.is_empty()).then_some(sessions), types }
+}
+
+/// The type of the event that tells a reader of events that are gone.
+pub(crate) const GAP: &str = "log.gap";
+
+/// The event that stands for what a compaction has dropped. It is in no log; its place is that of the last event that is gone.
+pub(crate) fn gap(lost: Lost, sessions: &[SessionId]) -> Entry {
+    let session = match sessions {
+        [one] => *one,
+        _ => SessionId::from_bytes([0; 16]),
+    };
+    Entry::Opaque(Opaque {
+        seq: lost.through,
+        session,
+        at: clock::wall(),
+        type_name: GAP.to_owned(),
+        turn: None,
+        data: serde_json::json!({"count": lost.count, "through": lost.through.get()}).to_string(),
+    })
 }
 
 /// What an entry says, where this version knows its type.

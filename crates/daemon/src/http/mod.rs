@@ -3,13 +3,14 @@
 //! Handlers hold no state that matters: they ask the supervisor, read the store, and follow the feed.
 
 mod call;
+pub(crate) mod crowd;
 mod decision;
 mod error;
 mod follow;
 mod from_api;
 mod resolve;
 mod routes;
-mod stream;
+pub(crate) mod stream;
 pub(crate) mod to_api;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use adjutant_agents::Agent;
+use adjutant_agents::process::Inherited;
 use adjutant_api::home::Home;
 use adjutant_api::protocol::{PROTOCOL, PROTOCOL_HEADER, VERSION, VERSION_HEADER};
 use adjutant_core::AgentName;
@@ -28,11 +30,14 @@ use axum::response::Response;
 use tokio::sync::watch;
 
 use self::error::Failure;
+pub(crate) use self::follow::Follower;
 pub(crate) use self::stream::told_to_end;
 use crate::feed::Feed;
 use crate::launch::{Launches, Places};
+use crate::project::Projects;
 use crate::read::Readers;
 use crate::supervisor::Handle;
+use crate::workspace::Workspaces;
 
 /// All that handlers share.
 pub(crate) struct Shared {
@@ -43,12 +48,18 @@ pub(crate) struct Shared {
     pub(crate) places: Places,
     pub(crate) agents: Arc<BTreeMap<AgentName, Arc<dyn Agent>>>,
     pub(crate) home: Home,
+    pub(crate) projects: Arc<Projects>,
+    pub(crate) workspaces: Workspaces,
     pub(crate) message_bytes_max: usize,
+    /// What a session inherits whose creator does not say: what the starter of the daemon would have handed on.
+    pub(crate) inherited: Inherited,
     /// A session may end any other, not its descendants alone.
     pub(crate) may_kill_any: bool,
     pub(crate) started: Instant,
     /// Says `true` once the daemon is to end; streams end then, and so does the server.
     pub(crate) ending: watch::Sender<bool>,
+    /// Why the store cannot be written, for as long as it cannot.
+    pub(crate) unwritable: watch::Sender<Option<String>>,
 }
 
 /// The shared state, as handlers get it.

@@ -16,10 +16,31 @@ use super::error::Failure;
 /// Records that may wait for a slow reader; then the writer waits, and reads on from the store when it is heard again.
 const RECORDS_WAITING_MAX: usize = 64;
 
+/// In which form the records of a stream are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As server-sent events.
+    Events,
+    /// As lines of JSON.
+    Lines,
+}
+
+impl Form {
+    /// One record in this form; `id` is the cursor after it.
+    pub(crate) fn framed(self, json: &str, id: Option<&str>) -> Vec<u8> {
+        let parts = match (self, id) {
+            (Self::Lines, _) => ["", "", "", json, "\n"],
+            (Self::Events, Some(id)) => ["id: ", id, "\ndata: ", json, "\n\n"],
+            (Self::Events, None) => ["", "", "data: ", json, "\n\n"],
+        };
+        parts.concat().into_bytes()
+    }
+}
+
 /// The writing end of a stream.
 pub(crate) struct Records {
     sender: mpsc::Sender<Bytes>,
-    lines: bool,
+    form: Form,
 }
 
 /// The reader has gone.
@@ -30,19 +51,12 @@ impl Records {
     /// Writes one record; `id` is the cursor after it.
     pub(crate) async fn write<T: Serialize>(&self, record: &T, id: Option<&str>) -> Result<(), ReaderGone> {
         let Ok(json) = serde_json::to_string(record) else { return Err(ReaderGone) };
-        let mut piece = Vec::with_capacity(json.len() + 64);
-        self.frame(&json, id, &mut piece);
-        self.send(piece).await
+        self.send(self.form.framed(&json, id)).await
     }
 
-    /// Adds one record, in the form of this stream, to a piece that is sent later.
-    pub(crate) fn frame(&self, json: &str, id: Option<&str>, piece: &mut Vec<u8>) {
-        let parts = match (self.lines, id) {
-            (true, _) => ["", "", "", json, "\n"],
-            (false, Some(id)) => ["id: ", id, "\ndata: ", json, "\n\n"],
-            (false, None) => ["", "", "data: ", json, "\n\n"],
-        };
-        piece.extend(parts.iter().flat_map(|part| part.bytes()));
+    /// The form of this stream.
+    pub(crate) fn form(&self) -> Form {
+        self.form
     }
 
     /// Sends a piece; an empty one is nothing.
@@ -64,13 +78,13 @@ pub(crate) fn open(lines: bool) -> Result<(Response, Records), Failure> {
     let (sender, mut receiver) = mpsc::channel::<Bytes>(RECORDS_WAITING_MAX);
     let records =
         futures_util::stream::poll_fn(move |context| receiver.poll_recv(context).map(|r| r.map(Ok::<_, Infallible>)));
-    let kind = if lines { NDJSON } else { EVENT_STREAM };
+    let (form, kind) = if lines { (Form::Lines, NDJSON) } else { (Form::Events, EVENT_STREAM) };
     let response = Response::builder()
         .header(CONTENT_TYPE, kind)
         .header(CACHE_CONTROL, "no-store")
         .body(Body::from_stream(records))
         .map_err(|error| Failure::internal(error.to_string()))?;
-    Ok((response, Records { sender, lines }))
+    Ok((response, Records { sender, form }))
 }
 
 /// The clock by which a silent stream shows that it lives.

@@ -34,10 +34,12 @@ impl Supervisor {
         match self.commit(&owed.step) {
             Ok(()) => {
                 tracing::info!("the store can be written again");
+                self.parts.unwritable.send_replace(None);
                 self.carry_out(owed.step);
                 true
             }
             Err(error) => {
+                self.parts.unwritable.send_replace(Some(error.to_string()));
                 self.refuse(inputs.iter().filter_map(call_id), &error);
                 self.owed = Some(Owed { pause_ms: (owed.pause_ms * 2).min(RETRY_MS_MAX), ..owed });
                 false
@@ -48,6 +50,7 @@ impl Supervisor {
     /// Goes back to what is on disk after a commit failed.
     pub(super) fn fall_back(&mut self, error: &CommitError, acts: &[Act]) {
         tracing::error!(%error, "the store could not be written; nothing of the batch was done");
+        self.parts.unwritable.send_replace(Some(error.to_string()));
         self.refuse(acts.iter().filter_map(reply_id), error);
         self.orders.clear();
         // What the drivers that were let go still say must not mix with what their successors read again.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use adjutant_agents::{Agent, DriverReport, ORDERS_WAITING_MAX, Order};
 use adjutant_core::call::Caller;
 use adjutant_core::{AgentName, Answer, Call, CallId, Host, HostConfig, Input, Refusal, SessionId, Step};
-use adjutant_store::{Batch, Tended, Writer};
+use adjutant_store::{Batch, CommitError, Compaction, Tended, Writer};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::alarm::Alarm;
@@ -43,6 +43,8 @@ pub(crate) enum Message {
     Look(Look),
     /// A hook of a session's agent, for its driver.
     Hook { session: SessionId, order: Order },
+    /// Drop the beginning of the log.
+    Compact { plan: Box<Compaction>, reply: oneshot::Sender<Result<bool, CommitError>> },
     /// A session's driver has ended without saying that its session has.
     DriverGone { session: SessionId },
     /// Let go of every session and end.
@@ -87,6 +89,14 @@ impl Handle {
         self.messages.send(Message::Hook { session, order }).await.map_err(|_| Gone)
     }
 
+    /// Drops the beginning of the log as planned; `false` where another plan came before this one.
+    pub(crate) async fn compact(&self, plan: Compaction) -> Result<Result<bool, CommitError>, Gone> {
+        let (reply, done) = oneshot::channel();
+        let message = Message::Compact { plan: Box::new(plan), reply };
+        self.messages.send(message).await.map_err(|_| Gone)?;
+        done.await.map_err(|_| Gone)
+    }
+
     /// Ends the supervisor; sessions stay.
     pub(crate) async fn stop(&self) {
         let (reply, done) = oneshot::channel();
@@ -111,6 +121,8 @@ pub(crate) struct Parts {
     pub(crate) places: Places,
     pub(crate) readers: Arc<Readers>,
     pub(crate) ending: watch::Sender<bool>,
+    /// Why the store cannot be written, for as long as it cannot.
+    pub(crate) unwritable: watch::Sender<Option<String>>,
 }
 
 /// The loop and all that it alone may touch.
@@ -247,6 +259,11 @@ impl Supervisor {
             }
             Message::Look(look) => intake.looks.push(look),
             Message::Hook { session, order } => self.order(session, order),
+            Message::Compact { plan, reply } => {
+                let done = self.parts.writer.compact(&plan);
+                self.untidy = true;
+                let _ = reply.send(done);
+            }
             Message::DriverGone { session } => self.driver_gone(session, intake),
             Message::Stop { reply } => intake.stop = Some(reply),
         }
@@ -274,7 +291,7 @@ impl Supervisor {
         }
     }
 
-    fn commit(&mut self, step: &Step) -> Result<(), adjutant_store::CommitError> {
+    fn commit(&mut self, step: &Step) -> Result<(), CommitError> {
         if step.events.is_empty() && step.projected.is_empty() {
             return Ok(());
         }

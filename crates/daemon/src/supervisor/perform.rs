@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{ORDERS_WAITING_MAX, Supervisor};
 use crate::frame;
+use crate::retention::remove_files;
 use crate::testpoint;
 
 /// The message texts of a step, so that what was just sent need not be read back.
@@ -157,15 +158,7 @@ impl Supervisor {
 
     fn remove_files(&self, id: SessionId) {
         let place = self.parts.places.of(id);
-        self.runtime.spawn_blocking(move || {
-            for directory in [&place.state_dir, &place.run_dir] {
-                if let Err(error) = std::fs::remove_dir_all(directory)
-                    && error.kind() != std::io::ErrorKind::NotFound
-                {
-                    tracing::warn!(%error, session = %id, "the files of a forgotten session cannot be removed");
-                }
-            }
-        });
+        self.runtime.spawn_blocking(move || remove_files(&place));
     }
 }
 

@@ -63,13 +63,13 @@ fn one_message(message: &Value) -> Vec<String> {
     if !matches!(message["role"].as_str(), Some("user" | "assistant" | "system")) {
         faults.push(format!("its role is {}", message["role"]));
     }
-    let content = &message["content"];
-    if let Some(text) = content.as_str() {
-        faults.extend(text.trim().is_empty().then(|| "its text is empty".to_owned()));
-    } else if let Some(blocks) = content.as_array().filter(|blocks| !blocks.is_empty()) {
-        faults.extend(blocks.iter().filter_map(block_fault));
-    } else {
-        faults.push(format!("its content is {}", if content.is_null() { "missing" } else { "empty or odd" }));
+    match &message["content"] {
+        Value::String(text) => faults.extend(text.trim().is_empty().then(|| "its text is empty".to_owned())),
+        Value::Array(blocks) if !blocks.is_empty() => faults.extend(blocks.iter().filter_map(block_fault)),
+        Value::Null => faults.push("its content is missing".to_owned()),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            faults.push("its content is empty or odd".to_owned());
+        }
     }
     faults
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use adjutant_core::id::{Seq, SessionId};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::Reader;
 use super::entry::{Entry, decode_entry, text};
 use crate::error::ReadError;
 use crate::fault::Outcome;
+use crate::meta;
 
 /// Events that one page looks at when most of them are of other types: a bound on the time of one call.
 const SCAN_ROWS_MAX: usize = 20_000;
@@ -28,6 +29,17 @@ pub struct EventPage {
     /// The events that were wanted, oldest first.
     pub entries: Vec<Entry>,
     /// Everything up to here was looked at: the cursor for the next page.
+    pub through: Seq,
+    /// What of the log behind the cursor is gone, where something is.
+    pub lost: Option<Lost>,
+}
+
+/// Events that a compaction has dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// At most so many of them were wanted.
+    pub count: u64,
+    /// The place of the last of them.
     pub through: Seq,
 }
 
@@ -65,7 +77,8 @@ impl Reader {
                 hunt.forward(conn, source, after)?;
             }
             let seqs: Vec<u64> = hunt.found.iter().copied().take_while(|seq| *seq <= hunt.horizon).collect();
-            Ok(EventPage { entries: entries(conn, &seqs)?, through: Seq::new(hunt.horizon) })
+            let lost = lost(conn, after, scope.sessions)?;
+            Ok(EventPage { entries: entries(conn, &seqs)?, through: Seq::new(hunt.horizon), lost })
         })
     }
 
@@ -160,8 +173,33 @@ impl Hunt<'_> {
     }
 }
 
+/// What is gone behind a cursor. How many of a session's lost events are behind it is not known, and so this is the most.
+fn lost(conn: &Connection, after: Seq, sessions: Option<&[SessionId]>) -> rusqlite::Result<Option<Lost>> {
+    let horizon = meta::horizon(conn)?;
+    if after >= horizon {
+        return Ok(None);
+    }
+    let behind = |through: u64| through.saturating_sub(after.get());
+    let Some(sessions) = sessions else {
+        return Ok(Some(Lost { count: behind(horizon.get()), through: horizon }));
+    };
+    let sql = "SELECT dropped, through FROM checkpoints WHERE session = ?1";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut lost = Lost { count: 0, through: Seq::new(0) };
+    for session in sessions {
+        let gone: Option<(u64, u64)> =
+            statement.query_row([session.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        if let Some((dropped, through)) = gone {
+            lost.count += dropped.min(behind(through));
+            lost.through = lost.through.max(Seq::new(through));
+        }
+    }
+    Ok((lost.count > 0).then_some(lost))
+}
+
 fn last_seq(conn: &Connection) -> rusqlite::Result<Seq> {
-    conn.prepare_cached("SELECT coalesce(max(seq), 0) FROM events")?.query_row([], |row| row.get(0).map(Seq::new))
+    let last: u64 = conn.prepare_cached("SELECT coalesce(max(seq), 0) FROM events")?.query_row([], |row| row.get(0))?;
+    Ok(Seq::new(last).max(meta::horizon(conn)?))
 }
 
 fn entries(conn: &Connection, seqs: &[u64]) -> Outcome<Vec<Entry>> {

@@ -4,12 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use adjutant_core::host::Counters;
-use adjutant_core::id::SessionId;
+use adjutant_core::id::{Seq, SessionId};
 use adjutant_core::name::SessionName;
 use rusqlite::{Connection, Row};
 
-use super::Repaired;
 use super::sources::Sources;
+use super::{Repaired, base};
 use crate::fault::Outcome;
 use crate::folded::{Folded, fold, replace_projections};
 use crate::reader::decode_entry;
@@ -26,7 +26,8 @@ const SKIPPED_IDS: u64 = 100_000;
 pub(super) fn fill(conn: &mut Connection, sources: &Sources) -> Outcome<Repaired> {
     let tx = conn.transaction()?;
     let mut report = Repaired::default();
-    copy_logs(&tx, sources, &mut report)?;
+    let horizon = base::copy(&tx, sources)?;
+    copy_logs(&tx, sources, horizon, &mut report)?;
     for source in sources.each() {
         salvage::copy(source, &tx, &salvage::MESSAGE_TEXTS, &|_| true)?;
         salvage::copy(source, &tx, &salvage::ANSWERS, &|_| true)?;
@@ -41,24 +42,25 @@ pub(super) fn fill(conn: &mut Connection, sources: &Sources) -> Outcome<Repaired
     Ok(report)
 }
 
-fn copy_logs(to: &Connection, sources: &Sources, report: &mut Repaired) -> Outcome<()> {
+fn copy_logs(to: &Connection, sources: &Sources, horizon: Seq, report: &mut Repaired) -> Outcome<()> {
     if let Some(damaged) = &sources.damaged {
         let forgotten = session_ids(damaged, "SELECT session FROM purging").unwrap_or_default();
-        let taken = salvage::copy(damaged, to, &salvage::EVENTS, &|row| sensible(row, |id| !forgotten.contains(&id)))?;
+        let taken =
+            salvage::copy(damaged, to, &salvage::EVENTS, &|row| sensible(row, horizon, |id| !forgotten.contains(&id)))?;
         (report.events_salvaged, report.events_malformed, report.breaks) = (taken.rows, taken.refused, taken.breaks);
     }
     if let Some(backup) = &sources.backup {
         // A session that was forgotten since the copy was made does not come back, if that can be told.
         let known = sources.damaged.as_ref().and_then(|conn| session_ids(conn, "SELECT id FROM sessions"));
         let wanted = |id| known.as_ref().is_none_or(|known| known.contains(&id));
-        let taken = salvage::copy(backup, to, &salvage::EVENTS, &|row| sensible(row, wanted))?;
+        let taken = salvage::copy(backup, to, &salvage::EVENTS, &|row| sensible(row, horizon, wanted))?;
         report.events_from_backup = taken.rows;
     }
     Ok(())
 }
 
-fn sensible(row: &Row<'_>, wanted: impl Fn(SessionId) -> bool) -> bool {
-    decode_entry(row).is_ok_and(|entry| wanted(entry.session()))
+fn sensible(row: &Row<'_>, horizon: Seq, wanted: impl Fn(SessionId) -> bool) -> bool {
+    decode_entry(row).is_ok_and(|entry| entry.seq() > horizon && wanted(entry.session()))
 }
 
 /// All ids of a query, or nothing when one of them cannot be read.
@@ -80,6 +82,8 @@ fn fold_without_namesakes(conn: &Connection, report: &mut Repaired) -> Outcome<F
         return Ok(folded);
     }
     for id in namesakes {
+        conn.execute("DELETE FROM checkpoints WHERE session = ?1", [id.as_bytes()])?;
+        conn.execute("DELETE FROM checkpointed WHERE session = ?1", [id.as_bytes()])?;
         report.events_orphaned += conn.execute("DELETE FROM events WHERE session = ?1", [id.as_bytes()])? as u64;
     }
     fold(conn)

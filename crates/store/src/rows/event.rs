@@ -51,7 +51,7 @@ macro_rules! events {
 }
 
 events! {
-    "session.created" => SessionCreated { name: SessionName, profile: Profile, parent: Option<SessionId>, }
+    "session.created" => SessionCreated { name: SessionName, profile: Box<Profile>, parent: Option<SessionId>, }
     "session.started" => SessionStarted { runner: Incarnation, agent: Incarnation, supervisor: String, }
     "session.ready" => SessionReady {}
     "session.unseen" => SessionUnseen { why: UnknownReason, }

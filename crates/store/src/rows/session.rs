@@ -7,15 +7,35 @@ use adjutant_core::name::SessionName;
 use adjutant_core::outcome::UnknownReason;
 use adjutant_core::process::Incarnation;
 use adjutant_core::request::Request;
-use adjutant_core::session::{Basis, Hold, Phase, Policy, Processes, Profile, Resume, Session, Stopping, Work};
+use adjutant_core::session::{
+    Basis, Hold, MadeWorktree, Phase, Policy, Processes, Profile, Resume, Session, Stopping, Work, Worktree,
+};
 use adjutant_core::time::Timestamp;
 use adjutant_core::turn::{EndedTurn, RunningTurn};
+mirror! {
+    struct MadeWorktreeRow = MadeWorktree {
+        id: String,
+        branch: String,
+        base: String,
+        base_branch: Option<String>,
+    }
+}
+
+mirror! {
+    struct WorktreeRow = Worktree {
+        top: String,
+        checkout: String,
+        made: Option<MadeWorktree>,
+    }
+}
+
 mirror! {
     struct ProfileRow = Profile {
         agent: AgentName,
         mode: Mode,
         path: String,
         project: Option<String>,
+        worktree: Option<Worktree>,
         description: Option<String>,
         model: Option<String>,
         effort: Option<String>,

@@ -72,3 +72,20 @@ CREATE TABLE answers (
 CREATE TABLE purging (
     session BLOB NOT NULL PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
+
+-- What the beginning of the log came to before it was dropped: for each session its record, how many of its events are gone
+-- and the place of the last of them, and beside it every message, turn and request that the log no longer tells.
+CREATE TABLE checkpoints (
+    session BLOB    NOT NULL PRIMARY KEY,
+    dropped INTEGER NOT NULL,
+    through INTEGER NOT NULL,
+    row     TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE checkpointed (
+    session BLOB    NOT NULL,
+    kind    TEXT    NOT NULL,
+    id      INTEGER NOT NULL,
+    row     TEXT    NOT NULL,
+    PRIMARY KEY (session, kind, id)
+) STRICT, WITHOUT ROWID;

@@ -14,7 +14,9 @@ use adjutant_core::name::SessionName;
 use adjutant_core::outcome::{ExitStatus, FailReason, Outcome, UnknownReason};
 use adjutant_core::process::Incarnation;
 use adjutant_core::request::Request;
-use adjutant_core::session::{Basis, Hold, Phase, Policy, Processes, Profile, Resume, Session, Stopping, Work};
+use adjutant_core::session::{
+    Basis, Hold, MadeWorktree, Phase, Policy, Processes, Profile, Resume, Session, Stopping, Work, Worktree,
+};
 use adjutant_core::time::{BootId, BootMoment, Due, Timestamp};
 use adjutant_core::turn::{EndedTurn, RunningTurn};
 use adjutant_core::wait::{Fallen, Waiting};
@@ -368,18 +370,19 @@ fn policy() -> impl Strategy<Value = Policy> + Clone {
 
 fn profile() -> BoxedStrategy<Profile> {
     let texts = (text(), text(), text(), text(), vec(text(), 0..3));
-    let maybe = (of(text()), of(text()), of(text()), of(text()));
+    let maybe = (of(text()), of(text()), of(text()), of(text()), of(worktree()));
     let more = (of(text()), any::<bool>(), of(text()), vec(text(), 0..3), of(resume()), policy());
     (texts, maybe, mode(), any::<bool>(), more)
         .prop_map(|(texts, maybe, mode, keep_failed, more)| {
             let (agent, path, program, token_hash, env_names) = texts;
-            let (project, description, model, key) = maybe;
+            let (project, description, model, key, worktree) = maybe;
             let (effort, headless, sandbox, arguments, resume, policy) = more;
             Profile {
                 agent: AgentName::new(agent),
                 mode,
                 path,
                 project,
+                worktree,
                 description,
                 model,
                 effort,
@@ -396,6 +399,16 @@ fn profile() -> BoxedStrategy<Profile> {
             }
         })
         .boxed()
+}
+
+fn worktree() -> impl Strategy<Value = Worktree> {
+    let made = (text(), text(), text(), of(text())).prop_map(|(id, branch, base, base_branch)| MadeWorktree {
+        id,
+        branch,
+        base,
+        base_branch,
+    });
+    (text(), text(), of(made)).prop_map(|(top, checkout, made)| Worktree { top, checkout, made })
 }
 
 fn phase() -> BoxedStrategy<Phase> {
@@ -511,7 +524,7 @@ fn session_event() -> BoxedStrategy<Event> {
     prop_oneof![
         (name(), profile(), of(session_id())).prop_map(|(name, profile, parent)| Event::SessionCreated {
             name,
-            profile,
+            profile: Box::new(profile),
             parent
         }),
         (incarnation(), incarnation(), text()).prop_map(|(runner, agent, supervisor)| Event::SessionStarted {

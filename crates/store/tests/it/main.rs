@@ -7,6 +7,8 @@ mod backups;
 #[cfg(test)]
 mod commit;
 #[cfg(test)]
+mod compact;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod fixture;

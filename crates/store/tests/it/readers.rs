@@ -33,7 +33,7 @@ fn three(rounds: usize) -> (World, Writer, Scribe) {
 fn pages(reader: &Reader, scope: Scope<'_>, limit: usize) -> Vec<Entry> {
     let (mut all, mut after, last) = (Vec::new(), Seq::new(0), reader.last_seq().unwrap());
     while after < last {
-        let EventPage { entries, through } = reader.events_after(after, scope, limit).unwrap();
+        let EventPage { entries, through, lost: _ } = reader.events_after(after, scope, limit).unwrap();
         assert!(through > after && entries.len() <= limit);
         assert!(entries.iter().all(|entry| entry.seq() > after && entry.seq() <= through));
         all.extend(entries);
@@ -88,7 +88,7 @@ fn beyond_the_end_there_is_nothing_and_no_limit_is_a_loop() {
     let (world, _writer, _) = three(2);
     let reader = world.reader();
     let last = reader.last_seq().unwrap();
-    let beyond = EventPage { entries: Vec::new(), through: Seq::new(last.get() + 5) };
+    let beyond = EventPage { entries: Vec::new(), through: Seq::new(last.get() + 5), lost: None };
     assert_eq!(reader.events_after(Seq::new(last.get() + 5), Scope::default(), 9).unwrap(), beyond);
     assert_eq!(reader.events_after(last, Scope::default(), 9).unwrap().through, last);
     assert!(reader.events_after(Seq::new(0), Scope::default(), 0).unwrap().through > Seq::new(0));
@@ -100,7 +100,7 @@ fn an_empty_log_has_an_end() {
     let world = World::new();
     let (_writer, _) = world.open();
     let reader = world.reader();
-    let empty = EventPage { entries: Vec::new(), through: Seq::new(0) };
+    let empty = EventPage { entries: Vec::new(), through: Seq::new(0), lost: None };
     assert_eq!(reader.events_after(Seq::new(0), Scope::default(), 9).unwrap(), empty);
     assert_eq!(reader.events_tail(9, Scope::default()).unwrap(), []);
 }

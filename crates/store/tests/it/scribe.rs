@@ -92,6 +92,7 @@ impl Scribe {
             mode: Mode::Native,
             path: format!("/srv/{name}"),
             project: Some("app".to_owned()),
+            worktree: None,
             description: Some(format!("what {name} does: \"quotes\", ünïcode, \\ and\ttabs")),
             model: None,
             effort: Some("high".to_owned()),
@@ -106,7 +107,7 @@ impl Scribe {
             token_hash: format!("hash-of-{name}"),
             keep_failed: false,
         };
-        self.event(session, Event::SessionCreated { name: name.parse().unwrap(), profile, parent });
+        self.event(session, Event::SessionCreated { name: name.parse().unwrap(), profile: Box::new(profile), parent });
         if let Some(parent) = parent {
             self.event(parent, Event::ChildCreated { child: session });
         }

@@ -1,12 +1,14 @@
 //! The daemon ends on purpose, and the next one takes over what lives: the agents do not notice, and nothing is lost.
 
 use std::collections::BTreeSet;
+use std::fs;
 
-use adjutant_testkit::{Bell, World, await_fact};
+use adjutant_testkit::{Bell, Running, World, await_fact};
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::SOON;
+use crate::look::{Hold, begin, record};
 
 /// How a daemon is ended.
 #[derive(Clone, Copy, Debug)]
@@ -141,4 +143,47 @@ fn seqs(lines: &str) -> Vec<u64> {
     // The last line may not be whole yet.
     let whole = lines.rsplit_once('\n').map_or("", |(whole, _)| whole);
     whole.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()?["seq"].as_u64()).collect()
+}
+
+#[test]
+fn what_forgotten_sessions_have_left_is_removed_by_the_next_daemon() {
+    let world = World::new();
+    let (lives, ended) = (world.shell(), world.shell());
+    let _ = world.adj(["kill", &ended]).expect_code(0);
+    let uuid = |id: &str| record(&world, id)["uuid"].as_str().expect("a uuid").to_owned();
+    let known = [uuid(&lives), uuid(&ended)];
+    world.kill_daemon();
+    // As a daemon leaves it that dies between forgetting a session and removing its files.
+    let (sessions, run) = (world.state().join("sessions"), world.state().join("run/s"));
+    let forgotten = "019a0000-0000-7000-8000-000000000001";
+    for directory in [sessions.join(forgotten), sessions.join("notes"), run.join(forgotten.replace('-', ""))] {
+        fs::create_dir(&directory).expect("a directory");
+        fs::write(directory.join("output.log"), "x").expect("a file");
+    }
+    let _ = world.adj(["list"]).expect_code(0);
+    await_fact("what nobody knows any more is gone", SOON, || {
+        !sessions.join(forgotten).exists() && !run.join(forgotten.replace('-', "")).exists()
+    });
+    assert!(sessions.join("notes").exists(), "what has no name of a session is somebody else's");
+    assert!(known.iter().all(|uuid| sessions.join(uuid).exists()));
+    assert_eq!(world.adj(["ask", &lives, "echo still"]).expect_code(0).stdout, "still\n");
+}
+
+#[test]
+fn a_wait_that_a_stop_leaves_without_a_daemon_says_so() {
+    let world = World::new();
+    let x = world.shell();
+    let mut hold = Hold::new(&world, "x");
+    begin(&world, &x, &hold.script());
+    hold.await_begun();
+    let mut said = world.bell("said");
+    let mut wait = world.command("bash");
+    wait.args(["-c", "exec \"$0\" wait \"$1\" 2>said"]).arg(world.adj_path()).arg(&x);
+    let wait = Running::start(wait);
+    await_fact("the wait is connected", SOON, || crate::daemon_killed::connections(&world.socket()) >= 1);
+    let _ = world.adj(["daemon", "stop", "--force"]).expect_code(0);
+    assert!(said.line(SOON).contains("was told to end"));
+    hold.let_go();
+    let _ = world.adj(["list"]).expect_code(0);
+    assert_eq!(wait.end().expect_code(0).stdout, "completed\n");
 }

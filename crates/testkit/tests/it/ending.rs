@@ -185,6 +185,8 @@ fn a_session_may_kill_any_where_the_user_says_so() {
     fs::create_dir(world.state()).expect("a directory");
     fs::write(world.state().join("config.toml"), "sessions_may_kill = \"any\"\n").expect("a file");
     let (x, other) = (world.shell(), world.shell());
+    let who = world.adj(["ask", &x, "adj whoami"]).expect_code(0);
+    assert!(who.stdout.contains("kill: all sessions of this user"), "{who:#?}");
     let told = world.adj(["ask", &x, &format!("adj kill {other}")]).expect_code(0);
     assert_eq!(told.stdout, format!("Killed session {other}\n"));
 }
@@ -277,4 +279,18 @@ fn e11_an_interrupt_stops_the_turn_and_keeps_the_session() {
     let turn = |id: &str| messages(&world, &x).iter().find(|m| m["id"] == id).and_then(|m| m["turn"].as_u64());
     assert!(turn(&first) < turn(&behind), "it goes ahead of the queue");
     let _ = world.adj(["--json", "interrupt", "nobody-top"]).expect_error(4, "session_not_found");
+}
+
+#[test]
+fn a_runner_that_takes_nothing_is_ended_all_the_same() {
+    let world = World::new();
+    let x = world.shell();
+    let [runner, shell] = processes(&world, &x);
+    runner.signal(Signal::STOP);
+    // More than the socket to it has room for, so that its driver is in the middle of passing it on.
+    fs::write(world.work().join("long"), "#".repeat(4_000_000)).expect("a file");
+    let _ = world.adj(["send", "-q", &x, "-f", "long"]).expect_code(0);
+    let _ = world.adj(["kill", &x]).expect_code(0);
+    assert!(runner.has_ended() && shell.has_ended());
+    assert_eq!(status(&world, &x), "exited");
 }

@@ -183,3 +183,28 @@ fn a_first_start_on_a_full_disk_leaves_nothing_half_made() {
     let _ = world.adj(["ask", &session, "true"]).expect_code(0);
     world.assert_sound();
 }
+
+fn degraded(world: &World) -> Vec<Value> {
+    let status = world.adj(["--json", "daemon", "status"]).expect_code(0).json();
+    status["degraded"].as_array().cloned().unwrap_or_default()
+}
+
+#[test]
+fn a_daemon_that_cannot_write_says_so_for_as_long_as_it_cannot() {
+    let world = World::with_small_disk(DISK_BYTES);
+    let session = world.shell();
+    assert_eq!(degraded(&world), Vec::<Value>::new());
+    fill(&world);
+    // The little that a daemon owes after a failure may still find room, and then all is well again.
+    let told = (0..50).any(|_| {
+        assert_told(&world.adj_with_input(["--json", "send", &session, "-f", "-"], &large_script()));
+        let told = degraded(&world);
+        let doctor = world.adj(["doctor"]);
+        let disk = doctor.stdout.lines().any(|line| line.starts_with("disk") && line.contains("failed"));
+        told.len() == 1 && doctor.code == 1 && disk
+    });
+    assert!(told, "neither the status nor the doctor has told of it");
+    empty(&world);
+    await_fact("all is well again", SOON, || degraded(&world).is_empty());
+    let _ = world.adj(["doctor"]).expect_code(0);
+}

@@ -2,9 +2,10 @@
 
 use std::fs;
 
-use adjutant_testkit::World;
+use adjutant_testkit::{World, await_fact};
 use serde_json::Value;
 
+use crate::SOON;
 use crate::look::{Hold, begin, http, message, messages, records, status, texts};
 
 /// A script of exactly `bytes` bytes that writes the rest of itself to a file, and that rest.
@@ -290,4 +291,27 @@ fn h14_the_sender_comes_from_the_token() {
     let _ = world.adj(["wait", &x]).expect_code(0);
     let log = world.adj(["logs", &x]).expect_code(0);
     assert!(log.stdout.starts_with(&format!("[HUMAN from {evil}]\necho from within\n")), "{log:#?}");
+}
+
+#[test]
+fn a_confirmed_message_has_been_taken_and_any_other_is_told() {
+    let world = World::new();
+    let x = world.shell();
+    let mut hold = Hold::new(&world, "x");
+    let first = begin(&world, &x, &hold.script());
+    hold.await_begun();
+    let late = world.adj(["send", "--confirm", "--expires", "1ms", &x, "echo late"]).expect_code(1);
+    assert!(late.stdout.is_empty() && late.stderr.contains("was not taken, and is expired"), "{late:#?}");
+    let late = world.adj(["--json", "send", "--confirm", "--expires", "1ms", &x, "echo late"]).expect_code(1);
+    assert_eq!(late.json()["state"], "expired");
+    let queued = world.start(["send", "--confirm", "--key", "k", "--reply-to", &first, &x, &hold.script()]);
+    await_fact("it is queued", SOON, || messages(&world, &x).iter().any(|message| message["key"] == "k"));
+    hold.let_go();
+    let taken = queued.end().expect_code(0);
+    assert_eq!(taken.stdout, format!("Sent message to {x}\n"), "however long its queue was");
+    // The same one again is at work: nothing is waited for that has been already.
+    let again = world.adj(["send", "--confirm", "--key", "k", &x, "anything"]).expect_code(0);
+    assert!(again.stdout == taken.stdout && again.took < std::time::Duration::from_secs(10), "{again:#?}");
+    hold.let_go();
+    let _ = world.adj(["--json", "send", "--reply-to", "m999", &x, "true"]).expect_error(4, "message_not_found");
 }

@@ -251,3 +251,30 @@ fn a_first_message_is_accepted_together_with_its_session() {
     assert!(missing.iter().all(|key| session.get(key) == Some(&Value::Null)), "absent values are null: {session:#}");
     assert_eq!(session["last_turn"]["outcome"], "completed");
 }
+
+/// `adj` with these words, from a shell that has set limits of its own first.
+fn from_a_shell(world: &World, settings: &str, words: &str) -> Running {
+    let mut shell = world.command("bash");
+    shell.arg("-c").arg(format!("{settings}; exec \"$0\" {words}")).arg(world.adj_path());
+    Running::start(shell)
+}
+
+#[test]
+fn a_session_inherits_the_umask_and_the_limits_of_its_creator() {
+    let world = World::new();
+    let run = "run --cli shell 'umask; ulimit -Sn; ulimit -Ss; touch made; stat -c %a made; rm made'";
+    // Whoever is first starts the daemon too, whose own must not reach the second one.
+    for (settings, told) in [
+        ("umask 077; ulimit -Sn 90; ulimit -Ss 4096", "0077\n90\n4096\n600\n"),
+        ("umask 002; ulimit -Sn 700; ulimit -Ss 6000", "0002\n700\n6000\n664\n"),
+    ] {
+        assert_eq!(from_a_shell(&world, settings, run).end().expect_code(0).stdout, told, "{settings}");
+    }
+}
+
+#[test]
+fn a_daemon_that_was_started_with_few_open_files_holds_many_sessions() {
+    let world = World::new();
+    let _ = from_a_shell(&world, "ulimit -Sn 64", "list").end().expect_code(0);
+    assert_eq!(world.shells(60).len(), 60);
+}

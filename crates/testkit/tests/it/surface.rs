@@ -163,7 +163,10 @@ fn a_list_is_narrowed_by_what_is_asked_for() {
     assert_eq!(ids(&["--provider", "claude"]), Vec::<String>::new());
     assert_eq!(ids(&["--limit", "2"]).len(), 2);
     assert_eq!(world.adj(["list", "-q", "--limit", "1"]).expect_code(0).stdout, "in-src\n", "most recently used first");
-    let _ = world.adj(["--json", "list", "--worktree", "x"]).expect_error(2, "not_supported");
+    assert_eq!(ids(&["--worktree", "x"]), Vec::<String>::new());
+    let _ = world.adj(["kill", "in-ab"]).expect_code(0);
+    assert_eq!(ids(&["--status", "exited"]), ["in-ab"], "whoever names them means to see them");
+    assert_eq!(ids(&["--status", "idle"]).len(), 3);
     let _ = world.adj(["--json", "list", "--status", "active"]).expect_error(2, "usage");
     let lines = world.adj(["list", "--ndjson", "--path", "a"]).expect_code(0);
     let sessions: Vec<Value> = lines.stdout.lines().map(|line| serde_json::from_str(line).expect("NDJSON")).collect();
@@ -212,7 +215,9 @@ fn the_daemon_is_seen_checked_and_stopped() {
     }
     let names = texts(checks.as_array().expect("an array"), "check");
     assert!(
-        ["home", "config", "agent shell", "daemon", "store"].iter().all(|name| names.contains(&(*name).to_owned())),
+        ["home", "config", "agent shell", "daemon", "disk", "store"]
+            .iter()
+            .all(|name| names.contains(&(*name).to_owned())),
         "{names:?}"
     );
     let draining = world.start(["daemon", "stop", "--drain"]);

@@ -215,6 +215,16 @@ fn a_run_is_a_session_of_its_own() {
 }
 
 #[test]
+fn a_run_whose_answer_nobody_takes_ends_its_session() {
+    let world = World::new();
+    let adj = world.adj_path().display();
+    let _ = world.inside(&format!("{adj} run --cli shell 'echo answer' > /dev/full")).expect_code(1);
+    let piped = world.inside(&format!("{adj} run --cli shell 'seq 100000' | head -1")).expect_code(0);
+    assert_eq!((piped.stdout.as_str(), piped.stderr.as_str()), ("1\n", ""));
+    await_fact("no session is kept", SOON, || world.adj(["list", "-q"]).expect_code(0).stdout.is_empty());
+}
+
+#[test]
 fn a_run_that_is_interrupted_ends_its_session() {
     let world = World::new();
     let mut hold = Hold::new(&world, "x");

@@ -374,3 +374,102 @@ fn g9_a_delay_on_an_idle_machine_is_kept() {
     println!("late by {late:?} ms");
     assert!(late[10] < 50, "half of them are late by less than 50 ms: {late:?}");
 }
+
+/// A daemon whose wall clock the test sets. The kernel's own clock belongs to the machine and stays; what is shown is
+/// everything behind its news that it was set, and behind the reading of it.
+struct Jumpy {
+    world: World,
+    daemon: Process,
+    file: std::path::PathBuf,
+}
+
+impl Jumpy {
+    fn new() -> Self {
+        let world = World::new();
+        let file = world.root().join("wall");
+        let world = world.with_variable("ADJ_TEST_WALL_FILE", &file.display().to_string());
+        let daemon = world.start_daemon(&[]);
+        Self { world, daemon, file }
+    }
+
+    /// Sets the wall clock to so many seconds from the true time.
+    fn jump(&self, seconds: i64) {
+        std::fs::write(&self.file, format!("{}\n", seconds * 1_000)).expect("a file");
+        self.daemon.signal(rustix::process::Signal::USR1);
+    }
+
+    fn wake(&self, id: &str, words: &[&str]) -> String {
+        let told = self.world.adj([&["-q", "wake", id, "echo $EPOCHREALTIME"], words].concat());
+        told.expect_code(0).word().to_owned()
+    }
+
+    fn ends(&self, id: &str, message: &str) {
+        let _ = self.world.adj(["wait", id, "--for", message]).expect_code(0);
+    }
+
+    fn waits(&self, id: &str, message: &str) {
+        assert_eq!(message_of(&self.world, id, message)["state"], "queued");
+    }
+}
+
+/// The moment so many seconds from now, in the true time, as `--run-at` takes it.
+fn in_seconds(seconds: u64) -> String {
+    let world = World::new();
+    let format = "+%Y-%m-%dT%H:%M:%S.%3NZ";
+    world.inside(&format!("date -u -d '+{seconds} seconds' {format}")).expect_code(0).word().to_owned()
+}
+
+#[test]
+fn a_clock_that_jumps_neither_loses_a_message_nor_fires_it_early() {
+    let jumpy = Jumpy::new();
+    let (x, y) = (jumpy.world.shell(), jumpy.world.shell());
+    let at = jumpy.wake(&x, &["--run-at", &in_seconds(3_600)]);
+    let later = jumpy.wake(&x, &["--run-at", &in_seconds(4 * 3_600)]);
+    let after = jumpy.wake(&y, &["--delay", "1h"]);
+    jumpy.jump(2 * 3_600);
+    jumpy.ends(&x, &at);
+    jumpy.waits(&x, &later);
+    jumpy.waits(&y, &after);
+    // Back again: what was an hour away by the clock is two hours away now, and what counts by delay is as it was.
+    let soon = jumpy.wake(&y, &["--delay", "1500ms"]);
+    jumpy.jump(-3_600);
+    let began = std::time::Instant::now();
+    jumpy.ends(&y, &soon);
+    assert!(began.elapsed() < Duration::from_secs(20), "a delay does not follow the clock: {:?}", began.elapsed());
+    jumpy.waits(&x, &later);
+    let receipt = message_of(&jumpy.world, &y, &soon)["receipt"].clone();
+    assert!(receipt["late_ms"].as_u64().is_some_and(|late| late < 1_000), "{receipt:#}");
+    let past = jumpy.wake(&x, &["--run-at", &in_seconds(1)]);
+    jumpy.waits(&x, &past);
+    jumpy.jump(5 * 3_600);
+    jumpy.ends(&x, &later);
+    jumpy.ends(&x, &past);
+    jumpy.waits(&y, &after);
+    let ran = jumpy.world.adj(["--json", "last-message", "-n", "9", &x]).expect_code(0).json();
+    assert_eq!(ran.as_array().map(Vec::len), Some(3), "each ran once: {ran:#}");
+    // The next daemon reads the true clock again: nothing fires a second time, and nothing early.
+    jumpy.world.kill_daemon();
+    let _ = jumpy.world.start_daemon(&[]);
+    jumpy.waits(&y, &after);
+    let ran = jumpy.world.adj(["--json", "last-message", "-n", "9", &x]).expect_code(0).json();
+    assert_eq!(ran.as_array().map(Vec::len), Some(3), "{ran:#}");
+}
+
+#[test]
+fn what_a_message_waits_for_is_in_the_record_of_its_session() {
+    let world = World::new();
+    let (a, b) = (world.shell(), world.shell());
+    let gate = world.bell("gate");
+    let first = world.send(&a, "read -r _ < gate");
+    let _ = world.adj(["wake", &b, "echo on", "--after", &a, "--after", &first, "--delay", "1h"]).expect_code(0);
+    let shown = |which: usize, key: &str| {
+        let record = world.adj(["--json", "inspect", &b]).expect_code(0).json();
+        record["messages"][0]["after"][which][key].clone()
+    };
+    assert_eq!((shown(0, "session"), shown(0, "state")), (json!(a), json!("open")));
+    assert_eq!((shown(1, "message"), shown(1, "state")), (json!(first), json!("open")));
+    gate.release(1);
+    let _ = world.adj(["wait", &a]).expect_code(0);
+    assert_eq!((shown(0, "state"), shown(0, "outcome")), (json!("settled"), json!("completed")));
+    assert_eq!(shown(1, "state"), "settled");
+}

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
 use adjutant_core::process::Incarnation;
+use rustix::process::Pid;
 use tokio::net::unix::pipe;
 
 use crate::process::{ProcessHandle, incarnation_of};
@@ -22,7 +23,8 @@ pub(super) struct Program {
 impl Program {
     /// Starts it, in a process group of its own.
     pub(super) fn start(plan: &RunnerPlan) -> io::Result<Self> {
-        let mut child = command(plan).spawn()?;
+        let mut child = plan.inherited.spawned(|| command(plan).spawn())?;
+        plan.inherited.limit(Pid::from_child(&child));
         let incarnation = incarnation_of(child.id())?;
         let handle = incarnation.map(|program| ProcessHandle::open(&program)).transpose()?.flatten();
         let handle = handle.ok_or_else(|| io::Error::other("it ended at once"))?;

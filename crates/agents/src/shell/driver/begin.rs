@@ -26,12 +26,14 @@ impl Driver {
             run_dir: self.place.run_dir.clone(),
             stamp: self.stamp.as_str().to_owned(),
             supervisor: supervisor.name().to_owned(),
+            inherited: plan.inherited.clone(),
             environment: environment(&plan, &self.place, &self.stamp),
             program: plan.program,
             directory: plan.directory,
             columns: COLUMNS_DEFAULT,
             rows: ROWS_DEFAULT,
             pipes: None,
+            server: None,
         };
         self.timers.arm(Timer::Ready, plan.ready_ms_max);
         let launched = launch_held(&self.place.adj, self.session, runner_plan, &supervisor).await;

@@ -194,9 +194,11 @@ impl Driver {
     /// Speaks with a runner until the session or the connection ends.
     async fn converse(&mut self, mut link: Link, backoff: &mut Backoff) -> Driven<Broken> {
         let mut caught_up = false;
-        self.timers.arm(Timer::Hello, HELLO_MS_MAX);
+        // A session that is to end need not say hello first; one that hangs is ended without.
+        let hello_ms = if self.ordered_end.is_some() { RUNNER_END_MS_MAX } else { HELLO_MS_MAX };
+        self.timers.arm(Timer::Hello, hello_ms);
         if let Some(grace_ms) = self.ordered_end
-            && let Err(error) = link.order(&OrderLine::End { grace_ms }, "").await
+            && let Err(error) = self.end(&mut link, grace_ms).await
         {
             return Ok(Broken::Lost(error));
         }

@@ -93,7 +93,10 @@ impl Bash {
         modes.input_modes.remove(InputModes::IXON);
         modes.input_modes.insert(InputModes::IUTF8);
         tcsetattr(&terminal, OptionalActions::Now, &modes)?;
-        let child = command(plan, &rc).spawn(theirs).map_err(io::Error::other)?;
+        let command = command(plan, &rc);
+        let child = plan.inherited.spawned(|| command.spawn(theirs)).map_err(io::Error::other)?;
+        // Bash reads its loop meanwhile, and starts nothing before it is given a message.
+        plan.inherited.limit(Pid::from_child(&child));
         let incarnation = incarnation_of(child.id())?;
         let handle = incarnation.map(|bash| ProcessHandle::open(&bash)).transpose()?.flatten();
         let handle = handle.ok_or_else(|| io::Error::other("bash ended at once"))?;

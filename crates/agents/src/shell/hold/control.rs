@@ -22,13 +22,18 @@ pub(super) enum Said {
 pub(super) struct Remark {
     /// Its standard output is not the terminal.
     pub(super) output_elsewhere: bool,
+    /// It has left the loop in which messages run, so that the rest of it did not.
+    pub(super) left_early: bool,
 }
 
 impl Remark {
     /// The remark in words, for the turn's detail.
     pub(super) fn words(self) -> Option<String> {
-        let words = "the shell's own standard output is redirected away from the terminal";
-        self.output_elsewhere.then(|| words.to_owned())
+        let elsewhere = "the shell's own standard output is redirected away from the terminal";
+        let early = "a `break` outside of a loop has ended it, and what stood behind that did not run";
+        let words = [(self.left_early, early), (self.output_elsewhere, elsewhere)];
+        let said: Vec<&str> = words.into_iter().filter(|(is_so, _)| *is_so).map(|(_, words)| words).collect();
+        (!said.is_empty()).then(|| said.join("; "))
     }
 }
 
@@ -64,7 +69,8 @@ fn parse(line: &[u8]) -> Option<Said> {
         "start" => Said::Start { message: words.next()?.parse().ok()? },
         "end" => {
             let (message, status) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-            let remark = Remark { output_elsewhere: words.next() == Some("o") };
+            let letters = words.next().unwrap_or_default();
+            let remark = Remark { output_elsewhere: letters.contains('o'), left_early: letters.contains('b') };
             Said::End { message, status, remark }
         }
         _ => return None,
@@ -78,14 +84,14 @@ mod tests {
 
     #[test]
     fn lines_come_in_any_pieces() {
-        let remark = Remark { output_elsewhere: true };
+        let remark = Remark { output_elsewhere: true, left_early: true };
         let expected = [
             Said::Ready,
             Said::Idle { status: 130 },
             Said::Start { message: 42 },
             Said::End { message: 42, status: 7, remark },
         ];
-        let raw = b"ready\nidle 130\nstart 42\nnonsense\nend 42\nend 42 7 o\n";
+        let raw = b"ready\nidle 130\nstart 42\nnonsense\nend 42\nend 42 7 bo\n";
         for size in 1..raw.len() {
             let mut lines = Lines::default();
             let said: Vec<Said> = raw.chunks(size).flat_map(|piece| lines.push(piece)).collect();

@@ -1,6 +1,6 @@
 //! What comes over the socket: connections, and the orders of the daemon.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -10,6 +10,7 @@ use tokio::net::unix::OwnedWriteHalf;
 
 use super::holder::{Doing, Holder};
 use super::turn::Turn;
+use crate::limits::GIVEN_KEPT_MAX;
 use crate::runner::{FromPeer, Notice, OrderLine, Outlet, Peer, Record};
 use crate::shell::text::TurnText;
 
@@ -27,7 +28,8 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub(super) struct Delivery {
     waiting: Option<Waiting>,
-    given: BTreeSet<u64>,
+    /// The newest of them, in the order in which they were given; only the last one is ever handed over again.
+    given: VecDeque<u64>,
 }
 
 /// A control connection that is to be taken up.
@@ -160,7 +162,10 @@ impl Holder {
         }
         if let Some(Waiting { message, attempt, noted: noted @ false, .. }) = &mut self.delivery.waiting {
             *noted = true;
-            self.delivery.given.insert(*message);
+            self.delivery.given.push_back(*message);
+            if self.delivery.given.len() > GIVEN_KEPT_MAX {
+                self.delivery.given.pop_front();
+            }
             self.journal.append(&Record::Given { message: *message, attempt: *attempt });
         }
         if self.journal.is_behind() {

@@ -17,7 +17,7 @@ for __adj_fd in /proc/$$/fd/*; do
 done
 unset __adj_fd
 PS1='\w \$ '
-__adj_id= __adj_last= __adj_began= __adj_status=0 __adj_draft= __adj_point=0
+__adj_id= __adj_last= __adj_left= __adj_began= __adj_status=0 __adj_draft= __adj_point=0
 
 # Tells how the last message ended, then waits for the next. Fails when bash is to show its prompt.
 __adj_next() {
@@ -28,10 +28,11 @@ __adj_next() {
   if [[ -n $__adj_id ]]; then
     # A message that an interrupt hit before its first command has begun and ended here.
     [[ -n $__adj_began ]] || { __adj_say "start $__adj_id"; __adj_mark "s;$__adj_id"; status=130; }
-    [[ -t 1 ]] || remark=o
+    remark=$__adj_left
+    [[ -t 1 ]] || remark+=o
     __adj_mark "e;$__adj_id"
     __adj_say "end $__adj_id $status $remark"
-    __adj_last=$__adj_id __adj_id=
+    __adj_last=$__adj_id __adj_id= __adj_left=
   fi
   if [[ -n $__adj_at_prompt ]]; then
     __adj_mark 'e;0'
@@ -82,7 +83,11 @@ __adj_fell() {
   local status=$?
   local -
   set +aevxufkCT
-  [[ -n $__adj_at_prompt ]] || __adj_say fell
+  if [[ -z $__adj_at_prompt ]]; then
+    # What bash shows from here on is its prompt, and nothing that the message has printed.
+    [[ -z $__adj_id ]] || { __adj_mark "e;$__adj_id"; __adj_left=b; }
+    __adj_say fell
+  fi
   builtin return "$status"
 }
 

@@ -108,6 +108,7 @@ impl World {
     pub(super) fn check_whole(&mut self) {
         self.shelf.check_fold(self.config.clone());
         self.shelf.check_fold_without_purged(self.config.clone());
+        self.shelf.check_fold_from_the_middle(self.config.clone());
         let live: Vec<&Session> = self.host.sessions().collect();
         assert_eq!(live, self.shelf.sessions.values().collect::<Vec<_>>(), "the rows are the sessions");
         for m in &self.model.messages {

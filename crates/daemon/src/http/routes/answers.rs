@@ -1,7 +1,7 @@
 //! Answers: the final texts of turns.
 
 use adjutant_agents::Speaker;
-use adjutant_api::types::turn::{Answer, AnswersQuery, TurnResult};
+use adjutant_api::types::turn::{Answer, AnswersQuery, TurnResult, TurnsQuery};
 use adjutant_core::{SessionId, Timestamp, TurnNumber};
 use adjutant_store::Selection;
 use axum::Json;
@@ -50,6 +50,24 @@ pub(super) async fn answers(call: Incoming) -> Result<Json<Vec<Answer>>, Failure
         since = Some(turn.ended_at);
     }
     Ok(Json(answers))
+}
+
+/// `GET /v1/sessions/{id}/turns`
+pub(super) async fn turns(call: Incoming) -> Result<Json<Vec<TurnResult>>, Failure> {
+    let session = call.session_to_read().await?;
+    let query: TurnsQuery = call.query()?;
+    let wanted = query.n.unwrap_or(ANSWERS_MAX).min(ANSWERS_MAX) as usize;
+    let selection = match query.since {
+        Some(since) => Selection::Since(TurnNumber::new(since), wanted),
+        None => Selection::Last(wanted),
+    };
+    let read = move |reader: &adjutant_store::Reader| {
+        let turns = reader.turns_of(session, selection)?;
+        turns.into_iter().map(|turn| Ok((reader.answer(session, turn.number)?, turn))).collect::<Result<Vec<_>, _>>()
+    };
+    let found = call.app.read(read).await?;
+    let name = call.app.look(move |host| to_api::caller_name(host, session)).await?;
+    Ok(Json(found.into_iter().map(|(text, turn)| to_api::turn_result(&name, &turn, text)).collect()))
 }
 
 /// The result of a turn that has ended.

@@ -1,7 +1,7 @@
 //! Creating a session, and proving that it runs.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use adjutant_agents::Agent;
@@ -18,6 +18,7 @@ use axum::Json;
 use uuid::Uuid;
 
 use super::asked;
+use super::placed;
 use super::sessions::record;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
@@ -25,6 +26,7 @@ use crate::http::follow::{Follower, known};
 use crate::http::resolve::Rule;
 use crate::http::{from_api, to_api};
 use crate::launch::{Launch, new_token, token_hash};
+use crate::workspace::Made;
 
 /// How much longer than its agent a create waits for the word of its driver, in milliseconds.
 const DRIVER_MARGIN_MS: u64 = 5_000;
@@ -34,7 +36,7 @@ pub(super) async fn create(call: Incoming) -> Result<Json<WireSession>, Failure>
     let wanted: CreateSession = call.body()?;
     let no_wait = wanted.no_wait;
     let ready_ms_max = wanted.timeout_ms.unwrap_or(READY_MS_DEFAULT);
-    let (new, launch) = prepare(&call, wanted).await?;
+    let (new, launch, made) = prepare(&call, wanted).await?;
     let id = new.id;
     call.app.launches.put(id, launch);
     let mut follower = Follower::live(&call.app, vec![id]);
@@ -44,11 +46,13 @@ pub(super) async fn create(call: Incoming) -> Result<Json<WireSession>, Failure>
         Ok(other) => return Err(Failure::internal(format!("a create was answered with {other:?}"))),
         Err(refusal) => {
             call.app.launches.forget(id);
+            placed::take_back(&call, made).await;
             return Err(refusal.into());
         }
     };
     if replayed {
         call.app.launches.forget(id);
+        placed::take_back(&call, made).await;
         follower = Follower::live(&call.app, vec![created]);
     }
     if !no_wait {
@@ -58,7 +62,7 @@ pub(super) async fn create(call: Incoming) -> Result<Json<WireSession>, Failure>
 }
 
 /// Checks everything that can be checked before anything is recorded or started.
-async fn prepare(call: &Incoming, wanted: CreateSession) -> Result<(NewSession, Launch), Failure> {
+async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSession, Launch, Option<Made>), Failure> {
     let agent = agent(call, &wanted.cli)?;
     let mode = mode(&agent, &wanted)?;
     asked::check(agent.capabilities(), &wanted)?;
@@ -66,17 +70,23 @@ async fn prepare(call: &Incoming, wanted: CreateSession) -> Result<(NewSession, 
     let name = wanted.id.as_deref().map(str::parse::<SessionName>).transpose();
     let name = name.map_err(|error| Failure::new(ErrorCode::IdInvalid, error.to_string()))?;
     let parent = parent(call, wanted.parent.as_deref()).await?;
-    let message = wanted.message.map(|text| from_api::text(text, call.app.message_bytes_max)).transpose()?;
-    let (path, project) = directory(wanted.path).await?;
+    let message = wanted.message.take().map(|text| from_api::text(text, call.app.message_bytes_max)).transpose()?;
+    let description = from_api::description(wanted.description.clone())?;
+    let key = from_api::key(wanted.key.clone())?;
+    let directory = placed::directory(wanted.path.clone()).await?;
     let program = program(agent, merged(&wanted.environment, &wanted.env), mode).await?;
     let token = new_token().map_err(|error| Failure::internal(error.to_string()))?;
     let uuid = Uuid::now_v7();
+    let id = SessionId::from_bytes(*uuid.as_bytes());
+    // Last of what can fail, because it leaves something behind.
+    let placed = placed::place(call, &directory, &wanted, id).await?;
     let profile = Profile {
         agent: AgentName::new(wanted.cli),
         mode,
-        path,
-        project,
-        description: from_api::description(wanted.description)?,
+        path: placed.path,
+        project: placed.located.project,
+        worktree: placed.located.worktree,
+        description,
         resume,
         policy,
         model: wanted.model,
@@ -86,13 +96,12 @@ async fn prepare(call: &Incoming, wanted: CreateSession) -> Result<(NewSession, 
         arguments: wanted.arguments,
         program: program.display().to_string(),
         env_names: wanted.env.keys().cloned().collect(),
-        key: from_api::key(wanted.key)?,
+        key,
         token_hash: token_hash(&token),
         keep_failed: wanted.no_wait,
     };
     // The last eight bytes of a version 7 UUID are random but for two bits, so that they serve as a seed too.
     let name_seed = u64::from_be_bytes(uuid.as_bytes()[8..].try_into().unwrap_or_default());
-    let id = SessionId::from_bytes(*uuid.as_bytes());
     let message = message.map(|text| NewMessage {
         text,
         kind: MessageKind::Next,
@@ -106,11 +115,12 @@ async fn prepare(call: &Incoming, wanted: CreateSession) -> Result<(NewSession, 
     let launch = Launch {
         caller_environment: wanted.environment,
         extra_environment: wanted.env,
+        inherited: call.app.inherited.overridden(wanted.umask, wanted.soft_limits),
         token,
         ready_ms_max: wanted.timeout_ms.unwrap_or(READY_MS_DEFAULT),
         trust: wanted.trust,
     };
-    Ok((NewSession { id, name_seed, name, profile, parent, message }, launch))
+    Ok((NewSession { id, name_seed, name, profile, parent, message }, launch, placed.made))
 }
 
 fn merged(caller: &BTreeMap<String, String>, extra: &BTreeMap<String, String>) -> BTreeMap<String, String> {
@@ -142,33 +152,6 @@ async fn parent(call: &Incoming, wanted: Option<&str>) -> Result<Option<SessionI
         Some("none") => Ok(None),
         Some(text) => call.resolve(text, Rule::Change).await.map(Some),
     }
-}
-
-/// The directory, resolved, and the project that holds it.
-async fn directory(path: String) -> Result<(String, Option<String>), Failure> {
-    let resolved = tokio::task::spawn_blocking(move || resolve_directory(&path)).await;
-    resolved.map_err(|_| Failure::internal("looking at the directory failed"))?
-}
-
-fn resolve_directory(text: &str) -> Result<(String, Option<String>), Failure> {
-    let path = Path::new(text);
-    if !path.is_absolute() {
-        return Err(Failure::new(ErrorCode::Usage, format!("the path {text} is not absolute")));
-    }
-    let resolved =
-        path.canonicalize().map_err(|error| Failure::new(ErrorCode::PathNotFound, format!("{text}: {error}")))?;
-    if !resolved.is_dir() {
-        return Err(Failure::new(ErrorCode::PathNotDirectory, format!("{text} is not a directory")));
-    }
-    let shown =
-        resolved.to_str().ok_or_else(|| Failure::new(ErrorCode::PathNotFound, format!("{text} is not UTF-8")))?;
-    Ok((shown.to_owned(), project(&resolved)))
-}
-
-/// The name of the git top level above a directory.
-fn project(path: &Path) -> Option<String> {
-    let top = path.ancestors().find(|directory| directory.join(".git").try_exists().unwrap_or(false))?;
-    Some(top.file_name()?.to_str()?.to_owned())
 }
 
 async fn program(agent: Arc<dyn Agent>, environment: BTreeMap<String, String>, mode: Mode) -> Result<PathBuf, Failure> {

@@ -38,8 +38,12 @@ pub(super) async fn status(call: Incoming) -> Result<Json<DaemonStatus>, Failure
         state_dir: home.state.display().to_string(),
         uptime_ms: u64::try_from(call.app.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         sessions,
-        degraded: Vec::new(),
+        degraded: unwritable(&call).map(|why| format!("the store cannot be written: {why}")).into_iter().collect(),
     }))
+}
+
+fn unwritable(call: &Incoming) -> Option<String> {
+    call.app.unwritable.borrow().clone()
 }
 
 fn counts(host: &Host) -> SessionCounts {
@@ -101,8 +105,9 @@ pub(super) async fn check(call: Incoming) -> Result<Json<Vec<Check>>, Failure> {
     let damage = call.app.read(|reader| reader.check()).await?;
     let difference = call.app.read(|reader| reader.verify_projections()).await?;
     Ok(Json(vec![
-        entry("store", damage, "the store's pages and indexes are whole", "adj doctor --repair"),
-        entry("log", flaws(&difference), "the log folded anew equals the projections", "adj doctor --rebuild"),
+        entry("disk", unwritable(&call).into_iter().collect(), "the store can be written", None),
+        entry("store", damage, "the store's pages and indexes are whole", Some("adj doctor --repair")),
+        entry("log", flaws(&difference), "the log folded anew equals the projections", Some("adj doctor --rebuild")),
     ]))
 }
 
@@ -112,10 +117,11 @@ fn flaws(found: &Verification) -> Vec<String> {
     told.chain((more > 0).then(|| format!("and {more} more"))).collect()
 }
 
-fn entry(name: &str, flaws: Vec<String>, good: &str, hint: &str) -> Check {
+fn entry(name: &str, flaws: Vec<String>, good: &str, hint: Option<&str>) -> Check {
     if flaws.is_empty() {
         return Check { check: name.to_owned(), status: CheckStatus::Ok, detail: good.to_owned(), hint: None };
     }
     let detail = flaws.join("; ");
-    Check { check: name.to_owned(), status: CheckStatus::Failed, detail, hint: Some(hint.to_owned()) }
+    let hint = hint.map(str::to_owned);
+    Check { check: name.to_owned(), status: CheckStatus::Failed, detail, hint }
 }

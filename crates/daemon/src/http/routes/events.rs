@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use crate::feed::Told;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
-use crate::http::follow::{Follower, scope};
+use crate::http::follow::{Follower, GAP, gap, scope};
 use crate::http::resolve::Rule;
 use crate::http::stream::{self, ReaderGone, Records, told_to_end};
 use crate::http::{App, to_api};
@@ -62,7 +62,8 @@ impl Wanted {
             Some(prefix) => name.starts_with(prefix),
             None => name == pattern,
         };
-        self.types.is_empty() || self.types.iter().any(matches)
+        // Whoever asks for some types has lost events of these too.
+        self.types.is_empty() || name == GAP || self.types.iter().any(matches)
     }
 }
 
@@ -78,7 +79,11 @@ async fn past(call: &Incoming, query: &EventsQuery, wanted: &Wanted) -> Result<V
         let types: Vec<&str> = wanted.types.iter().map(String::as_str).collect();
         let scope = scope(&wanted.sessions, &types);
         match since {
-            Some(since) => Ok(reader.events_after(Seq::new(since), scope, count)?.entries),
+            Some(since) => {
+                let page = reader.events_after(Seq::new(since), scope, count)?;
+                let lost = page.lost.map(|lost| gap(lost, &wanted.sessions));
+                Ok(lost.into_iter().chain(page.entries).collect())
+            }
             None => reader.events_tail(count, scope),
         }
     };
@@ -110,10 +115,14 @@ async fn write(app: &App, records: &Records, tail: Vec<Entry>, from: Seq, wanted
     let mut follower = Follower::new(app, wanted.sessions.clone(), from);
     let mut alive = stream::alive_clock();
     let mut ending = app.ending.subscribe();
+    let member = app.feed.crowd.join();
     loop {
         tokio::select! {
             next = follower.next() => match next {
-                Ok(first) => pass_on(records, first, &mut follower, wanted).await?,
+                Ok(first) => {
+                    pass_on(records, first, &mut follower, wanted).await?;
+                    member.rest().await;
+                }
                 Err(failure) => return records.write(&EventRecord::Error { error: *failure.body }, None).await,
             },
             _ = alive.tick() => {
@@ -138,8 +147,7 @@ async fn pass_on(
     let mut next = Some(first);
     while let Some(told) = next {
         if wanted.has(&told.entry) {
-            let id = told.entry.seq().to_string();
-            records.frame(&format!("{{\"type\":\"event\",\"event\":{}}}", told.json()), Some(&id), &mut piece);
+            piece.extend_from_slice(told.record(records.form()));
         }
         next = if piece.len() < PIECE_BYTES_MAX { follower.try_next() } else { None };
     }

@@ -10,6 +10,7 @@ use adjutant_core::event::Event;
 use adjutant_core::message::{Message, MessageKind};
 use adjutant_core::time::Due;
 use adjutant_core::{Host, MessageId, SessionId};
+use adjutant_store::ReadError;
 use axum::Json;
 
 use crate::clock::Clock;
@@ -31,11 +32,19 @@ pub(super) async fn send(call: Incoming) -> Result<Json<Sent>, Failure> {
     let wanted: SendMessage = call.body()?;
     let (confirm_ms, wake_me) = (wanted.confirm_ms, wanted.wake_me);
     let new = new_message(&call, wanted)?;
+    if let Some(id) = new.reply_to {
+        let known = call.app.read(move |reader| reader.message(id)).await?;
+        known.ok_or_else(|| resolve::message_not_found(id))?;
+    }
     let text = Arc::clone(&new.text);
     let mut follower = confirm_ms.map(|_| Follower::live(&call.app, vec![session]));
     let sent = enqueue(&call, session, new, &text, wake_me).await?;
+    // One that was sent before, with the same key, may have been taken long ago.
+    let is_decided = sent.message.receipt.accepted_at.is_some() || sent.message.receipt.settled_at.is_some();
     match (confirm_ms, &mut follower) {
-        (Some(limit), Some(follower)) => confirmed(&call, session, sent, follower, limit, &text).await.map(Json),
+        (Some(limit), Some(follower)) if !is_decided => {
+            confirmed(&call, session, sent, follower, limit, &text).await.map(Json)
+        }
         _ => Ok(Json(sent)),
     }
 }
@@ -122,12 +131,11 @@ pub(super) async fn list(call: Incoming) -> Result<Json<Vec<WireMessage>>, Failu
     let ids: Vec<MessageId> = found.iter().map(|message| message.id).collect();
     let texts = call
         .app
-        .read(move |reader| ids.iter().map(|id| reader.text_of_message(*id)).collect::<Result<Vec<_>, _>>())
+        .read(move |reader| ids.iter().map(|id| listed_text(reader, *id)).collect::<Result<Vec<_>, _>>())
         .await?;
     let appended = appended(&call, session, found.clone()).await?;
     let look = move |host: &Host| {
         let Some(record) = host.session(session) else { return Vec::new() };
-        let texts = texts.into_iter().map(|text| text.map_or_else(String::new, |text| head(&text).to_owned()));
         let wire = found.iter().zip(texts).map(|(message, text)| to_api::message(host, record, message, text));
         wire.zip(appended).map(|(wire, bytes)| with_appended(wire, bytes)).collect()
     };
@@ -151,12 +159,12 @@ async fn waiting(call: &Incoming, session: SessionId) -> Result<Vec<Message>, Fa
     call.app.look(look).await
 }
 
-fn head(text: &str) -> &str {
-    let mut end = text.len().min(LISTED_TEXT_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
+/// As much of a text as a list shows. It is cut one by one, so that never more than one whole text is in memory.
+fn listed_text(reader: &adjutant_store::Reader, id: MessageId) -> Result<String, ReadError> {
+    let mut text = reader.text_of_message(id)?.unwrap_or_default();
+    text.truncate(text.floor_char_boundary(LISTED_TEXT_BYTES_MAX));
+    text.shrink_to_fit();
+    Ok(text)
 }
 
 /// `GET /v1/sessions/{id}/messages/{m}`

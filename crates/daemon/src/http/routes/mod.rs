@@ -11,12 +11,15 @@ mod interrupt;
 mod kill;
 mod log;
 mod messages;
+mod placed;
+mod projects;
 mod queue;
 mod requests;
 mod sessions;
 mod terminal;
 mod wait;
 mod wake;
+mod workspaces;
 
 use adjutant_api::methods::{self, HttpVerb, Method};
 use axum::Router;
@@ -52,6 +55,7 @@ pub(super) fn table() -> Router<App> {
         .add(&methods::RELEASE, queue::release)
         .add(&methods::INTERRUPT, interrupt::interrupt)
         .add(&methods::ANSWERS, answers::answers)
+        .add(&methods::TURNS, answers::turns)
         .add(&methods::LOG, log::log)
         .add(&methods::TERMINAL, terminal::terminal)
         .add(&methods::ATTACH, attach::attach)
@@ -60,6 +64,13 @@ pub(super) fn table() -> Router<App> {
         .add(&methods::RESPOND, requests::respond)
         .add(&methods::WAIT, wait::wait)
         .add(&methods::EVENTS, events::events)
+        .add(&methods::PROJECTS, projects::list)
+        .add(&methods::PROJECT_ADD, projects::add)
+        .add(&methods::PROJECT_REMOVE, projects::remove)
+        .add(&methods::WORKSPACES, workspaces::list)
+        .add(&methods::WORKSPACE_DIFF, workspaces::diff)
+        .add(&methods::WORKSPACE_LAND, workspaces::land)
+        .add(&methods::WORKSPACE_CLEAN, workspaces::clean)
         .0
 }
 

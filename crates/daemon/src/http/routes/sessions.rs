@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use adjutant_api::ErrorCode;
-use adjutant_api::types::session::{Caller as WireCaller, Session as WireSession, SessionsQuery};
+use adjutant_api::types::session::{Caller as WireCaller, Session as WireSession, SessionsQuery, StatusWord};
 use adjutant_core::call::Caller;
 use adjutant_core::message::Message;
 use adjutant_core::session::Session;
@@ -13,10 +13,12 @@ use adjutant_store::{ReadError, Reader, Selection};
 use axum::Json;
 use serde_json::{Value, json};
 
+use super::projects::is_in;
 use crate::clock;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::http::{resolve, to_api};
+use crate::project::Names;
 
 /// Messages that `inspect` shows, newest last.
 const INSPECT_MESSAGES_MAX: usize = 50;
@@ -25,29 +27,36 @@ const INSPECT_MESSAGES_MAX: usize = 50;
 pub(super) async fn list(call: Incoming) -> Result<Json<Vec<WireSession>>, Failure> {
     let query: SessionsQuery = call.query()?;
     let caller = call.caller;
-    call.app.look(move |host| listed(host, &query, caller)).await?.map(Json)
+    let names = match &query.project {
+        Some(_) => super::projects::names(&call.app).await?,
+        None => crate::project::Names::new(),
+    };
+    call.app.look(move |host| listed(host, &query, caller, &names)).await?.map(Json)
 }
 
-fn listed(host: &Host, query: &SessionsQuery, caller: Caller) -> Result<Vec<WireSession>, Failure> {
+fn listed(host: &Host, query: &SessionsQuery, caller: Caller, names: &Names) -> Result<Vec<WireSession>, Failure> {
     let find = |text: &Option<String>| {
         text.as_deref().map(|t| resolve::session(host, t, caller, resolve::Rule::Read)).transpose()
     };
     let (parent, root) = (find(&query.parent)?, find(&query.tree)?);
-    if query.worktree.is_some() {
-        return Err(Failure::new(ErrorCode::NotSupported, "this version does not know the work trees of its sessions"));
-    }
-    if let Some(project) = &query.project
-        && !host.sessions().any(|session| session.profile.project.as_ref() == Some(project))
+    let project = query.project.as_deref().map(|name| (name, names.get(name).map(|known| known.root.as_path())));
+    if let Some((name, None)) = project
+        && !host.sessions().any(|session| session.profile.project.as_deref() == Some(name))
     {
-        return Err(Failure::new(ErrorCode::ProjectNotFound, format!("no session is in a project `{project}`")));
+        let text = format!("`{name}` is no registered project, and no session is in one of that name");
+        return Err(Failure::new(ErrorCode::ProjectNotFound, text).with_hint("adj project list"));
     }
+    // Whoever asks for the exited ones by name means to see them.
+    let all = query.all || query.status.iter().any(|word| word == StatusWord::Exited.as_str());
     let wanted = |session: &&Session| {
-        (query.all || !session.has_exited())
+        (all || !session.has_exited())
             && parent.is_none_or(|parent| session.parent == Some(parent))
             && root.is_none_or(|root| session.id == root || host.descends(session.id, root))
             && query.cli.as_deref().is_none_or(|cli| session.profile.agent.as_str() == cli)
-            && query.project.as_deref().is_none_or(|project| session.profile.project.as_deref() == Some(project))
+            && project.is_none_or(|(name, root)| is_in(session, name, root))
             && query.path.as_deref().is_none_or(|path| Path::new(&session.profile.path).starts_with(path))
+            && query.checkout.as_deref().is_none_or(|path| is_in(session, "", Some(Path::new(path))))
+            && query.worktree.as_deref().is_none_or(|wanted| is_in_worktree(session, wanted))
     };
     let mut found: Vec<&Session> = host.sessions().filter(wanted).collect();
     found.sort_by_key(|session| (std::cmp::Reverse(session.last_used_at), session.id));
@@ -57,6 +66,15 @@ fn listed(host: &Host, query: &SessionsQuery, caller: Caller) -> Result<Vec<Wire
     let wire = wire.filter(|session| statuses.is_empty() || statuses.contains(session.status.as_str()));
     let limit = query.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(wire.take(limit).collect())
+}
+
+/// Whether a session works in the linked work tree of this path, name or branch.
+fn is_in_worktree(session: &Session, wanted: &str) -> bool {
+    session.profile.worktree.as_ref().is_some_and(|tree| {
+        tree.top == wanted
+            || Path::new(&tree.top).file_name().is_some_and(|name| name == wanted)
+            || tree.made.as_ref().is_some_and(|made| made.branch == wanted)
+    })
 }
 
 /// `GET /v1/sessions/{id}`
@@ -147,10 +165,10 @@ fn internals(host: &Host, session: &Session, place: &adjutant_agents::Place) -> 
 
 /// `GET /v1/whoami`
 pub(super) async fn whoami(call: Incoming) -> Result<Json<WireCaller>, Failure> {
-    let caller = call.caller;
+    let (caller, any) = (call.caller, call.app.may_kill_any);
     let look = move |host: &Host| {
         let session = caller.session().and_then(|id| host.session(id));
-        let scope = if session.is_some() { "own descendants" } else { "all sessions of this user" };
+        let scope = if session.is_some() && !any { "own descendants" } else { "all sessions of this user" };
         WireCaller {
             caller: session.map_or_else(|| "human".to_owned(), |s| s.name.to_string()),
             parent: session.and_then(|s| s.parent).map(|parent| to_api::caller_name(host, parent)),

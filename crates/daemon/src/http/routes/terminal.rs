@@ -12,6 +12,7 @@ use axum::http::header::{CONNECTION, UPGRADE};
 use axum::response::Response;
 
 use crate::http::App;
+use crate::http::call::caller;
 use crate::http::error::Failure;
 use crate::http::resolve::{self, Rule};
 
@@ -36,8 +37,9 @@ pub(super) async fn terminal(
     if wants != Some(TERMINAL_UPGRADE) {
         return Err(Failure::new(ErrorCode::Usage, format!("this path is for an upgrade to {TERMINAL_UPGRADE}")));
     }
+    let caller = caller(&app, request.headers()).await?;
     let look = move |host: &Host| {
-        let id = resolve::session(host, &id, adjutant_core::call::Caller::Human, Rule::Change)?;
+        let id = resolve::session(host, &id, caller, Rule::Change)?;
         let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
         if session.has_exited() {
             return Err(Failure::new(ErrorCode::SessionExited, format!("{} has exited", session.name)));

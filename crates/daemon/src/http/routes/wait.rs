@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::answers::result_of;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
-use crate::http::follow::Follower;
+use crate::http::follow::{Follower, GAP};
 use crate::http::resolve::{self, Rule};
 use crate::http::stream::{self, ReaderGone, Records, told_to_end};
 use crate::http::{App, to_api};
@@ -224,6 +224,7 @@ impl State {
                     let event = event?;
                     let verdict = match &event.entry {
                         Entry::Known(logged) => self.open.get_mut(&logged.session).and_then(|waiting| waiting.on_event(logged)),
+                        Entry::Opaque(opaque) if opaque.type_name == GAP => return Err(gone()),
                         Entry::Opaque(_) => None,
                     };
                     if let Some(verdict) = verdict {
@@ -251,6 +252,12 @@ impl State {
         let cursor = Cursor { seq: self.follower.seen().get(), open, unread, done: self.results.len() };
         serde_json::to_string(&cursor).unwrap_or_default()
     }
+}
+
+/// A wait that was cut off for so long that the log has gone on without it.
+fn gone() -> Failure {
+    let text = "what has happened since this wait was cut off is no longer in the log; begin it anew";
+    Failure::new(ErrorCode::OutcomeUnknown, text)
 }
 
 fn written(written: Result<(), ReaderGone>) -> Result<(), Failure> {

@@ -18,7 +18,8 @@ pub(crate) fn event(host: &Host, entry: &Entry) -> WireEvent {
         // What a newer version has written is passed on as it is.
         Entry::Opaque(opaque) => WireEvent {
             seq: opaque.seq.get(),
-            session: Some(caller_name(host, opaque.session)),
+            // What concerns several sessions is about none of them.
+            session: (*opaque.session.as_bytes() != [0; 16]).then(|| caller_name(host, opaque.session)),
             at: time(opaque.at),
             r#type: opaque.type_name.clone(),
             turn: opaque.turn.map(adjutant_core::TurnNumber::get),

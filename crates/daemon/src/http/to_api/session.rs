@@ -24,6 +24,7 @@ pub(crate) fn caller_name(host: &Host, id: SessionId) -> String {
 /// A session as `adj status --json` shows it.
 pub(crate) fn session(host: &Host, session: &Session, now: Timestamp) -> WireSession {
     let profile = &session.profile;
+    let made = profile.worktree.as_ref().and_then(|tree| tree.made.as_ref());
     WireSession {
         id: session.name.to_string(),
         uuid: session.id.to_string(),
@@ -36,7 +37,10 @@ pub(crate) fn session(host: &Host, session: &Session, now: Timestamp) -> WireSes
         resumable: host.capabilities(session).is_some_and(|c| c.resume),
         path: profile.path.clone(),
         project: profile.project.clone(),
-        worktree: None,
+        worktree: profile.worktree.as_ref().map(|tree| tree.top.clone()),
+        checkout: profile.worktree.as_ref().map(|tree| tree.checkout.clone()),
+        workspace: made.map(|made| made.id.clone()),
+        branch: made.map(|made| made.branch.clone()),
         host: None,
         description: profile.description.clone(),
         model: profile.model.clone(),

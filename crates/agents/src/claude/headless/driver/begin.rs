@@ -45,12 +45,14 @@ impl Driver {
             run_dir: self.place.run_dir.clone(),
             stamp: self.stamp.as_str().to_owned(),
             supervisor: supervisor.name().to_owned(),
+            inherited: plan.inherited.clone(),
             environment,
             program: plan.program,
             directory: plan.directory,
             columns: COLUMNS_DEFAULT,
             rows: ROWS_DEFAULT,
             pipes: Some(PipesPlan { arguments: arguments(&plan.profile, self.session, resumed.as_deref()), passing }),
+            server: None,
         };
         self.timers.arm(Timer::Ready, plan.ready_ms_max);
         match launch_held(&self.place.adj, self.session, runner_plan, &supervisor).await {

@@ -1,0 +1,283 @@
+//! The turns of a thread, as they are seen and told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use adjutant_core::MessageId;
+use adjutant_core::agent::{AgentReport, AnswerSize, Evidence, TurnEnd, TurnOrigin};
+use adjutant_core::limits::ANSWER_BYTES_MAX;
+use adjutant_core::outcome::{FailReason, Outcome, UnknownReason};
+use adjutant_core::{SessionId, Timestamp};
+use serde_json::json;
+
+use super::{Driven, Driver, Timer};
+use crate::codex::limits::{ITEMS_KEPT_MAX, MISSED_END_MS, ORIGIN_MS_MAX, SILENCE_MS_MAX};
+use crate::codex::wire::{Change, Item, ItemKind, Link, TokenCount, Turn, TurnStatus};
+use crate::runner::wall_ms;
+
+/// What stands before the ids that our messages have in the app-server.
+const MARK: &str = "adj";
+
+/// The id under which the app-server knows a message of ours. It is the same however often the message is handed over.
+pub(super) fn client_id(session: SessionId, message: MessageId) -> String {
+    format!("{MARK}:{session}:{}", message.get())
+}
+
+/// The message that has this id, if it is one of this session's.
+fn message_of(session: SessionId, client_id: &str) -> Option<MessageId> {
+    let number = client_id.strip_prefix(&format!("{MARK}:{session}:"))?;
+    number.parse().ok().map(MessageId::new)
+}
+
+/// A turn that runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Running {
+    pub(super) id: String,
+    /// Its beginning has been reported.
+    pub(super) is_told: bool,
+    /// The last that the agent said in it.
+    text: Option<String>,
+    /// What the thread had used up when it began; `None` when nobody saw that.
+    before: Option<TokenCount>,
+    /// The changes of files that were announced in it, by their item.
+    changes: BTreeMap<String, Vec<Change>>,
+    /// The last error in it that is not tried again.
+    error: Option<String>,
+    /// It was asked to end.
+    pub(super) is_interrupted: bool,
+}
+
+impl Running {
+    /// A turn whose beginning an earlier daemon saw.
+    pub(super) fn adopted(id: String, is_told: bool) -> Self {
+        Self { id, is_told, ..Self::default() }
+    }
+
+    /// The changes of an item, if they were announced to us.
+    pub(super) fn changes(&self, item: &str) -> Option<&[Change]> {
+        self.changes.get(item).map(Vec::as_slice)
+    }
+
+    /// An error of the turn.
+    pub(super) fn note_error(&mut self, message: &str) {
+        self.error = Some(message.to_owned());
+    }
+}
+
+impl Driver {
+    /// A turn of this id is there. One that is known, or is over, is no news.
+    pub(super) async fn see_turn(&mut self, link: &mut Link, id: &str) -> Driven {
+        if id.is_empty() || self.ended.as_deref() == Some(id) {
+            return Ok(());
+        }
+        match &self.turn {
+            Some(running) if running.id == id => return Ok(()),
+            // It can only have begun because the other one has ended.
+            Some(_) => Box::pin(self.look_for_end(link)).await?,
+            None => {}
+        }
+        if self.turn.is_none() {
+            self.begin_turn(id);
+        }
+        Ok(())
+    }
+
+    /// Takes a turn down as the one that runs.
+    pub(super) fn begin_turn(&mut self, id: &str) {
+        self.notes.begun += 1;
+        self.notes.turn = Some(id.to_owned());
+        self.save_notes();
+        // A thread whose use was never told has used nothing yet.
+        let before = Some(self.tokens.unwrap_or_default());
+        self.turn = Some(Running { id: id.to_owned(), before, ..Running::default() });
+        self.is_paused = false;
+        self.timers.disarm(Timer::Queued);
+        self.timers.arm(Timer::Origin, ORIGIN_MS_MAX);
+        self.timers.arm(Timer::Silence, SILENCE_MS_MAX);
+    }
+
+    /// Reports the beginning of the turn that runs, unless that is done.
+    pub(super) async fn tell_origin(&mut self, origin: TurnOrigin) -> Driven {
+        self.timers.disarm(Timer::Origin);
+        let cursor = self.notes.cursor_begun();
+        match &mut self.turn {
+            Some(running) if !running.is_told => running.is_told = true,
+            Some(_) | None => return Ok(()),
+        }
+        self.report_at(Some(cursor), AgentReport::TurnStarted { origin }, None).await
+    }
+
+    /// Somebody's words are in the turn that runs.
+    pub(super) async fn on_words(&mut self, client_id: Option<&str>) -> Driven {
+        let Some(id) = client_id.filter(|id| message_of(self.session, id).is_some()) else {
+            return self.tell_origin(TurnOrigin::Person).await;
+        };
+        let Some(message) = message_of(self.session, id) else { return Ok(()) };
+        self.tell_origin(TurnOrigin::Message(message)).await?;
+        self.sent.retain(|sent| sent.message != message);
+        let turn = self.turn.as_ref().map_or("", |running| running.id.as_str());
+        let detail = format!("the app-server has the message `{id}` in its turn {turn}");
+        let at = Timestamp::from_millis(wall_ms());
+        let evidence = Evidence { source: "app-server".to_owned(), detail, at };
+        self.report(AgentReport::Taken { message, evidence }).await
+    }
+
+    /// An item of the turn that runs.
+    pub(super) async fn on_item(&mut self, item: Item, is_whole: bool) -> Driven {
+        match item.kind {
+            // Once is enough.
+            ItemKind::UserMessage { client_id, .. } if !is_whole => return self.on_words(client_id.as_deref()).await,
+            ItemKind::UserMessage { .. } => return Ok(()),
+            ItemKind::AgentMessage { text } => {
+                if let (true, Some(running)) = (is_whole, &mut self.turn) {
+                    running.text = Some(text);
+                }
+            }
+            ItemKind::FileChange { changes } => {
+                if let Some(running) = self.turn.as_mut().filter(|running| running.changes.len() < ITEMS_KEPT_MAX) {
+                    running.changes.insert(item.id, changes);
+                }
+            }
+            ItemKind::Command { .. } | ItemKind::Other { .. } => {}
+        }
+        // The words of whoever opened a turn are its first item.
+        self.tell_origin(TurnOrigin::Agent).await
+    }
+
+    /// The turn has ended. `is_crash` means that the server's life in which it ran is over.
+    pub(super) async fn on_turn_end(&mut self, link: &mut Link, turn: &Turn, is_crash: bool) -> Driven {
+        if turn.status == TurnStatus::InProgress {
+            return Ok(());
+        }
+        self.tell_origin(TurnOrigin::Agent).await?;
+        let Some(running) = self.turn.take() else { return Ok(()) };
+        for timer in [Timer::Missed, Timer::Silence, Timer::Interrupt] {
+            self.timers.disarm(timer);
+        }
+        self.ended = Some(turn.id.clone());
+        self.open.clear();
+        if !self.notes.open.is_empty() {
+            self.notes.open.clear();
+            self.save_notes();
+        }
+        let (end, answer) = self.end_of(turn, &running, is_crash);
+        let is_interrupted = end.outcome == Outcome::Interrupted;
+        self.report_at(Some(self.notes.cursor_ended()), AgentReport::TurnEnded { end }, answer).await?;
+        self.give_up_steers().await?;
+        if is_interrupted {
+            self.is_paused = true;
+            self.clean_terminals(link).await?;
+        }
+        match self.ending {
+            Some(_) => self.finish_end(link).await,
+            None => Ok(()),
+        }
+    }
+
+    fn end_of(&self, turn: &Turn, running: &Running, is_crash: bool) -> (TurnEnd, Option<Arc<str>>) {
+        let error = turn.error.as_ref();
+        let said = turn.last_text().map(str::to_owned).or_else(|| running.text.clone());
+        let mut detail = error.map(|error| error.message.clone()).or_else(|| running.error.clone());
+        let outcome = match &turn.status {
+            TurnStatus::Completed => {
+                if said.as_ref().is_none_or(String::is_empty) {
+                    detail.get_or_insert_with(|| "the model ended its turn without a message".to_owned());
+                }
+                Outcome::Completed
+            }
+            TurnStatus::Interrupted if is_crash && !running.is_interrupted => {
+                detail.get_or_insert_with(|| "the app-server crashed in the middle of the turn".to_owned());
+                Outcome::Exited
+            }
+            TurnStatus::Interrupted => Outcome::Interrupted,
+            TurnStatus::Failed => {
+                Outcome::Failed { reason: error.map_or(FailReason::AgentError, crate::codex::wire::TurnError::reason) }
+            }
+            TurnStatus::InProgress => unknown("it is said to be running still"),
+            TurnStatus::Unknown(word) => unknown(&format!("the app-server calls it `{word}`")),
+        };
+        let (answer, size) = kept(said.unwrap_or_default());
+        let used = running.before.zip(self.tokens).map(|(before, now)| now.since(before));
+        let end = TurnEnd {
+            detail: detail.map(|detail| super::ask::one_line(&detail)),
+            answer: size,
+            usage: used,
+            ..TurnEnd::bare(outcome)
+        };
+        (end, Some(answer))
+    }
+
+    /// Reports of a turn whose end nobody can see any more.
+    pub(super) async fn on_turn_lost(&mut self, why: &str) -> Driven {
+        self.tell_origin(TurnOrigin::Agent).await?;
+        let Some(running) = self.turn.take() else { return Ok(()) };
+        self.ended = Some(running.id);
+        self.open.clear();
+        let end = TurnEnd::bare(unknown(why));
+        self.report_at(Some(self.notes.cursor_ended()), AgentReport::TurnEnded { end }, None).await
+    }
+
+    /// Asks how the turn that runs stands, when its end should have been told and was not, or nothing was for long.
+    pub(super) async fn look_for_end(&mut self, link: &mut Link) -> Driven {
+        let Some(id) = self.turn.as_ref().map(|running| running.id.clone()) else { return Ok(()) };
+        let params = json!({"threadId": self.thread(), "limit": 5, "sortDirection": "desc"});
+        let Ok(list) = self.try_ask(link, "thread/turns/list", params).await? else { return Ok(()) };
+        let turns = list["data"].as_array().into_iter().flatten().filter_map(Turn::read);
+        match turns.into_iter().find(|turn| turn.id == id) {
+            Some(turn) if turn.status != TurnStatus::InProgress => self.on_turn_end(link, &turn, false).await,
+            Some(_) | None => {
+                self.timers.arm(Timer::Silence, SILENCE_MS_MAX);
+                Ok(())
+            }
+        }
+    }
+
+    /// The thread is at rest while its turn is on record as running: the end is on its way, or was missed.
+    pub(super) fn on_rest(&mut self) {
+        if self.turn.is_some() {
+            self.timers.arm(Timer::Missed, MISSED_END_MS);
+        }
+    }
+}
+
+fn unknown(why: &str) -> Outcome {
+    Outcome::Unknown { why: UnknownReason::EndUnseen { detail: why.to_owned() } }
+}
+
+/// A final text as it is kept: of one that is too long the middle is left out.
+fn kept(text: String) -> (Arc<str>, AnswerSize) {
+    let max = usize::try_from(ANSWER_BYTES_MAX).unwrap_or(usize::MAX);
+    if text.len() <= max {
+        let size = AnswerSize { bytes: text.len() as u64, cut_bytes: 0 };
+        return (text.into(), size);
+    }
+    let half = (max - 64) / 2;
+    let (head, tail) = (text.floor_char_boundary(half), text.ceil_char_boundary(text.len() - half));
+    let cut_bytes = (tail - head) as u64;
+    let cut = format!("{}\n[… {cut_bytes} bytes left out …]\n{}", &text[..head], &text[tail..]);
+    let size = AnswerSize { bytes: cut.len() as u64, cut_bytes };
+    (cut.into(), size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_found_by_the_id_that_it_was_given() {
+        let (own, other) = (SessionId::from_bytes([1; 16]), SessionId::from_bytes([2; 16]));
+        let id = client_id(own, MessageId::new(42));
+        assert_eq!(message_of(own, &id), Some(MessageId::new(42)));
+        assert_eq!(message_of(other, &id), None);
+        assert_eq!(message_of(own, "0199-random"), None);
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_keeps_its_ends() {
+        let long = "é".repeat(1024 * 1024);
+        let (text, size) = kept(long.clone());
+        assert!(text.len() as u64 <= ANSWER_BYTES_MAX && text.starts_with("éé") && text.ends_with("éé"));
+        assert_eq!(size.bytes, text.len() as u64);
+        assert!(size.cut_bytes > 0 && size.cut_bytes < long.len() as u64);
+    }
+}

@@ -1,0 +1,189 @@
+//! One life of a holder: where it is written down, how it is begun, found and ended.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use adjutant_core::agent::StartFailure;
+use adjutant_core::process::{Incarnation, Liveness};
+use adjutant_core::{SessionId, SessionName};
+use rustix::process::Signal;
+use tokio::time::timeout;
+
+use super::ServerPlan as Wanted;
+use crate::codex::limits::HOLDER_END_MS_MAX;
+use crate::limits::LEFTOVERS_MS_MAX;
+use crate::process::{Inherited, ProcessHandle, Stamp, end_leftovers, liveness};
+use crate::runner::{JournalReader, NotLaunched, Record, RunnerPlan, ServerPlan, Supervisor, launch_held};
+
+/// Names the life that is the last one.
+const CURRENT: &str = "current";
+
+/// The link to the socket.
+pub(super) const SOCKET: &str = "s.sock";
+
+/// A server that is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::codex) struct Held {
+    /// The runner that holds it.
+    pub(in crate::codex) holder: Incarnation,
+    /// How the runner itself is held.
+    pub(in crate::codex) supervisor: String,
+    /// Where the server listens.
+    pub(in crate::codex) socket: PathBuf,
+    life: PathBuf,
+    /// The server's process, as it was started last.
+    server: Option<Incarnation>,
+}
+
+/// What the journal of a life says.
+#[derive(Debug, Default)]
+struct Told {
+    holder: Option<Incarnation>,
+    server: Option<Incarnation>,
+    supervisor: String,
+    failed: Option<String>,
+    ended: Option<String>,
+}
+
+impl Held {
+    /// Whether it is proven that nobody listens, and that nobody will.
+    pub(in crate::codex) fn is_over(&self) -> bool {
+        is_dead(&self.holder) && self.server.as_ref().is_none_or(is_dead)
+    }
+
+    /// Why the holder ended, as far as it wrote that down.
+    pub(in crate::codex) fn last_words(&self) -> String {
+        let told = read(&self.life).unwrap_or_default();
+        told.failed.or(told.ended).unwrap_or_else(|| "its holder is gone without a word".to_owned())
+    }
+}
+
+fn is_dead(process: &Incarnation) -> bool {
+    liveness(process) == Liveness::Dead
+}
+
+/// The life that goes on; `None` when there is none, which is proven. A server whose holder was killed goes on too, but
+/// is not started again.
+pub(super) fn current(directory: &Path) -> io::Result<Option<Held>> {
+    let Some((life, _)) = last_life(directory)? else { return Ok(None) };
+    let told = match read(&life) {
+        Ok(told) => told,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Told { holder: Some(holder), server, supervisor, .. } = told else { return Ok(None) };
+    let held = Held { holder, supervisor, socket: directory.join(SOCKET), life, server };
+    Ok((!held.is_over()).then_some(held))
+}
+
+/// Begins a life: a holder that starts the server.
+pub(super) async fn begin(directory: &Path, plan: Wanted) -> Result<Held, StartFailure> {
+    let failed = |detail: String| StartFailure::AgentStartFailed { detail };
+    clear_up(directory, &plan.host_id).await.map_err(|error| failed(format!("an earlier app-server: {error}")))?;
+    let (id, life) = new_life(directory).map_err(|error| failed(error.to_string()))?;
+    let name = format!("codex-{}", &id.to_string()[..8]).parse::<SessionName>();
+    let supervisor = match &name {
+        Ok(name) => Supervisor::choose(&plan.host_id, name).await,
+        Err(_) => Supervisor::Process,
+    };
+    let stamp = Stamp::of_session(&plan.host_id, &id);
+    let socket = directory.join(SOCKET);
+    let mut environment = plan.environment;
+    environment.insert(Stamp::VARIABLE.to_owned(), stamp.as_str().to_owned());
+    let arguments = ["app-server", "--listen", &format!("unix://{}", socket.display())].map(str::to_owned).to_vec();
+    let runner_plan = RunnerPlan {
+        state_dir: life.clone(),
+        run_dir: plan.run_dirs.join(id.to_string().replace('-', "")),
+        stamp: stamp.as_str().to_owned(),
+        supervisor: supervisor.name().to_owned(),
+        // It serves sessions of several creators.
+        inherited: Inherited::default(),
+        program: plan.program,
+        directory: PathBuf::from("/"),
+        environment,
+        columns: 0,
+        rows: 0,
+        pipes: None,
+        server: Some(ServerPlan { arguments, socket }),
+    };
+    let launched = launch_held(&plan.adj, id, runner_plan, &supervisor).await;
+    launched.map_err(|error| match error {
+        NotLaunched::Never(detail) | NotLaunched::Silent(detail) => failed(detail),
+    })?;
+    let held = current(directory).map_err(|error| failed(error.to_string()))?;
+    held.ok_or_else(|| failed(read(&life).unwrap_or_default().failed.unwrap_or("its holder ended at once".to_owned())))
+}
+
+/// Ends the life that goes on, and waits until nothing of it is left.
+pub(super) async fn end(directory: &Path, host_id: &str) -> io::Result<()> {
+    let told = current(directory)?;
+    let handle = told.map(|held| ProcessHandle::open(&held.holder)).transpose()?.flatten();
+    if let Some(handle) = handle {
+        handle.send(Signal::TERM)?;
+        if timeout(Duration::from_millis(HOLDER_END_MS_MAX), handle.ended()).await.is_err() {
+            handle.send(Signal::KILL)?;
+            handle.ended().await?;
+        }
+    }
+    clear_up(directory, host_id).await
+}
+
+/// Ends what a life that is over may have left, and forgets it.
+async fn clear_up(directory: &Path, host_id: &str) -> io::Result<()> {
+    let Some((life, id)) = last_life(directory)? else { return Ok(()) };
+    let stamp = Stamp::of_session(host_id, &id);
+    match timeout(Duration::from_millis(LEFTOVERS_MS_MAX), end_leftovers(&stamp, None)).await {
+        Ok(ended) => ended.map(drop)?,
+        Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+    }
+    match std::fs::remove_dir_all(life) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn last_life(directory: &Path) -> io::Result<Option<(PathBuf, SessionId)>> {
+    let name = match std::fs::read_to_string(directory.join(CURRENT)) {
+        Ok(name) => name,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Ok(id) = name.trim().parse::<SessionId>() else {
+        return Err(io::Error::other("the record of the app-server's holder is damaged"));
+    };
+    Ok(Some((directory.join(id.to_string()), id)))
+}
+
+/// Names a new life before it begins, so that it is found whatever happens.
+fn new_life(directory: &Path) -> io::Result<(SessionId, PathBuf)> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let id = SessionId::from_bytes(bytes);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let draft = directory.join("current.new");
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(&draft)?;
+    io::Write::write_all(&mut file, id.to_string().as_bytes())?;
+    std::fs::rename(draft, directory.join(CURRENT))?;
+    Ok((id, directory.join(id.to_string())))
+}
+
+fn read(life: &Path) -> io::Result<Told> {
+    let mut told = Told::default();
+    for found in JournalReader::open(life, 0)? {
+        let record = found?.entry.record;
+        if let Record::Opened { runner, .. } = record {
+            told.holder = runner.incarnation();
+        } else if let Record::Started { supervisor, agent, .. } = record {
+            told.supervisor = supervisor;
+            told.server = agent.incarnation();
+        } else if let Record::StartFailed { detail } = record {
+            told.failed = Some(detail);
+        } else if let Record::Exited { detail, .. } = record {
+            told.ended = detail;
+        }
+    }
+    Ok(told)
+}

@@ -1,0 +1,135 @@
+//! The app-servers: one for each CODEX_HOME, held by a runner of its own, used by all sessions of that home.
+//!
+//! A session that needs one claims it with a file of its own; the server ends when the last claim is taken back. Who
+//! claims and who takes back wait for each other at a gate, so that no server is ended under somebody who is just coming.
+//! The runner starts the server again when it crashes. The environment in which it runs is in the runner's memory alone.
+
+mod claims;
+mod hold;
+mod life;
+
+pub(crate) use hold::hold_server;
+pub(super) use life::Held;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use adjutant_core::SessionId;
+use adjutant_core::agent::StartFailure;
+use tokio::sync::Mutex as Gate;
+
+use self::claims::Claims;
+
+/// The file that says of which CODEX_HOME a server is.
+const HOME: &str = "home";
+
+/// What a server is started with, if there is none yet.
+#[derive(Debug)]
+pub(super) struct ServerPlan {
+    /// The program.
+    pub(super) program: PathBuf,
+    /// Its whole environment but for the stamp.
+    pub(super) environment: BTreeMap<String, String>,
+    /// The `adj` that holds it.
+    pub(super) adj: PathBuf,
+    /// The id of the home that owns it.
+    pub(super) host_id: String,
+    /// Where runners have their directories for sockets, which have to be short.
+    pub(super) run_dirs: PathBuf,
+}
+
+/// The app-servers of this daemon.
+#[derive(Debug, Default)]
+pub(super) struct Servers {
+    gates: Mutex<HashMap<PathBuf, Arc<Gate<()>>>>,
+}
+
+impl Servers {
+    /// The directory of the server for this CODEX_HOME, below the one that all agents of an Adjutant home share.
+    pub(super) fn directory(shared: &Path, codex_home: &Path) -> PathBuf {
+        shared.join("codex").join(format!("{:016x}", fingerprint(codex_home)))
+    }
+
+    /// The CODEX_HOME of the server of this directory.
+    ///
+    /// # Errors
+    /// When nobody has written it down.
+    pub(super) fn codex_home(directory: &Path) -> io::Result<String> {
+        std::fs::read_to_string(directory.join(HOME))
+    }
+
+    /// Where the server of this directory listens.
+    pub(super) fn socket(directory: &Path) -> PathBuf {
+        directory.join(life::SOCKET)
+    }
+
+    fn gate(&self, directory: &Path) -> Arc<Gate<()>> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(gates.entry(directory.to_owned()).or_default())
+    }
+
+    /// Claims the server of this directory for a session, and starts it where there is none.
+    ///
+    /// # Errors
+    /// Why it cannot be started. The claim is taken back then.
+    pub(super) async fn claim(
+        &self,
+        directory: &Path,
+        session: SessionId,
+        plan: ServerPlan,
+    ) -> Result<Held, StartFailure> {
+        let gate = self.gate(directory);
+        let _entered = gate.lock().await;
+        let failed = |error: io::Error| StartFailure::AgentStartFailed {
+            detail: format!("the app-server cannot be held: {error}"),
+        };
+        let claims = Claims::in_directory(directory);
+        claims.add(session).map_err(failed)?;
+        if let Some(home) = plan.environment.get("CODEX_HOME") {
+            std::fs::write(directory.join(HOME), home).map_err(failed)?;
+        }
+        let held = match life::current(directory) {
+            Ok(Some(held)) => Ok(held),
+            Ok(None) => life::begin(directory, plan).await,
+            Err(error) => Err(failed(error)),
+        };
+        if held.is_err() {
+            // What cannot be taken back now is taken back when the session is forgotten.
+            let _ = claims.remove(session);
+        }
+        held
+    }
+
+    /// The server that a session has claimed before; `None` when it is proven gone.
+    ///
+    /// # Errors
+    /// When nobody can say.
+    pub(super) async fn claimed(&self, directory: &Path) -> io::Result<Option<Held>> {
+        let gate = self.gate(directory);
+        let _entered = gate.lock().await;
+        life::current(directory)
+    }
+
+    /// Takes a claim back. With the last one the server ends, and this returns when nothing of it is left.
+    ///
+    /// # Errors
+    /// When something of it is left.
+    pub(super) async fn release(&self, directory: &Path, session: SessionId, host_id: &str) -> io::Result<()> {
+        let gate = self.gate(directory);
+        let _entered = gate.lock().await;
+        let claims = Claims::in_directory(directory);
+        claims.remove(session)?;
+        if claims.any()? {
+            return Ok(());
+        }
+        life::end(directory, host_id).await
+    }
+}
+
+/// A number for a path that is the same in every build (FNV-1a).
+fn fingerprint(path: &Path) -> u64 {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}

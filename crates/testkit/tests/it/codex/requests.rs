@@ -1,0 +1,147 @@
+//! What Codex asks, and how it is answered.
+
+use serde_json::Value;
+
+use super::Codex;
+use crate::look::{begin, events, status};
+
+/// A command that has to be asked for.
+fn escalation(cmd: &str) -> String {
+    let input =
+        serde_json::json!({"cmd": cmd, "sandbox_permissions": "require_escalated", "justification": "it is needed"});
+    format!("[[tool exec_command {input}]] [[then]] [[say done]]")
+}
+
+/// A new file, where nothing may be written.
+fn patch(path: &str) -> String {
+    let input = serde_json::json!(format!("*** Begin Patch\n*** Add File: {path}\n+hello\n*** End Patch\n"));
+    format!("[[tool apply_patch {input}]] [[then]] [[say done]]")
+}
+
+/// How the requests of a session were closed.
+#[track_caller]
+fn ends(codex: &Codex, session: &str) -> Vec<Value> {
+    events(&codex.world, session, "request.closed").iter().map(|event| event["data"]["how"].clone()).collect()
+}
+
+#[test]
+fn c9_a_command_is_asked_for_and_runs_when_it_is_permitted() {
+    let codex = Codex::new();
+    let x = codex.guarded();
+    begin(&codex.world, &x, &escalation("echo two > two"));
+    let request = codex.request(&x);
+    assert_eq!(status(&codex.world, &x), "waiting_for_input");
+    assert_eq!((&request["kind"], &request["tool"]), (&"permission".into(), &"command".into()), "{request:#}");
+    assert_eq!(request["summary"], "echo two > two (it is needed)", "{request:#}");
+    assert!(codex.world.lines_of("two").is_empty(), "nothing ran before");
+    codex.respond(&x, &["--allow"]);
+    assert_eq!(codex.world.adj(["wait", "--print", &x]).expect_code(0).stdout, "done\n");
+    assert_eq!(codex.world.lines_of("two"), ["two"]);
+    assert_eq!(ends(&codex, &x), ["answered"]);
+    codex.assert_sound();
+}
+
+#[test]
+fn a_command_that_is_permitted_for_good_is_not_asked_for_again() {
+    let codex = Codex::new();
+    let x = codex.guarded();
+    begin(&codex.world, &x, &escalation("echo again >> again"));
+    codex.respond(&x, &["--always"]);
+    let _ = codex.world.adj(["wait", &x]).expect_code(0);
+    assert_eq!(codex.ask(&x, &escalation("echo again >> again")), "done\n");
+    assert_eq!(codex.world.lines_of("again"), ["again", "again"]);
+    assert_eq!(ends(&codex, &x).len(), 1, "asked once");
+}
+
+#[test]
+fn a_command_that_is_refused_does_not_run_and_the_turn_goes_on() {
+    let codex = Codex::new();
+    let x = codex.guarded();
+    begin(&codex.world, &x, &escalation("echo no > no"));
+    codex.respond(&x, &["--deny"]);
+    assert_eq!(codex.world.adj(["wait", "--print", &x]).expect_code(0).stdout, "done\n");
+    assert!(codex.world.lines_of("no").is_empty());
+    begin(&codex.world, &x, &escalation("echo no > no"));
+    let _ = codex.request(&x);
+    let _ = codex.world.adj(["interrupt", &x]).expect_code(0);
+    let _ = codex.world.adj(["wait", &x]).expect_code(130);
+    assert!(codex.world.lines_of("no").is_empty());
+    assert_eq!(ends(&codex, &x), ["answered", "withdrawn"]);
+    assert_eq!(codex.ask(&x, "[[say on it goes]]"), "on it goes\n");
+    codex.assert_sound();
+}
+
+#[test]
+fn a_change_of_a_file_is_shown_before_it_is_made() {
+    let codex = Codex::new();
+    let x = codex.create(&["--mode", "guarded", "--sandbox", "read-only"]);
+    let file = codex.world.work().join("new.txt");
+    begin(&codex.world, &x, &patch(&file.display().to_string()));
+    let request = codex.request(&x);
+    assert_eq!(request["tool"], "file_change", "{request:#}");
+    assert!(request["summary"].as_str().is_some_and(|summary| summary.contains("new.txt")), "{request:#}");
+    assert!(request["input"].to_string().contains("hello"), "what is written is shown: {request:#}");
+    codex.respond(&x, &["--deny"]);
+    let _ = codex.world.adj(["wait", &x]).expect_code(0);
+    assert!(codex.world.lines_of("new.txt").is_empty());
+    begin(&codex.world, &x, &patch(&file.display().to_string()));
+    codex.respond(&x, &["--allow"]);
+    let _ = codex.world.adj(["wait", &x]).expect_code(0);
+    assert_eq!(codex.world.lines_of("new.txt"), ["hello"]);
+    codex.assert_sound();
+}
+
+#[test]
+fn a_question_is_answered_by_option_and_by_word() {
+    let codex = Codex::new().with_features(&["default_mode_request_user_input"]);
+    let x = codex.native();
+    let option = |label: &str| serde_json::json!({"label": label, "description": "a colour"});
+    let question = serde_json::json!({"questions": [{
+        "id": "q1", "header": "Pick", "question": "Which colour?", "options": [option("Red"), option("Blue")],
+    }]});
+    let script = format!("[[tool request_user_input {question}]] [[then]] [[say thanks]]");
+    for (words, answer) in [(["--choose", "Blue"], "Blue"), (["--message", "neither"], "neither")] {
+        begin(&codex.world, &x, &script);
+        let request = codex.respond(&x, &words);
+        assert_eq!((&request["kind"], &request["summary"]), (&"choice".into(), &"Which colour?".into()), "{request:#}");
+        assert_eq!(request["questions"][0]["options"][1]["label"], "Blue", "{request:#}");
+        assert_eq!(codex.world.adj(["wait", "--print", &x]).expect_code(0).stdout, "thanks\n");
+        let requests = codex.model.recorder().requests();
+        let told = requests.last().map(|(request, _)| request.json().to_string()).unwrap_or_default();
+        assert!(told.contains(answer), "the model is told {answer}");
+    }
+    codex.assert_sound();
+}
+
+#[test]
+fn a_rule_answers_without_anybody_and_is_told() {
+    let codex = Codex::new();
+    let x = codex.create(&["--mode", "guarded", "--allow-tool", "command(echo *)", "--deny-tool", "command(rm *)"]);
+    assert_eq!(codex.ask(&x, &escalation("echo ruled")), "done\n");
+    assert_eq!(codex.ask(&x, &escalation("rm -f ruled")), "done\n");
+    let told = events(&codex.world, &x, "request.policy");
+    let decisions: Vec<&Value> = told.iter().map(|event| &event["data"]["decision"]).collect();
+    assert_eq!(decisions, ["allow", "deny"], "{told:#?}");
+    codex.assert_sound();
+}
+
+#[test]
+fn b14_each_mode_means_what_it_says() {
+    let codex = Codex::new();
+    let outside = codex.world.root().join("home/outside");
+    let write = format!(
+        "[[tool exec_command {}]] [[then]] [[say done]]",
+        serde_json::json!({"cmd": format!("echo x > {}", outside.display())})
+    );
+    let native = codex.native();
+    assert_eq!(codex.ask(&native, &write), "done\n");
+    assert!(outside.is_file(), "everything is permitted, and nobody is asked");
+    let reads = codex.create(&["--sandbox", "read-only"]);
+    let inside =
+        format!("[[tool exec_command {}]] [[then]] [[say done]]", serde_json::json!({"cmd": "echo x > inside"}));
+    assert_eq!(codex.ask(&reads, &inside), "done\n");
+    assert!(codex.world.lines_of("inside").is_empty(), "the sandbox holds");
+    let refused =
+        codex.world.adj(["--json", "create", "--cli", "codex", "--mode", "docker"]).expect_error(2, "not_supported");
+    drop(refused);
+}
