@@ -119,6 +119,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a child is what the test is about")]
     fn a_child_has_what_it_is_to_inherit() {
         let own = Inherited::own();
         assert!(own.umask.is_some() && own.soft_limits.len() == LIMITS.len(), "{own:?}");

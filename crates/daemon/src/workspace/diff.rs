@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn h1107_changes_are_read_byte_for_byte() {
-        let listed = b"3\t1\tsrc/a b.rs\0-\t-\tlogo.png\00\t0\t\0old \"name\0new\nname\0";
+        let listed = b"3\t1\tsrc/a b.rs\0-\t-\tlogo.png\x000\t0\t\0old \"name\0new\nname\0";
         let found = changes(listed);
         assert_eq!(found[0], Change { path: "src/a b.rs".into(), old_path: None, lines: Some((3, 1)) });
         assert_eq!(found[1].lines, None);

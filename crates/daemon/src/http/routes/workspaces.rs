@@ -146,7 +146,7 @@ async fn check_reach(call: &Incoming, record: &Record) -> Result<(), Failure> {
 /// `POST /v1/workspaces/clean`
 pub(super) async fn clean(call: Incoming) -> Result<Json<Vec<CleanedWorkspace>>, Failure> {
     let wanted: CleanWorkspaces = call.body()?;
-    if wanted.all == !wanted.ids.is_empty() {
+    if wanted.all != wanted.ids.is_empty() {
         return Err(Failure::new(ErrorCode::Usage, "name workspaces, or all: one of the two"));
     }
     if wanted.force && (wanted.all || wanted.reason.as_deref().is_none_or(|reason| reason.trim().is_empty())) {
