@@ -20,6 +20,7 @@ mod report;
 mod status;
 mod stream;
 mod wait;
+mod wake;
 mod watch;
 mod watchers;
 mod world;
@@ -32,9 +33,10 @@ struct Bench {
     run: fn(&Path) -> Result<Report>,
 }
 
-const BENCHES: [Bench; 7] = [
+const BENCHES: [Bench; 8] = [
     Bench { name: "status", run: status::run },
     Bench { name: "wait", run: wait::run },
+    Bench { name: "wake", run: wake::run },
     Bench { name: "messages", run: messages::run },
     Bench { name: "list", run: list::run },
     Bench { name: "watch", run: watch::run },

@@ -7,6 +7,7 @@
 pub mod claude;
 pub mod codex;
 mod conversation;
+mod goal;
 mod limits;
 mod path;
 mod policy;
@@ -31,6 +32,7 @@ use adjutant_core::{AgentName, MessageId, SessionId, SessionName, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::conversation::{ConversationEntry, ConversationError, ConversationOf, Speaker};
+pub use self::goal::{Goal, GoalAnswer, GoalWish};
 pub use self::policy::{Verdict, verdict};
 
 /// Orders that may wait for one driver; the supervisor never waits for more.
@@ -236,6 +238,13 @@ pub enum Order {
         payload: String,
         /// Where the answer goes: JSON text, or nothing for no opinion. Closed when the hook waits no longer.
         answer: oneshot::Sender<Option<String>>,
+    },
+    /// Something about the goal of the session; only where the agent has goals. Unanswered when the driver ends.
+    Goal {
+        /// What.
+        wish: GoalWish,
+        /// Where the answer goes.
+        answer: oneshot::Sender<GoalAnswer>,
     },
     /// End the session: politely, and after the grace by force; reported as `Exited` when nothing of it is left.
     End {

@@ -75,7 +75,8 @@ pub enum HomeError {
 impl Home {
     /// Finds the places. `ADJ_HOME` holds everything; else XDG's directories do, and where `XDG_RUNTIME_DIR` is not set,
     /// the run directory is `run` in the state directory: it is the user's own, no cleaner empties it, and no other user can
-    /// have made it first, as in `/tmp`.
+    /// have made it first, as in `/tmp`. In `XDG_RUNTIME_DIR` each state directory has a run directory of its own: the user
+    /// of a machine has one of the former, and with another `HOME` another one of the latter.
     ///
     /// # Errors
     /// [`HomeError`], each with the variable or path that is wrong.
@@ -106,7 +107,7 @@ impl Home {
         let state = base(&variables.xdg_state_home, ".local/state")?.join("adjutant");
         let config = base(&variables.xdg_config_home, ".config")?.join("adjutant/config.toml");
         let runtime = set(&variables.xdg_runtime_dir).filter(|path| path.is_absolute());
-        let run = runtime.map_or_else(|| state.join("run"), |runtime| runtime.join("adjutant"));
+        let run = runtime.map_or_else(|| state.join("run"), |runtime| runtime.join("adjutant").join(mark(&state)));
         let given = set(&variables.xdg_state_home).is_some_and(|path| path.is_absolute());
         let anchor = if given { None } else { home };
         Ok(Self::of(state, run, config, anchor))
@@ -147,6 +148,12 @@ impl Home {
     pub fn socket_pointer(&self) -> PathBuf {
         self.state.join(crate::protocol::SOCKET_POINTER_FILE)
     }
+}
+
+/// What tells the run directory of one state directory from that of another: 32 bits of its path's FNV-1a hash.
+fn mark(state: &Path) -> String {
+    let step = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    format!("{:08x}", state.as_os_str().as_encoded_bytes().iter().fold(0x811c_9dc5, step))
 }
 
 /// An empty variable counts as one that is not set.
@@ -218,9 +225,17 @@ mod tests {
     #[test]
     fn xdg_is_followed() {
         let places = resolved(&[("HOME", "/h"), ("XDG_RUNTIME_DIR", "/run/user/1")]);
-        let expected = ["/h/.local/state/adjutant", "/run/user/1/adjutant", "/h/.config/adjutant/config.toml"];
+        let expected = ["/h/.local/state/adjutant", "/run/user/1/adjutant/f0d97df8", "/h/.config/adjutant/config.toml"];
         assert_eq!(places[..3], expected);
-        assert_eq!(places[3], "/run/user/1/adjutant/adj.sock");
+        assert_eq!(places[3], "/run/user/1/adjutant/f0d97df8/adj.sock");
+    }
+
+    #[test]
+    fn two_state_directories_never_share_a_socket() {
+        let runtime = ("XDG_RUNTIME_DIR", "/run/user/1");
+        let [one, other, third] = [("HOME", "/h"), ("HOME", "/g"), ("XDG_STATE_HOME", "/h/.state")]
+            .map(|state| resolved(&[state, ("XDG_CONFIG_HOME", "/c"), runtime])[3].clone());
+        assert!(one != other && one != third && other != third, "{one} {other} {third}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::schema::TypeRef;
 use crate::stream::{EventRecord, WaitRecord};
 use crate::types::daemon::{Check, CheckDaemon, DaemonStatus, Health, StopDaemon, Stopping};
 use crate::types::event::{Event, EventsQuery};
+use crate::types::goal::{GoalQuery, GoalState, SetGoal};
 use crate::types::hook::{HookAnswer, HookCall};
 use crate::types::log::{LogEntry, LogQuery};
 use crate::types::message::{EditMessage, Message, MessagesQuery, SendMessage, Sent, WakeSession};
@@ -330,6 +331,16 @@ methods! {
     /// Stops the running turn.
     INTERRUPT = Method::change("interrupt", "/v1/sessions/{id}/interrupt", document::<Option<TurnResult>>(),
         "Stop the running turn and keep the session; `null` where no turn runs.").body::<InterruptSession>()
+        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited, ErrorCode::NotSupported,
+            ErrorCode::OutcomeUnknown]).repeatable();
+    /// The goal of a session.
+    GOAL = Method::read("goal.show", "/v1/sessions/{id}/goal", document::<GoalState>(),
+        "The goal of a session, at once or when it is pursued no more.").query::<GoalQuery>()
+        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited, ErrorCode::NotSupported,
+            ErrorCode::OutcomeUnknown]);
+    /// Sets, holds or forgets the goal of a session.
+    SET_GOAL = Method::change("goal.set", "/v1/sessions/{id}/goal", document::<GoalState>(),
+        "Set the goal of a session, let it rest, go on with it, or forget it.").body::<SetGoal>()
         .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited, ErrorCode::NotSupported,
             ErrorCode::OutcomeUnknown]).repeatable();
     /// The last answers.

@@ -2,6 +2,7 @@
 
 pub mod daemon;
 pub mod event;
+pub mod goal;
 pub mod hook;
 pub mod log;
 pub mod message;

@@ -9,6 +9,7 @@ pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod export;
+pub(crate) mod goal;
 pub(crate) mod hook;
 pub(crate) mod inspect;
 pub(crate) mod interrupt;
@@ -128,6 +129,7 @@ verbs! {
     "attach" See attach::AttachArgs deals run_attach;
     "requests" Control requests::RequestsArgs calls run_requests;
     "respond" Control respond::RespondArgs calls run_respond;
+    "goal" Control goal::GoalArgs calls run_goal;
     "interrupt" Control interrupt::InterruptArgs calls run_interrupt;
     "kill" Control kill::KillArgs calls run_kill;
     "sessions" Control sessions::SessionsArgs calls run_sessions;

@@ -6,6 +6,7 @@ use adjutant_api::limits::{INTERRUPT_CONFIRM_MS_MAX, READY_MS_DEFAULT};
 use adjutant_api::methods;
 use adjutant_api::types::daemon::{Check, CheckDaemon, DaemonStatus, StopDaemon, Stopping};
 use adjutant_api::types::event::{Event, EventsQuery};
+use adjutant_api::types::goal::{GoalQuery, GoalState, SetGoal};
 use adjutant_api::types::hook::{HookAnswer, HookCall};
 use adjutant_api::types::log::{LogEntry, LogQuery};
 use adjutant_api::types::message::{EditMessage, Message, MessagesQuery, SendMessage, Sent, WakeSession};
@@ -110,6 +111,11 @@ functions! {
     log(id: &str, query: &LogQuery) -> Vec<LogEntry> = Call::new(&methods::LOG, &[id]).query(query);
     /// How a person sits down at a session.
     attach(id: &str, query: &AttachQuery) -> Attach = Call::new(&methods::ATTACH, &[id]).query(query);
+    /// The goal of a session, at once or when it is pursued no more.
+    goal(id: &str, query: &GoalQuery) -> GoalState =
+        Call::new(&methods::GOAL, &[id]).query(query).within(limits::HOOK);
+    /// Sets, holds or forgets the goal of a session.
+    set_goal(id: &str, wanted: &SetGoal) -> GoalState = Call::new(&methods::SET_GOAL, &[id]).body(wanted);
     /// Passes on a hook of the agent of the calling session; waits for a decision as long as there is to be one.
     hook(hook: &HookCall) -> HookAnswer = Call::new(&methods::HOOK, &[]).body(hook).within(limits::HOOK);
     /// Open requests.

@@ -70,6 +70,15 @@ impl ClaudeWorld {
         std::fs::write(path, text).expect("a file in the world");
     }
 
+    /// Whether a file is in the directory in which commands run.
+    ///
+    /// # Panics
+    /// Where that cannot be seen.
+    #[track_caller]
+    pub fn has_file(&self, name: &str) -> bool {
+        self.world.work().join(name).try_exists().expect("a directory of the world")
+    }
+
     /// Creates a session in a mode and gives its id.
     #[track_caller]
     pub fn claude(&self, mode: &str) -> String {

@@ -9,6 +9,9 @@ pub(super) const EARLY_MESSAGES_MAX: usize = 16 * 1024;
 /// Time for the app-server to answer a request, in milliseconds; the slowest takes tens.
 pub(super) const ANSWER_MS_MAX: u64 = 20_000;
 
+/// Time for the app-server to answer a request of a session that is to end, in milliseconds; then it ends without it.
+pub(super) const END_ANSWER_MS_MAX: u64 = 1_500;
+
 /// Time for the app-server to take a message off our hands, in milliseconds.
 pub(super) const WRITE_MS_MAX: u64 = 10_000;
 
@@ -29,7 +32,7 @@ pub(super) const RESTART_MS_MIN: u64 = 50;
 pub(super) const RESTART_MS_MAX: u64 = 10_000;
 
 /// Life after which a crash begins a new row of crashes, in milliseconds.
-pub(super) const SOUND_LIFE_MS: u64 = 30_000;
+pub(super) const SOUND_LIFE_MS: u64 = 10_000;
 
 /// Crashes in a row after which the app-server is given up.
 pub(super) const CRASHES_MAX: u32 = 8;
@@ -45,11 +48,15 @@ pub(super) const HOLDER_END_MS_MAX: u64 = 10_000;
 /// Time for an interrupted turn to end when its session is to end, in milliseconds.
 pub(super) const INTERRUPT_MS_MAX: u64 = 5_000;
 
-/// Time between the first item of a turn and the statement of who opened it, in milliseconds: nobody's words came.
-pub(super) const ORIGIN_MS_MAX: u64 = 500;
+/// Time for the words of whoever opened a turn to come, in milliseconds; they come 15 ms after its beginning. A turn
+/// without any is the agent's own.
+pub(super) const ORIGIN_MS_MAX: u64 = 200;
 
 /// Turns that are looked at for what happened unseen.
 pub(super) const TURNS_LOOKED_AT_MAX: usize = 100;
+
+/// Callers who wait for the end of one goal.
+pub(super) const GOAL_WAITERS_MAX: usize = 64;
 
 /// Items of one page of the app-server's lists.
 pub(super) const PAGE_ITEMS: usize = 25;
@@ -77,3 +84,9 @@ pub(super) const MISSED_END_MS: u64 = 1_000;
 
 /// Time for what was queued to begin, in milliseconds; then the app-server is told to go on.
 pub(super) const QUEUED_MS_MAX: u64 = 1_000;
+
+/// Time for reading a conversation, in milliseconds.
+pub(super) const CONVERSATION_MS_MAX: u64 = 10_000;
+
+/// Longest text of one entry of a conversation, in bytes.
+pub(super) const ENTRY_BYTES_MAX: usize = 256 * 1024;

@@ -5,6 +5,7 @@
 //! types of ours ([`wire`]). A turn ends when the app-server says that it has completed, and with nothing else.
 
 mod attach;
+mod conversation;
 mod driver;
 mod environment;
 mod find;
@@ -22,7 +23,9 @@ use adjutant_core::AgentName;
 use adjutant_core::agent::{Capabilities, FrameStyle, Mode, Source, StartFailure};
 
 use self::server::Servers;
-use crate::{Agent, Attach, AttachTo, DriverTask, Driving, Place, Program};
+use crate::{
+    Agent, Attach, AttachTo, ConversationEntry, ConversationError, ConversationOf, DriverTask, Driving, Place, Program,
+};
 
 /// The agent `codex`.
 #[derive(Debug)]
@@ -43,7 +46,7 @@ impl Codex {
                 interrupt: true,
                 steer: true,
                 requests: true,
-                goals: false,
+                goals: true,
                 resume: true,
                 usage: true,
                 model: true,
@@ -84,6 +87,10 @@ impl Agent for Codex {
 
     fn drive(&self, task: DriverTask) -> Driving {
         Box::pin(driver::drive(Arc::clone(&self.servers), task))
+    }
+
+    fn conversation(&self, of: ConversationOf<'_>) -> Result<Vec<ConversationEntry>, ConversationError> {
+        conversation::read(of)
     }
 
     fn attach(&self, of: AttachTo<'_>) -> Result<Attach, String> {

@@ -10,7 +10,11 @@ use crate::{LaunchPlan, Place};
 const MARKERS: [&str; 8] =
     ["CLAUDECODE", "AI_AGENT", "GEMINI_CLI", "TMUX", "TMUX_PANE", "COLUMNS", "LINES", "PROMPT_COMMAND"];
 
-/// Beginnings of such names.
+/// Variables that bash takes orders from before it has read its loop: which options it has, and when it gives up
+/// waiting for somebody to type. `TMOUT` would end it in the middle of a message.
+const ORDERS: [&str; 3] = ["SHELLOPTS", "BASHOPTS", "TMOUT"];
+
+/// Beginnings of the names of such marks.
 const MARKER_PREFIXES: [&str; 5] = ["CLAUDE_CODE_", "CODEX_", "OPENCODE", "ADJ_", "GEMINI_CLI_"];
 
 /// Builds the environment: what the caller had, without the markers; then defaults; then what `--env` names; last the
@@ -19,7 +23,7 @@ const MARKER_PREFIXES: [&str; 5] = ["CLAUDE_CODE_", "CODEX_", "OPENCODE", "ADJ_"
 /// `PAGER` and `GIT_PAGER` are `cat` unless `--env` says otherwise, whatever the caller's are: a pager would wait
 /// for a key that nobody presses. Keys of services, such as `ANTHROPIC_API_KEY`, are the caller's own and stay.
 pub(super) fn environment(launch: &LaunchPlan, place: &Place, stamp: &Stamp) -> BTreeMap<String, String> {
-    let caller = launch.caller_environment.iter().filter(|(name, _)| !is_marker(name));
+    let caller = launch.caller_environment.iter().filter(|(name, _)| !is_left_out(name));
     let mut environment: BTreeMap<String, String> = caller.map(|(name, value)| (name.clone(), value.clone())).collect();
     environment.entry("TERM".to_owned()).or_insert_with(|| "xterm-256color".to_owned());
     if environment.get("TERM").is_some_and(|term| term == "dumb" || term.is_empty()) {
@@ -38,8 +42,8 @@ pub(super) fn environment(launch: &LaunchPlan, place: &Place, stamp: &Stamp) -> 
     environment
 }
 
-fn is_marker(name: &str) -> bool {
-    MARKERS.contains(&name) || MARKER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+fn is_left_out(name: &str) -> bool {
+    MARKERS.contains(&name) || ORDERS.contains(&name) || MARKER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -79,6 +83,9 @@ mod tests {
             ("CODEX_SANDBOX", "x"),
             ("TMUX", "/tmp/x"),
             ("LINES", "24"),
+            ("SHELLOPTS", "noglob:posix"),
+            ("BASHOPTS", "extdebug"),
+            ("TMOUT", "900"),
             ("ADJ_SESSION", "outer"),
             ("ADJ_STAMP", "outer"),
             ("ANTHROPIC_API_KEY", "k"),

@@ -16,7 +16,8 @@ pub(crate) struct LastMessageArgs {
     id: SessionArg,
 
     /// How many, oldest first
-    #[arg(short = 'n', long, value_name = "n", default_value_t = 1, hide_default_value = true)]
+    #[arg(short = 'n', long, value_name = "n", default_value_t = 1, hide_default_value = true,
+        value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
 
     /// All text of each turn, also between tool calls

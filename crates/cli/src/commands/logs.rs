@@ -18,7 +18,7 @@ pub(crate) struct LogsArgs {
     id: SessionArg,
 
     /// The last turns, this many
-    #[arg(short = 'n', long, value_name = "turns")]
+    #[arg(short = 'n', long, value_name = "turns", value_parser = clap::value_parser!(u32).range(1..))]
     turns: Option<u32>,
 
     /// From this turn on

@@ -3,6 +3,7 @@
 use adjutant_api::ExitCode;
 use adjutant_api::exit_code::number_of;
 use adjutant_api::stream::WaitResult;
+use adjutant_api::types::goal::GoalQuery;
 use adjutant_api::types::turn::{OutcomeWord, TurnResult, WaitQuery};
 use adjutant_client::Client;
 
@@ -54,8 +55,8 @@ pub(crate) struct WaitArgs {
     #[arg(long, conflicts_with = "goal")]
     next_turn: bool,
 
-    /// Until the goal has ended
-    #[arg(long)]
+    /// Until the goal is pursued no more: complete, blocked, paused, out of budget, or cleared
+    #[arg(long, conflicts_with_all = ["any", "count", "print"])]
     goal: bool,
 
     /// Do not return on an open request
@@ -75,6 +76,9 @@ pub(crate) async fn run_wait(context: &mut Context, args: &WaitArgs) -> Outcome 
     let limit = context.timeout(args.timeout)?;
     let query = query(args, limit);
     let (ui, client) = context.parts()?;
+    if args.goal {
+        return goals(ui, client, &query, limit).await;
+    }
     if query.session.len() > 1 {
         let found = several(ui, client, &query, args.print, limit).await?;
         tell(ui, args, &found.results).await?;
@@ -115,6 +119,29 @@ fn query(args: &WaitArgs, limit: Limit) -> WaitQuery {
         goal: args.goal,
         timeout_ms: limit.millis(),
     }
+}
+
+/// Waits for the ends of goals, one after the other, each told as it is found.
+async fn goals(ui: &mut Ui, client: &mut Client, query: &WaitQuery, limit: Limit) -> Outcome {
+    let mut code = ExitCode::Completed;
+    for id in &query.session {
+        let wanted = GoalQuery { await_end: true, timeout_ms: limit.millis() };
+        let goal = client.goal(id, &wanted).await?.goal;
+        let word = goal.as_ref().map_or("cleared", |goal| goal.status.as_str());
+        if word == "active" {
+            note_timeout(ui, id, limit);
+            return Ok(ExitCode::Timeout.number());
+        }
+        if !matches!(word, "complete" | "cleared") {
+            code = ExitCode::Refused;
+        }
+        match (ui.json, query.session.len()) {
+            (true, _) => ui.document(&goal)?,
+            (false, 1) => ui.line(word)?,
+            (false, _) => ui.line(&format!("{id}\t{word}"))?,
+        }
+    }
+    Ok(code.number())
 }
 
 /// Waits for one session; a time that is over is a result too.

@@ -15,8 +15,8 @@ const WAIT_MS_MEDIAN: u64 = 150;
 const PRESS_AGAIN: Duration = Duration::from_secs(2);
 
 fn now_ms() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    u64::try_from(since.as_millis()).unwrap()
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock that is set");
+    u64::try_from(since.as_millis()).expect("a number of this century")
 }
 
 /// The newest text of the user in the newest request, as the model got it.
@@ -28,17 +28,15 @@ fn newest_text(world: &ClaudeWorld) -> String {
 fn pid_of(world: &ClaudeWorld, session: &str, of: &str) -> Process {
     let shown = world.adj(["--json", "inspect", session]).expect_code(0).json();
     let pid = find(&shown, of).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {of}: {shown:#}"));
-    Process::open(u32::try_from(pid).unwrap()).expect("it lives")
+    Process::open(u32::try_from(pid).expect("a pid")).expect("it lives")
 }
 
 /// The first `pid` below a key of this name.
 fn find<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     let within = value.get(key).and_then(|found| found.get("pid"));
-    within.or_else(|| match value {
-        Value::Object(fields) => fields.values().find_map(|value| find(value, key)),
-        Value::Array(items) => items.iter().find_map(|value| find(value, key)),
-        _ => None,
-    })
+    let fields = || value.as_object()?.values().find_map(|value| find(value, key));
+    let items = || value.as_array()?.iter().find_map(|value| find(value, key));
+    within.or_else(fields).or_else(items)
 }
 
 #[test]
@@ -120,13 +118,13 @@ fn a_permission_is_answered_from_another_shell() {
     let waiting = world.send(&x, "[[say later]]");
     let _ = world.adj(["respond", &x, "--allow"]).expect_code(0);
     let _ = world.adj(["wait", &x, "--for", &waiting]).expect_code(0);
-    assert!(world.work().join("made").exists());
+    assert!(world.has_file("made"));
     assert_eq!(world.adj(["last-message", &x]).expect_code(0).stdout, "later\n");
     let denied = script.replace("made", "never");
     let _ = world.turn(&x, &denied).expect_code(3);
     let _ = world.adj(["respond", &x, "--deny", "--reason", "not today"]).expect_code(0);
     let _ = world.adj(["wait", &x]).expect_code(0);
-    assert!(!world.work().join("never").exists());
+    assert!(!world.has_file("never"));
     let (last, _) = world.model().recorder().requests().pop().expect("a request");
     assert!(String::from_utf8_lossy(&last.body).contains("not today"));
 }
@@ -145,10 +143,10 @@ fn a_person_at_the_terminal_answers_first() {
             world.tmux(["send-keys", "-t", "%0", "1"]);
             pressed = Instant::now();
         }
-        world.work().join("made").exists()
+        world.has_file("made")
     });
     let _ = world.adj(["wait", "--through-input", &x]).expect_code(0);
-    assert!(world.work().join("made").exists());
+    assert!(world.has_file("made"));
     let late = world.adj(["respond", &x, "--allow"]);
     assert_ne!(late.code, 0, "it was answered before: {late:?}");
     let events = world.adj(["--json", "watch", "--tail", "20", "--types", "request.*", &x]);
@@ -175,7 +173,7 @@ fn rules_answer_without_anybody() {
     let path = world.work().join("bad").display().to_string();
     let write = format!(r#"[[tool Write {{"file_path":"{path}","content":"x"}}]][[then]][[say refused]]"#);
     let _ = world.turn(&x, &write).expect_code(0);
-    assert!(world.work().join("good1").exists() && !world.work().join("bad").exists());
+    assert!(world.has_file("good1") && !world.has_file("bad"));
 }
 
 #[test]
@@ -195,6 +193,49 @@ fn a_question_is_answered_by_choice_and_by_text() {
     }
 }
 
+/// A server of one tool that asks the user for a name.
+const ASKING_SERVER: &str = r#"
+import sys, json
+def out(m): print(json.dumps(m), flush=True)
+for line in sys.stdin:
+    m = json.loads(line)
+    if m.get("method") == "initialize":
+        info = {"protocolVersion": m["params"]["protocolVersion"], "capabilities": {"tools": {}}, "serverInfo": {"name": "el", "version": "1"}}
+        out({"jsonrpc": "2.0", "id": m["id"], "result": info})
+    elif m.get("method") == "tools/list":
+        tool = {"name": "ask", "description": "asks", "inputSchema": {"type": "object", "properties": {}}}
+        out({"jsonrpc": "2.0", "id": m["id"], "result": {"tools": [tool]}})
+    elif m.get("method") == "tools/call":
+        call = m["id"]
+        schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+        out({"jsonrpc": "2.0", "id": "e1", "method": "elicitation/create", "params": {"message": "Your name?", "requestedSchema": schema}})
+    elif m.get("id") == "e1":
+        text = "got " + json.dumps(m.get("result"))
+        out({"jsonrpc": "2.0", "id": call, "result": {"content": [{"type": "text", "text": text}]}})
+    elif "id" in m and "method" in m:
+        out({"jsonrpc": "2.0", "id": m["id"], "result": {}})
+"#;
+
+#[test]
+fn a_form_of_a_tool_server_is_filled_and_can_be_interrupted() {
+    let world = ClaudeWorld::new();
+    world.write_home("asks.py", ASKING_SERVER);
+    let server = world.root().join("home/asks.py").display().to_string();
+    let servers = serde_json::json!({"mcpServers": {"el": {"command": "python3", "args": [server]}}});
+    let words = ["create", "-q", "--cli", "claude", "--", "--strict-mcp-config", "--mcp-config", &servers.to_string()];
+    let x = world.adj(words).expect_code(0).word().to_owned();
+    let load = r#"[[tool ToolSearch {"query":"select:mcp__el__ask"}]][[then]]"#;
+    let _ = world.turn(&x, &format!("{load}[[tool mcp__el__ask {{}}]][[then]][[say done]]")).expect_code(3);
+    let _ = world.adj(["respond", &x, r#"{"name":"Ada"}"#]).expect_code(0);
+    let _ = world.adj(["wait", &x]).expect_code(0);
+    let (last, _) = world.model().recorder().requests().pop().expect("a request");
+    assert!(String::from_utf8_lossy(&last.body).contains("Ada"));
+    let message = world.send(&x, "[[tool mcp__el__ask {}]][[then]][[hold never]]");
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(3);
+    let _ = world.adj(["interrupt", &x]).expect_code(0);
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(130);
+}
+
 #[test]
 fn a_permission_stays_open_over_a_restart_of_the_daemon() {
     let world = ClaudeWorld::new();
@@ -205,7 +246,7 @@ fn a_permission_stays_open_over_a_restart_of_the_daemon() {
     let _ = world.adj(["wait", &x]).expect_code(3);
     let _ = world.adj(["respond", &x, "--allow"]).expect_code(0);
     let _ = world.adj(["wait", &x]).expect_code(0);
-    assert!(world.work().join("made").exists());
+    assert!(world.has_file("made"));
     world.assert_sound();
 }
 
@@ -288,13 +329,20 @@ fn whoever_kills_what_is_told_the_truth() {
 
 #[test]
 fn a_killed_terminal_is_the_end_of_its_session() {
-    let world = ClaudeWorld::new();
-    let x = world.claude("native");
-    let message = world.send(&x, "[[say begun]][[hold gate]]");
-    assert!(world.model().await_held("gate", AGENT_MAX));
-    let pid = world.tmux(["display-message", "-p", "#{pid}"]).trim().parse().unwrap();
-    Process::open(pid).expect("it lives").signal(Signal::KILL);
-    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(4);
+    for mid_turn in [false, true] {
+        let world = ClaudeWorld::new();
+        let x = world.claude("native");
+        let message = mid_turn.then(|| world.send(&x, "[[say begun]][[hold gate]]"));
+        if mid_turn {
+            assert!(world.model().await_held("gate", AGENT_MAX));
+        }
+        let pid = world.tmux(["display-message", "-p", "#{pid}"]).trim().parse().unwrap();
+        Process::open(pid).expect("it lives").signal(Signal::KILL);
+        await_fact("the session is over", AGENT_MAX, || world.adj(["status", &x]).word() == "exited");
+        if let Some(message) = message {
+            let _ = world.adj(["wait", &x, "--for", &message]).expect_code(4);
+        }
+    }
 }
 
 #[test]
@@ -436,6 +484,7 @@ fn a11_a_message_waits_while_a_person_has_a_dialog_open() {
     await_fact("the dialog is told of", AGENT_MAX, || world.adj(["requests"]).stdout.contains("terminal"));
     let message = world.send(&x, "[[say after]]");
     assert_eq!(world.model().recorder().count(), 0);
+    assert_ne!(world.adj(["respond", &x, "yes"]).code, 0, "only the terminal can answer it");
     world.tmux(["send-keys", "-t", "%0", "Escape"]);
     let _ = world.adj(["wait", "--through-input", &x, "--for", &message]).expect_code(0);
     assert_eq!(newest_text(&world), "[[say after]]");
@@ -458,7 +507,7 @@ fn an_interrupt_refuses_an_open_question_without_a_key() {
     let _ = world.adj(["wait", &x, "--for", &message]).expect_code(3);
     let _ = world.adj(["interrupt", &x]).expect_code(0);
     let _ = world.adj(["wait", &x, "--for", &message]).expect_code(130);
-    assert!(!world.work().join("made").exists());
+    assert!(!world.has_file("made"));
     assert_eq!(world.answer(&x, "[[say alive]]"), "alive");
 }
 
@@ -480,7 +529,7 @@ fn escape_at_a_question_is_an_interrupt_by_a_person() {
         !open
     });
     let _ = world.adj(["wait", "--through-input", &x, "--for", &message]).expect_code(130);
-    assert!(!world.work().join("made").exists());
+    assert!(!world.has_file("made"));
     assert_eq!(world.answer(&x, "[[say alive]]"), "alive");
 }
 
@@ -506,6 +555,100 @@ fn a_shell_in_the_background_ends_no_turn_and_holds_none_up() {
         world.adj(["--json", "watch", "--tail", "50", "--types", "turn.started", &x]).stdout.contains("\"agent\"")
     });
     let _ = world.adj(["wait", &x]).expect_code(0);
+}
+
+#[test]
+fn a_typed_message_is_taken_at_most_once_wherever_the_daemon_is_killed() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    // The first passes of some are those of the daemon's own beginning.
+    let points = [
+        ("before_commit", 3..=6),
+        ("after_commit", 3..=6),
+        ("before_deliver", 1..=1),
+        ("after_deliver", 1..=1),
+        ("after_report_commit", 2..=4),
+    ];
+    let (mut killed, mut unknown) = (0, 0);
+    for (point, pass) in points.into_iter().flat_map(|(point, passes)| passes.map(move |pass| (point, pass))) {
+        let _ = world.adj(["daemon", "stop"]);
+        let kill = format!("{point}:{pass}");
+        let mut list = world.adj_command(["list"]);
+        list.env("ADJ_TESTPOINT_KILL", &kill);
+        let _ = adjutant_testkit::Running::start(list).end();
+        let daemon = world.daemon_pid();
+        let (tag, key) = (format!("<{point} {pass}>"), format!("key of {kill}"));
+        let text = format!("{tag} [[hold {kill}]] [[say answer to {pass}]]");
+        let send = ["send", "-q", "--key", &key, &x, "--message", &text];
+        let sent = (0..4).map(|_| world.adj(send)).find(|sent| sent.code == 0).expect("the message is accepted");
+        world.model().open(&kill);
+        let waited = ["wait", "--print", "--for", sent.word(), &x];
+        let ended = (0..4).map(|_| world.adj(waited)).find(|ended| matches!(ended.code, 0 | 5)).expect("an end");
+        killed += usize::from(world.daemon_pid() != daemon);
+        let requests = world.model().recorder().requests();
+        let times = requests.iter().filter(|(request, _)| user_texts(request).last().is_some_and(|t| t.contains(&tag)));
+        match (ended.code, times.count()) {
+            (0, 1) => assert_eq!(ended.stdout, format!("answer to {pass}\n"), "{kill}"),
+            (5, 0 | 1) => unknown += 1,
+            other => panic!("{kill}: {other:?}"),
+        }
+    }
+    println!("{killed} daemons killed, {unknown} messages unknown");
+    assert!(killed >= 8, "only {killed} of 13 daemons were killed");
+    assert!(unknown <= 2, "{unknown} of 13 messages are unknown");
+    world.assert_sound();
+}
+
+#[test]
+fn a_start_is_whole_or_nothing_wherever_the_daemon_is_killed() {
+    for (point, pass) in [("before_launch", 1), ("after_launch", 1), ("after_commit", 3), ("after_report_commit", 1)] {
+        let world = ClaudeWorld::new();
+        let kill = format!("{point}:{pass}");
+        let mut create = world.adj_command(["create", "-q", "--cli", "claude", "--key", "one", "--mode", "guarded"]);
+        create.env("ADJ_TESTPOINT_KILL", &kill);
+        let first = adjutant_testkit::Running::start(create).end();
+        // Asked again with the same key, it is the same session or a new one, and never two.
+        let again = ["create", "-q", "--cli", "claude", "--key", "one", "--mode", "guarded"];
+        let created = if first.code == 0 { first } else { world.adj(again) };
+        let created = if created.code == 0 { created } else { world.adj(again).expect_code(0) };
+        // Where it was not killed yet it is no more.
+        let _ = world.adj(["daemon", "stop"]);
+        assert_eq!(world.answer(created.word(), "[[say in]]"), "in", "{kill}");
+        let live = world.adj(["list", "-q"]).expect_code(0);
+        assert_eq!(live.stdout.lines().count(), 1, "{kill}: {live:?}");
+        let servers = world.processes().iter().filter(|(_, shown)| shown.contains("/tmux -u ")).count();
+        assert_eq!(servers, 1, "{kill}: {:?}", world.processes());
+        world.assert_sound();
+    }
+}
+
+#[test]
+fn a_hook_never_fails_and_needs_no_daemon() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    world.kill_daemon();
+    let sessions = std::fs::read_dir(world.state().join("sessions")).unwrap();
+    let state = sessions.flatten().next().expect("a session").path();
+    let mut times = Vec::new();
+    for _ in 0..21 {
+        let words = ["hook", state.to_str().unwrap(), "Telepathy"];
+        let called = world.adj_with_input(words, br#"{"session_id":"s"}"#).expect_code(0);
+        assert_eq!((called.stdout.as_str(), called.stderr.as_str()), ("", ""));
+        times.push(called.took);
+    }
+    times.sort_unstable();
+    println!("a call takes {:?} in the middle, {:?} at most", times[10], times[20]);
+    for (words, input) in [
+        (vec!["hook"], &b""[..]),
+        (vec!["hook", "/nowhere/at/all", "Stop"], b"{}"),
+        (vec!["hook", state.to_str().unwrap(), "Stop"], b"no json"),
+        (vec!["hook", "/nowhere/at/all", "PermissionRequest"], b"{}"),
+    ] {
+        let called = world.adj_with_input(words, input).expect_code(0);
+        assert_eq!((called.stdout.as_str(), called.stderr.as_str()), ("", ""));
+    }
+    assert_eq!(world.answer(&x, "[[say alive]]"), "alive");
+    world.assert_sound();
 }
 
 #[test]

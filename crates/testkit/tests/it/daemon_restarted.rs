@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use adjutant_testkit::{Bell, Running, World, await_fact};
 use rustix::process::Signal;
@@ -145,6 +146,10 @@ fn seqs(lines: &str) -> Vec<u64> {
     whole.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()?["seq"].as_u64()).collect()
 }
 
+fn is_there(path: &Path) -> bool {
+    path.try_exists().expect("it can be looked for")
+}
+
 #[test]
 fn what_forgotten_sessions_have_left_is_removed_by_the_next_daemon() {
     let world = World::new();
@@ -162,10 +167,10 @@ fn what_forgotten_sessions_have_left_is_removed_by_the_next_daemon() {
     }
     let _ = world.adj(["list"]).expect_code(0);
     await_fact("what nobody knows any more is gone", SOON, || {
-        !sessions.join(forgotten).exists() && !run.join(forgotten.replace('-', "")).exists()
+        !is_there(&sessions.join(forgotten)) && !is_there(&run.join(forgotten.replace('-', "")))
     });
-    assert!(sessions.join("notes").exists(), "what has no name of a session is somebody else's");
-    assert!(known.iter().all(|uuid| sessions.join(uuid).exists()));
+    assert!(is_there(&sessions.join("notes")), "what has no name of a session is somebody else's");
+    assert!(known.iter().all(|uuid| is_there(&sessions.join(uuid))));
     assert_eq!(world.adj(["ask", &lives, "echo still"]).expect_code(0).stdout, "still\n");
 }
 

@@ -303,7 +303,17 @@ fn a_confirmed_message_has_been_taken_and_any_other_is_told() {
     let late = world.adj(["send", "--confirm", "--expires", "1ms", &x, "echo late"]).expect_code(1);
     assert!(late.stdout.is_empty() && late.stderr.contains("was not taken, and is expired"), "{late:#?}");
     let late = world.adj(["--json", "send", "--confirm", "--expires", "1ms", &x, "echo late"]).expect_code(1);
-    assert_eq!(late.json()["state"], "expired");
+    let late = late.json();
+    assert_eq!(late["state"], "expired");
+    let waited =
+        world.adj(["--json", "wait", &x, "--for", late["id"].as_str().unwrap_or_default()]).expect_code(1).json();
+    assert_eq!(
+        (&waited["outcome"], &waited["reason"]),
+        (&"failed".into(), &Value::Null),
+        "no agent was asked: {waited:#}"
+    );
+    let _ = world.adj(["--json", "last-message", "-n", "0", &x]).expect_error(2, "usage");
+    let _ = world.adj(["--json", "logs", "-n", "0", &x]).expect_error(2, "usage");
     let queued = world.start(["send", "--confirm", "--key", "k", "--reply-to", &first, &x, &hold.script()]);
     await_fact("it is queued", SOON, || messages(&world, &x).iter().any(|message| message["key"] == "k"));
     hold.let_go();

@@ -205,6 +205,18 @@ fn b13_the_environment_is_the_callers_without_the_marks_of_agents() {
 }
 
 #[test]
+fn what_the_callers_bash_was_told_does_not_reach_into_a_session() {
+    let world = World::new();
+    let mut run = world.adj_command(["run", "--cli", "shell", "echo /etc/host*; sleep 1.2; echo $POSIXLY_CORRECT $-"]);
+    // Each of them would keep its bash from reading the loop, or end it after a second.
+    run.envs([("POSIXLY_CORRECT", "1"), ("SHELLOPTS", "noglob:posix"), ("BASHOPTS", "extdebug"), ("TMOUT", "1")]);
+    let told = Running::start(run).end().expect_code(0);
+    let lines: Vec<&str> = told.stdout.lines().collect();
+    assert!(lines.len() == 2 && lines[0].contains("/etc/hosts"), "{told:#?}");
+    assert!(lines[1].starts_with("y ") && !lines[1].contains('f'), "programs are still told of POSIX: {told:#?}");
+}
+
+#[test]
 fn b14_what_the_agent_cannot_honour_is_refused() {
     let world = World::new();
     for words in [vec!["--mode", "guarded"], vec!["-m", "docker"], vec!["--model", "large"]] {

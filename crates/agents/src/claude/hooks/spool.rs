@@ -112,14 +112,16 @@ pub(crate) fn answer_path(state_dir: &Path, id: &str) -> PathBuf {
     state_dir.join(ANSWERS).join(id)
 }
 
-/// Makes the directory of decisions.
+/// Makes the directory of decisions, in that of a session that is there.
 ///
 /// # Errors
 /// When it cannot be made.
 pub(crate) fn make_answers(state_dir: &Path) -> io::Result<PathBuf> {
     let path = state_dir.join(ANSWERS);
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
-    Ok(path)
+    match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => Ok(path),
+    }
 }
 
 /// Files a decision; an empty one is no opinion, and lets the call return. The name appears with the decision in it.

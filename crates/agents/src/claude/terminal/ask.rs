@@ -71,6 +71,19 @@ impl Asked {
         self.what != What::Dialog
     }
 
+    /// Whether the agent goes on with its turn when this is refused, so that the turn has to be stopped besides.
+    pub(super) fn outlives_refusal(&self) -> bool {
+        self.what == What::Form
+    }
+
+    /// The refusal that ends the turn as well, where the agent has such a thing.
+    pub(super) fn refusal(&self) -> String {
+        match self.what {
+            What::Form => declined(),
+            What::Permission | What::Questions | What::Dialog => deny(Some("the turn was interrupted"), true),
+        }
+    }
+
     /// The request that is reported.
     pub(super) fn request(&self, id: &str) -> NewRequest {
         let questions = self.questions();
@@ -79,8 +92,9 @@ impl Asked {
             native: id.to_owned(),
             kind: match self.what {
                 What::Permission => RequestKind::Permission,
-                What::Questions => RequestKind::Choice,
-                What::Form | What::Dialog => RequestKind::Input,
+                // A dialog has options that are known at the terminal alone, so no answer from elsewhere is one of them.
+                What::Questions | What::Dialog => RequestKind::Choice,
+                What::Form => RequestKind::Input,
             },
             tool: Some(self.tool.clone()),
             summary: self.summary.clone(),
@@ -92,6 +106,10 @@ impl Asked {
     }
 
     fn questions(&self) -> Vec<Question> {
+        if self.what == What::Dialog {
+            let (label, text) = (self.tool.clone(), self.summary.clone());
+            return vec![Question { label, text, options: Vec::new(), multiple: false, free_text: false }];
+        }
         let asked = self.payload["tool_input"]["questions"].as_array().map(Vec::as_slice).unwrap_or_default();
         asked.iter().map(question).collect()
     }
@@ -111,9 +129,7 @@ impl Asked {
                 Ok(self.answered(&texts))
             }
             (What::Form, RequestAnswer::Text(text)) => Ok(filled(text)),
-            (What::Form, _) => {
-                Ok(json!({"hookSpecificOutput": {"hookEventName": "Elicitation", "action": "decline"}}).to_string())
-            }
+            (What::Form, _) => Ok(declined()),
             (What::Permission | What::Questions, RequestAnswer::Deny { reason }) => Ok(deny(reason.as_deref(), false)),
             (What::Permission | What::Questions, RequestAnswer::Dismiss) => {
                 Ok(deny(Some("nobody wants to answer"), false))
@@ -180,6 +196,10 @@ fn decision(decision: &Value) -> String {
     json!({"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decision}}).to_string()
 }
 
+fn declined() -> String {
+    json!({"hookSpecificOutput": {"hookEventName": "Elicitation", "action": "decline"}}).to_string()
+}
+
 /// A form that a text fills: its JSON, or the text itself as the only value.
 fn filled(text: &str) -> String {
     let content = serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
@@ -224,6 +244,8 @@ mod tests {
     #[test]
     fn a_dialog_has_no_answer_from_elsewhere() {
         assert!(dialog("dialog open").answer(&RequestAnswer::Allow).is_err());
+        let request = dialog("dialog open").request("7");
+        assert!(!request.questions[0].free_text && request.options.is_empty());
         assert_eq!(read("{}"), None);
     }
 }

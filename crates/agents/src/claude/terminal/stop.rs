@@ -4,27 +4,26 @@ use adjutant_core::agent::{AgentReport, RequestEnd};
 
 use super::machine::{ANSWERED, AnsweredNote, INTERRUPTED};
 use super::status::{self, Activity};
-use super::{Driven, Driver, Timer, ask};
+use super::{Driven, Driver, Timer};
 use crate::RequestAnswer;
 use crate::limits::{INTERRUPT_KEY_MS, INTERRUPT_KEYS_MAX};
 
 impl Driver {
     /// Stops the running turn: a question of its own is refused together with the turn, and no key goes into a dialog.
     pub(super) async fn interrupt(&mut self) -> Driven {
-        let open: Vec<String> = self
-            .machine
-            .requests
-            .iter()
-            .filter(|(_, (_, asked))| asked.is_answerable())
-            .map(|(id, _)| id.clone())
-            .collect();
+        let open = self.machine.requests.iter().filter(|(_, (_, asked))| asked.is_answerable());
+        let open: Vec<_> =
+            open.map(|(id, (_, asked))| (id.clone(), asked.refusal(), asked.outlives_refusal())).collect();
         if !open.is_empty() {
             self.note(INTERRUPTED, &());
-            for id in &open {
-                self.file(id, &ask::deny(Some("the turn was interrupted"), true));
+            for (id, refusal, _) in &open {
+                self.file(id, refusal);
                 self.note(ANSWERED, &AnsweredNote { id: id.clone() });
             }
             self.read_spool().await?;
+            if open.iter().any(|(_, _, outlives)| *outlives) {
+                return self.press_escape().await;
+            }
             return self.passed("the open question was refused, and the turn with it").await;
         }
         if self.machine.turn.is_none() {

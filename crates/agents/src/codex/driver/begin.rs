@@ -1,11 +1,13 @@
 //! How a driver comes to its thread: it starts one, or finds the one that is there.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
-use adjutant_core::agent::{AgentReport, StartFailure};
+use adjutant_core::agent::{AgentReport, SessionEnd, StartFailure};
 use adjutant_core::outcome::UnknownReason;
 use serde_json::json;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::thread::failed;
@@ -17,17 +19,35 @@ use crate::codex::server::{Held, ServerPlan, Servers};
 use crate::codex::wire::Link;
 use crate::limits::{RECONNECT_MS_MAX, RECONNECT_MS_MIN};
 use crate::timer::{Backoff, pause};
-use crate::{Adoption, LaunchPlan};
+use crate::{Adoption, LaunchPlan, Order};
 
 impl Driver {
     /// Starts a session and follows it.
     pub(super) async fn launch(&mut self, plan: LaunchPlan) -> Driven {
         let within = plan.ready_ms_max;
-        let begun = match timeout(Duration::from_millis(within), self.begin(plan)).await {
-            Ok(begun) => begun,
-            Err(_) => Err(StartFailure::NotReady { detail: format!("Codex was not ready within {within} ms") }),
+        // Orders are heard meanwhile; but for an end they wait.
+        let mut orders = std::mem::replace(&mut self.orders, mpsc::channel(1).1);
+        let (mut early, mut is_ended) = (Vec::new(), false);
+        let begun = {
+            let mut beginning = pin!(timeout(Duration::from_millis(within), self.begin(plan)));
+            loop {
+                tokio::select! {
+                    begun = &mut beginning => break Some(begun),
+                    order = orders.recv() => match order {
+                        None | Some(Order::LetGo) => return Err(Stop::LetGo),
+                        Some(Order::End { .. }) => { is_ended = true; break None }
+                        Some(order) => early.push(order),
+                    },
+                }
+            }
         };
-        match begun {
+        self.orders = orders;
+        self.waiting.extend(early);
+        if is_ended {
+            return Err(self.over(SessionEnd::Killed, "the session was ended before it was ready").await);
+        }
+        let late = StartFailure::NotReady { detail: format!("Codex was not ready within {within} ms") };
+        match begun.and_then(Result::ok).unwrap_or(Err(late)) {
             Ok(link) => {
                 self.tell_of_life(&link).await?;
                 self.follow(Some(link)).await

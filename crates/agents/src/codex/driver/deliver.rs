@@ -33,6 +33,7 @@ impl Driver {
             | Order::Interrupt
             | Order::Respond { .. }
             | Order::Hook { .. }
+            | Order::Goal { .. }
             | Order::End { .. }
             | Order::LetGo => true,
         }
@@ -44,6 +45,7 @@ impl Driver {
             Order::Steer { message, attempt, text } => self.steer(link, message, attempt, &text).await,
             Order::Interrupt => self.interrupt(link).await,
             Order::Respond { native, answer } => self.respond(link, &native, &answer).await,
+            Order::Goal { wish, answer } => self.on_goal_wish(link, wish, answer).await,
             Order::End { grace_ms } => self.end(link, grace_ms).await,
             // No hooks are set, so nobody calls; the one who waits sees that nobody heard.
             Order::Hook { .. } | Order::LetGo => Ok(()),

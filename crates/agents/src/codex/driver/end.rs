@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{Driven, Driver, Stop, Timer};
-use crate::codex::limits::INTERRUPT_MS_MAX;
+use crate::codex::limits::{END_ANSWER_MS_MAX, INTERRUPT_MS_MAX};
 use crate::codex::wire::Link;
 use crate::limits::LEFTOVERS_MS_MAX;
 use crate::process::end_leftovers;
@@ -17,6 +17,7 @@ impl Driver {
     /// The order to end the session: its turn is stopped first, which the app-server does in milliseconds.
     pub(super) async fn end(&mut self, link: &mut Link, grace_ms: u64) -> Driven {
         self.ending = Some(grace_ms);
+        link.hurry(END_ANSWER_MS_MAX);
         match self.ask_to_stop(link).await? {
             Some(_) if grace_ms > 0 => {
                 self.timers.arm(Timer::End, grace_ms.min(INTERRUPT_MS_MAX));

@@ -1,6 +1,6 @@
 //! What the app-server says.
 
-use adjutant_core::agent::{AgentReport, Level};
+use adjutant_core::agent::{AgentReport, Level, TurnOrigin};
 use adjutant_core::outcome::UnknownReason;
 
 use super::{Driven, Driver, Timer};
@@ -63,7 +63,15 @@ impl Driver {
                 Ok(())
             }
             Notice::Warning(text) => self.notice(&text).await,
-            Notice::Goal(_) | Notice::Nothing => Ok(()),
+            Notice::Goal(goal) => {
+                // Words would have come before this; so the turn is the agent's own.
+                self.tell_origin(TurnOrigin::Agent).await?;
+                if let Some(goal) = &goal {
+                    self.tell_goal(goal).await?;
+                }
+                self.on_goal(link).await
+            }
+            Notice::Nothing => Ok(()),
             Notice::Unknown(method) => {
                 tracing::debug!(session = %self.session, method, "the app-server says what is not known here");
                 Ok(())

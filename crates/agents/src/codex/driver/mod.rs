@@ -4,6 +4,7 @@ mod ask;
 mod begin;
 mod deliver;
 mod end;
+mod goals;
 mod hear;
 mod notes;
 mod reconcile;
@@ -23,7 +24,7 @@ use adjutant_core::id::Attempt;
 use adjutant_core::process::Incarnation;
 use adjutant_core::session::Profile;
 use adjutant_core::{MessageId, SessionId, SessionName, Timestamp};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use self::notes::Settings;
 use self::requests::Open;
@@ -33,7 +34,7 @@ use super::wire::{AskError, Link, Refusal, TokenCount};
 use crate::process::Stamp;
 use crate::runner::wall_ms;
 use crate::timer::Timers;
-use crate::{DriverReport, DriverStart, DriverTask, Order, Place};
+use crate::{DriverReport, DriverStart, DriverTask, GoalAnswer, Order, Place};
 
 /// Drives one session to its end, or until the daemon lets go of it.
 pub(super) async fn drive(servers: Arc<Servers>, task: DriverTask) {
@@ -61,6 +62,7 @@ pub(super) async fn drive(servers: Arc<Servers>, task: DriverTask) {
         sent: Vec::new(),
         waiting: VecDeque::new(),
         open: Vec::new(),
+        goal_waiters: Vec::new(),
         tokens: None,
         is_paused: false,
         is_loaded: false,
@@ -144,6 +146,8 @@ struct Driver {
     /// Orders that cannot be carried out yet, in order.
     waiting: VecDeque<Order>,
     open: Vec<Open>,
+    /// Those who wait for the end of the goal.
+    goal_waiters: Vec<oneshot::Sender<GoalAnswer>>,
     /// What the thread has used up, as far as that was told.
     tokens: Option<TokenCount>,
     /// The app-server holds its queue back until it is told to go on: a turn was interrupted.
@@ -220,7 +224,7 @@ impl Driver {
 
     async fn on_timer(&mut self, link: &mut Link, timer: Timer) -> Driven {
         match timer {
-            Timer::Origin => self.tell_origin(adjutant_core::agent::TurnOrigin::Agent).await,
+            Timer::Origin => self.look_for_words(link).await,
             Timer::Missed => self.look_for_end(link).await,
             Timer::Queued => self.start_queued(link).await,
             Timer::Silence => self.look_for_end(link).await,

@@ -29,6 +29,7 @@ impl Driver {
             self.on_heard(link, early).await?;
         }
         self.close_settled_unseen().await?;
+        self.on_goal(link).await?;
         // Only now: a daemon that dies before this finds the old life on record, and looks once more.
         self.tell_of_life(link).await?;
         if status.is_working() == Some(false) {

@@ -21,6 +21,10 @@ impl Driver {
                 Err(stop) => stop,
             };
             let Stop::Lost(error) = stop else { return Err(stop) };
+            if self.ending.is_some() {
+                let why = format!("the session was ended while its app-server did not answer: {error}");
+                return Err(self.over(SessionEnd::Killed, &why).await);
+            }
             self.on_lost(&error).await?;
             self.wait_with_orders(backoff.next_ms()).await?;
         }

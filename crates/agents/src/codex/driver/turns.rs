@@ -232,6 +232,19 @@ impl Driver {
         }
     }
 
+    /// Asks whose words opened the turn that runs, since none have been told for a while.
+    pub(super) async fn look_for_words(&mut self, link: &mut Link) -> Driven {
+        let Some(id) = self.turn.as_ref().map(|running| running.id.clone()) else { return Ok(()) };
+        let params = json!({"threadId": self.thread(), "limit": 1, "sortDirection": "desc"});
+        let list = self.try_ask(link, "thread/turns/list", params).await?.unwrap_or_default();
+        let turn = Turn::read(&list["data"][0]).filter(|turn| turn.id == id);
+        let words = turn.and_then(|turn| turn.client_ids().next().map(|id| id.map(str::to_owned)));
+        match words {
+            Some(client_id) => self.on_words(client_id.as_deref()).await,
+            None => self.tell_origin(TurnOrigin::Agent).await,
+        }
+    }
+
     /// The thread is at rest while its turn is on record as running: the end is on its way, or was missed.
     pub(super) fn on_rest(&mut self) {
         if self.turn.is_some() {

@@ -44,6 +44,7 @@ pub(in crate::codex) struct Link {
     socket: WebSocketStream<UnixStream>,
     early: VecDeque<Incoming>,
     last_id: u64,
+    answer_ms_max: u64,
     server: Incarnation,
     version: Option<String>,
 }
@@ -60,7 +61,8 @@ impl Link {
         let server = peer(&stream)?;
         let opening = client_async_with_config("ws://localhost/", stream, Some(bounds()));
         let (socket, _) = in_time(ANSWER_MS_MAX, "the handshake", opening).await?.map_err(io::Error::other)?;
-        let mut link = Self { socket, early: VecDeque::new(), last_id: 0, server, version: None };
+        let mut link =
+            Self { socket, early: VecDeque::new(), last_id: 0, answer_ms_max: ANSWER_MS_MAX, server, version: None };
         link.introduce().await?;
         Ok(link)
     }
@@ -91,12 +93,17 @@ impl Link {
         self.version.as_deref()
     }
 
+    /// From now on answers are awaited for this long only, in milliseconds.
+    pub(in crate::codex) fn hurry(&mut self, answer_ms_max: u64) {
+        self.answer_ms_max = answer_ms_max;
+    }
+
     /// Asks something, and waits for the answer. Whatever else comes meanwhile is kept for [`Self::next`], in order.
     pub(in crate::codex) async fn ask(&mut self, method: &str, params: Value) -> Result<Value, AskError> {
         self.last_id += 1;
         let id = self.last_id;
         self.write(request_text(id, method, &params)).await.map_err(AskError::Unsent)?;
-        in_time(ANSWER_MS_MAX, method, self.answer_to(id)).await?
+        in_time(self.answer_ms_max, method, self.answer_to(id)).await?
     }
 
     async fn answer_to(&mut self, wanted: u64) -> Result<Value, AskError> {

@@ -254,7 +254,7 @@ impl Driver {
                 link.order(&OrderLine::Respond { native, bytes: text.len() as u64 }, &text).await
             }
             // What a shell asks is answered by a text alone, which is checked before; and it has no hooks.
-            Order::Respond { .. } | Order::Hook { .. } => Ok(()),
+            Order::Respond { .. } | Order::Hook { .. } | Order::Goal { .. } => Ok(()),
             Order::End { grace_ms } => self.end(link, grace_ms).await,
             Order::LetGo => Ok(()),
         }

@@ -19,6 +19,11 @@ use crate::watch::watch;
 /// The loop that bash runs.
 const RC: &str = include_str!("rc.bash");
 
+/// A bash that has this variable from the start reads no loop: it is given it behind the loop.
+const POSIX: &str = "POSIXLY_CORRECT";
+/// See [`POSIX`].
+const TURN_POSIX: &str = "export POSIXLY_CORRECT=y";
+
 /// Typed by the runner alone: save what is half typed, and take up the loop.
 pub(super) const WAKE_KEYS: &[u8] = b"\x1b[99971;1~\x1b[99971;3~";
 /// Typed by the runner alone: put back what was half typed.
@@ -68,11 +73,12 @@ fn write_all(file: &impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
 
 impl Loop {
     /// Makes the pipes and the loop's text; says the text's path.
-    fn make(nonce: &str) -> io::Result<(Self, String)> {
+    fn make(nonce: &str, posix: bool) -> io::Result<(Self, String)> {
         let commands = pipe_with(PipeFlags::CLOEXEC)?;
         let (said_reader, said_writer) = pipe_with(PipeFlags::CLOEXEC)?;
         let text = RC.replace("@NONCE@", nonce).replace("@IN@", &path_of(&commands.0));
         let text = text.replace("@OUT@", &path_of(&said_writer));
+        let text = text.replace("@POSIX@", if posix { TURN_POSIX } else { "" });
         let rc = memfd_create("adj-rc", MemfdFlags::CLOEXEC)?;
         write_all(&rc, text.as_bytes())?;
         let path = path_of(&rc);
@@ -84,7 +90,7 @@ impl Loop {
 impl Bash {
     /// Starts bash in a terminal of its own, as the leader of a session of its own.
     pub(super) fn start(plan: &RunnerPlan, nonce: &str) -> io::Result<Self> {
-        let (control, rc) = Loop::make(nonce)?;
+        let (control, rc) = Loop::make(nonce, plan.environment.contains_key(POSIX))?;
         let (terminal, theirs) = pty_process::blocking::open().map_err(io::Error::other)?;
         terminal.resize(pty_process::Size::new(plan.rows, plan.columns)).map_err(io::Error::other)?;
         let terminal = not_blocking(OwnedFd::from(terminal))?;
@@ -185,6 +191,6 @@ fn command(plan: &RunnerPlan, rc: &str) -> pty_process::blocking::Command {
         .args(["--noprofile", "--rcfile", rc, "-i"])
         .arg0("bash")
         .env_clear()
-        .envs(&plan.environment)
+        .envs(plan.environment.iter().filter(|(name, _)| *name != POSIX))
         .current_dir(&plan.directory)
 }

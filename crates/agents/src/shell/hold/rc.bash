@@ -129,4 +129,5 @@ for __adj_map in emacs-standard vi-insert vi-command; do
   bind -m $__adj_map '"\e[99971;3~": accept-line'
 done
 unset __adj_map
+@POSIX@
 __adj_say ready

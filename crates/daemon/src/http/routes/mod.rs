@@ -6,6 +6,7 @@ mod attach;
 mod create;
 mod daemon;
 mod events;
+mod goals;
 mod hooks;
 mod interrupt;
 mod kill;
@@ -59,6 +60,8 @@ pub(super) fn table() -> Router<App> {
         .add(&methods::LOG, log::log)
         .add(&methods::TERMINAL, terminal::terminal)
         .add(&methods::ATTACH, attach::attach)
+        .add(&methods::GOAL, goals::show)
+        .add(&methods::SET_GOAL, goals::set)
         .add(&methods::HOOK, hooks::hook)
         .add(&methods::REQUESTS, requests::list)
         .add(&methods::RESPOND, requests::respond)

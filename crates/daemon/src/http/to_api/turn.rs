@@ -102,7 +102,9 @@ pub(crate) fn fallen(session: &str, fallen: &Fallen) -> TurnResult {
         MessageEnd::Unknown { .. } => OutcomeWord::Unknown,
         MessageEnd::Settled { outcome, .. } => words::outcome(outcome),
     };
-    let reason = (outcome == OutcomeWord::Failed).then_some(FailWord::AgentError);
+    // An agent is at fault only where it was asked: one that expired never came to it.
+    let asked = matches!(&fallen.end, MessageEnd::Undeliverable { why: Undeliverable::NeverTaken { .. } });
+    let reason = asked.then_some(FailWord::AgentError);
     TurnResult {
         outcome,
         reason,

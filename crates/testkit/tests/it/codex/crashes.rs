@@ -1,10 +1,13 @@
 //! The app-server, the daemon or both are killed, in every state: no lie, nothing twice, and the sessions go on.
 
+use adjutant_fakemodel::openai;
+use adjutant_fakemodel::record::Request;
 use rustix::process::Signal;
+use serde_json::Value;
 
 use super::Codex;
 use crate::SOON;
-use crate::look::{begin, events, messages, status, texts};
+use crate::look::{begin, events, message, messages, status, texts};
 
 /// What is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,6 +187,56 @@ fn e6_a_session_created_while_the_last_one_of_a_server_ends_works() {
         let _ = kill.end().expect_code(0);
         assert_eq!(codex.ask(&next, &format!("[[say {i}]]")), format!("{i}\n"));
         last = next;
+    }
+    codex.assert_sound();
+}
+
+#[test]
+fn a_session_of_a_server_that_hangs_can_be_ended() {
+    let codex = Codex::new();
+    let x = codex.native();
+    begin(&codex.world, &x, "[[tool exec_command {\"cmd\":\"echo x > begun; exec sleep 4715\"}]]");
+    let mut begun = codex.world.bell("begun");
+    begun.line(SOON);
+    let server = codex.server(&x);
+    server.signal(Signal::STOP);
+    let _ = codex.world.adj(["kill", &x]).expect_code(0);
+    assert!(server.ends_within(SOON), "it goes with its last session");
+    let left = codex.world.processes();
+    assert!(!left.iter().any(|(_, shown)| shown.contains("sleep 4715")), "{left:?}");
+    let next = codex.native();
+    assert_eq!(codex.ask(&next, "[[say anew]]"), "anew\n");
+}
+
+#[test]
+fn whoever_is_killed_whenever_no_message_runs_twice_and_none_is_lied_about() {
+    let seed = std::env::var("ADJ_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_120);
+    let mut dice = adjutant_testkit::Dice::new(seed);
+    let codex = Codex::new();
+    let x = codex.native();
+    for round in 0..8 {
+        let victim = VICTIMS[dice.below(3)];
+        let mut sent: Vec<(String, String)> = Vec::new();
+        for i in 0..3 {
+            let text = format!("[[say r{round} m{i}]] [[pause {}]]", dice.below(60));
+            sent.push((codex.world.send(&x, &text), text));
+        }
+        // Before the first, in one of them, or just behind it.
+        let words = format!("r{round} m{}]]", dice.below(3));
+        let asked = |request: &Request, _| openai::user_texts(request).pop().filter(|text| text.contains(&words));
+        assert!(dice.chance(20) || codex.model.recorder().await_found(SOON, asked).is_some());
+        victim.kill(&codex, &x);
+        adjutant_testkit::await_fact("all are settled", SOON, || {
+            let ended = |message: &Value| ["done", "failed", "unknown"].iter().any(|state| message["state"] == *state);
+            messages(&codex.world, &x).iter().all(ended)
+        });
+        for (id, text) in sent {
+            let told = message(&codex.world, &x, &id);
+            let ran = codex.asked_with(&text);
+            let is_true = if told["state"] == "done" { ran == 1 } else { ran <= 1 };
+            assert!(is_true, "seed {seed}, round {round}, {victim:?}: it ran {ran} times: {told:#}");
+        }
+        assert_eq!(codex.ask(&x, &format!("[[say round {round}]]")), format!("round {round}\n"));
     }
     codex.assert_sound();
 }

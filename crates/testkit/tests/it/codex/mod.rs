@@ -2,10 +2,12 @@
 
 mod crashes;
 mod fair;
+mod goals;
 mod person;
 mod requests;
 mod talk;
 
+use adjutant_fakemodel::script::Book;
 use adjutant_fakemodel::{Options, Server, openai};
 use adjutant_testkit::{Process, World};
 use serde_json::Value;
@@ -21,7 +23,12 @@ pub(crate) struct Codex {
 
 impl Codex {
     pub(crate) fn new() -> Self {
-        let model = Server::start(Options::default()).expect("a model on loopback");
+        Self::with_book(Book::default())
+    }
+
+    /// With a model that plays by this book what has no marker.
+    pub(crate) fn with_book(book: Book) -> Self {
+        let model = Server::start(Options { book, ..Options::default() }).expect("a model on loopback");
         let world = World::new();
         let home = world.root().join("codex");
         std::fs::create_dir(&home).expect("a directory in the world");

@@ -198,3 +198,19 @@ fn a_conversation_is_taken_up_by_its_id_or_as_the_newest() {
     assert_eq!(codex.newest_texts().len(), 3);
     codex.assert_sound();
 }
+
+#[test]
+fn d4_the_log_tells_words_from_tools() {
+    let codex = Codex::new();
+    let x = codex.native();
+    let script = "[[tool exec_command {\"cmd\":\"echo from a tool\"}]] [[then]] [[say in words]]";
+    assert_eq!(codex.ask(&x, script), "in words\n");
+    let log = codex.world.adj(["--json", "logs", "--tools", &x]).expect_code(0).json();
+    let entries = log.as_array().expect("entries");
+    let roles: Vec<&str> = entries.iter().filter_map(|entry| entry["role"].as_str()).collect();
+    assert_eq!(roles, ["human", "tool", "tool", "assistant"], "{log:#}");
+    assert!(entries[2]["text"].as_str().is_some_and(|text| text.contains("from a tool")), "{log:#}");
+    let log = codex.world.adj(["--json", "logs", &x]).expect_code(0).json();
+    assert_eq!(crate::look::texts(log.as_array().expect("entries"), "text"), [script, "in words"]);
+    assert_eq!(codex.world.adj(["last-message", &x]).expect_code(0).stdout, "in words\n");
+}

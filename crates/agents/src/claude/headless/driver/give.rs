@@ -110,7 +110,7 @@ impl Driver {
             },
             Order::End { grace_ms } => self.end(link, grace_ms).await,
             // A headless session has no hooks of ours; whoever calls learns that nobody heard.
-            Order::Hook { .. } | Order::LetGo => Ok(()),
+            Order::Hook { .. } | Order::Goal { .. } | Order::LetGo => Ok(()),
         })
     }
 

@@ -1,0 +1,75 @@
+//! Goals that Codex pursues by itself.
+
+use adjutant_fakemodel::script::{Book, Rule};
+
+use super::Codex;
+use crate::look::{events, status, texts};
+
+/// A model that works for two turns and then does `last`: its turns are told from one another by what they have cost.
+fn pursuing(last: &str) -> Codex {
+    let rule = |contains: &str, script: &str| Rule { contains: contains.to_owned(), script: script.to_owned() };
+    let goal = |used: u32, script: &str| rule(&format!("- Tokens used: {used}\n"), script);
+    Codex::with_book(Book {
+        rules: vec![goal(0, "[[say first]]"), goal(30, "[[say second]]"), goal(60, last)],
+        otherwise: "[[say lost]]".to_owned(),
+    })
+}
+
+fn update(status: &str) -> String {
+    format!("[[tool update_goal {{\"status\":\"{status}\"}}]] [[then]] [[say ended]]")
+}
+
+#[test]
+fn a_goal_is_pursued_over_several_turns_until_it_is_complete() {
+    let codex = pursuing(&update("complete"));
+    let x = codex.native();
+    assert_eq!(codex.world.adj(["goal", &x]).expect_code(0).stdout, format!("No goal set for {x}\n"));
+    let set = codex.world.adj(["goal", &x, "the tests pass"]).expect_code(0).stdout;
+    assert!(set.starts_with("objective: the tests pass\nstatus: active\n"), "{set}");
+    assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(0).stdout, "complete\n");
+    let _ = codex.world.adj(["wait", &x]).expect_code(0);
+    let answers = codex.world.adj(["--json", "last-message", "-n", "9", &x]).expect_code(0).json();
+    assert_eq!(texts(answers.as_array().expect("answers"), "text"), ["first", "second", "ended"]);
+    let begun = events(&codex.world, &x, "turn.started");
+    assert!(begun.iter().all(|turn| turn["data"]["origin"] == "agent"), "the agent's own turns: {begun:#?}");
+    let goal = codex.world.adj(["--json", "goal", &x]).expect_code(0).json();
+    assert_eq!((&goal["session"], &goal["status"]), (&x.as_str().into(), &"complete".into()), "{goal:#}");
+    assert_eq!(codex.world.adj(["goal", "--clear", &x]).expect_code(0).stdout, format!("Cleared goal for {x}\n"));
+    assert_eq!(codex.world.adj(["goal", "--clear", &x]).expect_code(0).stdout, format!("No goal to clear for {x}\n"));
+    assert_eq!(status(&codex.world, &x), "idle");
+    codex.assert_sound();
+}
+
+#[test]
+fn a_goal_that_is_stuck_or_too_dear_is_told_as_that() {
+    let codex = pursuing(&update("blocked"));
+    let x = codex.native();
+    let _ = codex.world.adj(["goal", &x, "the impossible"]).expect_code(0);
+    assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(1).stdout, "blocked\n");
+    let codex = pursuing("[[say third]]");
+    let x = codex.native();
+    let _ = codex.world.adj(["goal", &x, "something dear", "--budget", "80"]).expect_code(0);
+    assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(1).stdout, "budgetLimited\n");
+    let told = codex.world.adj(["--json", "goal", &x]).expect_code(0).json();
+    assert_eq!(told["token_budget"], 80, "{told:#}");
+}
+
+#[test]
+fn each_turn_of_a_goal_can_be_waited_for_and_the_goal_rests_when_told_to() {
+    let codex = pursuing("[[hold gate]] [[say third]]");
+    let x = codex.native();
+    let next = codex.world.start(["wait", "--next-turn", "--print", &x]);
+    // The answer to another call of the same kind shows that the daemon has had time for this one.
+    let _ = codex.world.adj(["wait", "--next-turn", "-t", "1", &x]).expect_code(124);
+    let _ = codex.world.adj(["goal", &x, "go on"]).expect_code(0);
+    assert_eq!(next.end().expect_code(0).stdout, "first\n");
+    assert!(codex.model.await_held("gate", crate::SOON));
+    assert!(codex.world.adj(["goal", "--pause", &x]).expect_code(0).stdout.contains("status: paused\n"));
+    assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(1).stdout, "paused\n");
+    codex.model.open("gate");
+    let _ = codex.world.adj(["wait", &x]).expect_code(0);
+    assert_eq!(status(&codex.world, &x), "idle");
+    let _ = codex.world.adj(["--json", "goal", "--pause", "--clear", &x]).expect_error(2, "usage");
+    let shell = codex.world.shell();
+    let _ = codex.world.adj(["--json", "goal", &shell]).expect_error(2, "not_supported");
+}
