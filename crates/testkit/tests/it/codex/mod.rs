@@ -6,6 +6,7 @@ mod goals;
 mod person;
 mod requests;
 mod talk;
+mod texts;
 
 use adjutant_fakemodel::script::Book;
 use adjutant_fakemodel::{Options, Server, openai};
