@@ -5,6 +5,8 @@ mod fair;
 mod goals;
 mod person;
 mod requests;
+mod server;
+mod statuses;
 mod talk;
 mod texts;
 
