@@ -1,9 +1,11 @@
 //! The goal of a thread: the app-server pursues it, turn after turn, until it is reached, stuck or too dear.
 
 use adjutant_core::Timestamp;
+use adjutant_core::agent::AgentReport;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::ask::one_line;
 use super::{Driven, Driver};
 use crate::codex::limits::GOAL_WAITERS_MAX;
 use crate::codex::wire::Link;
@@ -77,10 +79,10 @@ impl Driver {
 
     /// The goal may stand otherwise now. That it was cleared is said at each loading of a thread, so it is asked.
     pub(super) async fn on_goal(&mut self, link: &mut Link) -> Driven {
-        if self.goal_waiters.is_empty() {
-            return Ok(());
-        }
         let told = self.goal_of(link).await?;
+        if let GoalAnswer::Goal(goal) = &told {
+            self.tell_goal(goal.as_ref()).await?;
+        }
         if !is_pursued(&told) {
             for waiter in std::mem::take(&mut self.goal_waiters) {
                 let _ = waiter.send(told.clone());
@@ -89,14 +91,14 @@ impl Driver {
         Ok(())
     }
 
-    /// Tells of a goal that has come to rest.
-    pub(super) async fn tell_goal(&mut self, told: &Value) -> Driven {
-        match goal(told) {
-            Some(goal) if goal.status != ACTIVE => {
-                self.notice(&format!("goal {}: {}", goal.status, goal.objective)).await
-            }
-            Some(_) | None => Ok(()),
-        }
+    /// Tells of the goal as it stands.
+    pub(super) async fn tell_goal(&mut self, goal: Option<&Goal>) -> Driven {
+        let kept = |goal: &Goal| adjutant_core::session::Goal {
+            objective: one_line(&goal.objective),
+            status: goal.status.clone(),
+            token_budget: goal.token_budget,
+        };
+        self.report(AgentReport::Goal { goal: goal.map(kept) }).await
     }
 }
 

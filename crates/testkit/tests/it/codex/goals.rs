@@ -15,6 +15,13 @@ fn pursuing(last: &str) -> Codex {
     })
 }
 
+/// How the goal of a session came to stand, one after the other; empty where there was none any more.
+#[track_caller]
+fn goals(codex: &Codex, session: &str) -> Vec<String> {
+    let changes = events(&codex.world, session, "goal.changed");
+    changes.iter().map(|event| event["data"]["goal"]["status"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
 fn update(status: &str) -> String {
     format!("[[tool update_goal {{\"status\":\"{status}\"}}]] [[then]] [[say ended]]")
 }
@@ -32,11 +39,19 @@ fn a_goal_is_pursued_over_several_turns_until_it_is_complete() {
     assert_eq!(texts(answers.as_array().expect("answers"), "text"), ["first", "second", "ended"]);
     let begun = events(&codex.world, &x, "turn.started");
     assert!(begun.iter().all(|turn| turn["data"]["origin"] == "agent"), "the agent's own turns: {begun:#?}");
+    assert_eq!(goals(&codex, &x), ["active", "complete"], "each change once");
+    let told = crate::look::record(&codex.world, &x)["goal"].clone();
+    let status_told = codex.world.adj(["--json", "status", &x]).expect_code(0).json()["goal"].clone();
+    let expected = serde_json::json!({"objective": "the tests pass", "status": "complete", "token_budget": null});
+    assert_eq!((&told, &status_told), (&expected, &expected));
     let goal = codex.world.adj(["--json", "goal", &x]).expect_code(0).json();
     assert_eq!((&goal["session"], &goal["status"]), (&x.as_str().into(), &"complete".into()), "{goal:#}");
     assert_eq!(codex.world.adj(["goal", "--clear", &x]).expect_code(0).stdout, format!("Cleared goal for {x}\n"));
     assert_eq!(codex.world.adj(["goal", "--clear", &x]).expect_code(0).stdout, format!("No goal to clear for {x}\n"));
     assert_eq!(status(&codex.world, &x), "idle");
+    codex.world.kill_daemon();
+    assert_eq!(codex.ask(&x, "[[say by hand]]"), "by hand\n");
+    assert_eq!(goals(&codex, &x), ["active", "complete", ""], "nothing is told twice");
     codex.assert_sound();
 }
 
