@@ -27,7 +27,12 @@ impl Driver {
         }
         let told = match wish {
             GoalWish::Show => self.goal_of(link).await?,
-            GoalWish::Set { objective, token_budget } => {
+            GoalWish::Set { max_turns: Some(_), .. } => {
+                GoalAnswer::Refused("Codex bounds a goal by tokens and not by turns; use --budget".to_owned())
+            }
+            GoalWish::Done { evidence } => self.close_goal(link, "complete", evidence.as_deref()).await?,
+            GoalWish::Blocked { reason } => self.close_goal(link, "blocked", Some(&reason)).await?,
+            GoalWish::Set { objective, token_budget, max_turns: None } => {
                 // A new objective is pursued at once, whatever became of the one before.
                 let status = objective.is_some().then_some(ACTIVE);
                 self.set_goal(link, json!({"objective": objective, "tokenBudget": token_budget, "status": status}))
@@ -55,6 +60,15 @@ impl Driver {
         // Whoever asked may have gone.
         let _ = answer.send(told);
         Ok(())
+    }
+
+    /// Has a goal stand as ended. Codex keeps no word about why, so that is told beside it.
+    async fn close_goal(&mut self, link: &mut Link, status: &str, why: Option<&str>) -> Driven<GoalAnswer> {
+        let told = self.set_goal(link, json!({ "status": status })).await?;
+        if let (GoalAnswer::Goal(_), Some(why)) = (&told, why) {
+            self.notice(&format!("goal {status}: {why}")).await?;
+        }
+        Ok(told)
     }
 
     async fn set_goal(&mut self, link: &mut Link, mut wanted: Value) -> Driven<GoalAnswer> {

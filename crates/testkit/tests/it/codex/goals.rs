@@ -70,6 +70,53 @@ fn a_goal_that_is_stuck_or_too_dear_is_told_as_that() {
 }
 
 #[test]
+fn who_waits_for_a_goal_hears_of_its_end_from_the_next_daemon() {
+    let codex = pursuing(&format!("[[hold gate]] {}", update("complete")));
+    let x = codex.native();
+    let _ = codex.world.adj(["goal", &x, "go on"]).expect_code(0);
+    assert!(codex.model.await_held("gate", crate::SOON));
+    let wait = codex.world.start(["wait", "--goal", &x]);
+    // The answer to another call of the same kind shows that the daemon has had time for this one.
+    let after_another = || drop(codex.world.adj(["wait", "--goal", "-t", "1", &x]).expect_code(124));
+    after_another();
+    codex.world.kill_daemon();
+    after_another();
+    let _ = codex.world.adj(["daemon", "stop", "--force"]).expect_code(0);
+    after_another();
+    assert!(wait.runs());
+    codex.model.open("gate");
+    assert_eq!(wait.end().expect_code(0).stdout, "complete\n");
+    codex.assert_sound();
+}
+
+#[test]
+fn a_goal_is_ended_by_whoever_knows_better() {
+    let codex = pursuing("[[hold gate]] [[say third]]");
+    let x = codex.native();
+    std::fs::write(codex.world.work().join("objective"), "from a file").expect("a file in the world");
+    let none = codex.world.adj(["--json", "goal", &x, "x", "--max-turns", "3"]).expect_error(2, "not_supported");
+    assert!(none.stderr.contains("--budget"), "{none:#?}");
+    let set = codex.world.adj(["goal", &x, "-f", "objective"]).expect_code(0).stdout;
+    assert!(set.starts_with("objective: from a file\nstatus: active\n"), "{set}");
+    let told = codex.world.adj(["goal", &x, "--blocked", "no such thing"]).expect_code(0).stdout;
+    assert!(told.contains("status: blocked\n"), "{told}");
+    assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(1).stdout, "blocked\n");
+    let set = codex.world.adj(["goal", &x, "--condition", "--another"]).expect_code(0).stdout;
+    assert!(set.starts_with("objective: --another\nstatus: active\n"), "{set}");
+    let told = codex.world.adj(["goal", &x, "--done", "--evidence", "I saw it"]).expect_code(0).stdout;
+    assert!(told.contains("status: complete\n"), "{told}");
+    assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(0).stdout, "complete\n");
+    let notices = events(&codex.world, &x, "session.notice");
+    let notices = serde_json::json!(notices).to_string();
+    assert!(notices.contains("blocked: no such thing") && notices.contains("complete: I saw it"), "{notices}");
+    for two in [&["--done", "--pause"][..], &["--blocked", "so", "--done"], &["--evidence", "so"], &["x", "-f", "x"]] {
+        let _ = codex.world.adj([&["--json", "goal", &x], two].concat()).expect_error(2, "usage");
+    }
+    codex.model.open("gate");
+    codex.assert_sound();
+}
+
+#[test]
 fn each_turn_of_a_goal_can_be_waited_for_and_the_goal_rests_when_told_to() {
     let codex = pursuing("[[hold gate]] [[say third]]");
     let x = codex.native();
