@@ -138,6 +138,7 @@ impl Model {
             notice: false,
             any,
             after,
+            joined: 0,
             ended: 0,
         });
         Ok(id)
