@@ -180,6 +180,17 @@ fn a_codex_that_cannot_start_says_why() {
 }
 
 #[test]
+fn b7_a_rejected_model_is_a_failed_turn_with_its_reason() {
+    let codex = Codex::new();
+    let x = codex.create(&["--model", "rejected"]);
+    let _ = codex.world.adj(["ask", &x, "[[status 404]]"]).expect_code(1);
+    let end = codex.world.adj(["--json", "wait", &x]).expect_code(1).json();
+    assert_eq!((&end["outcome"], &end["reason"]), (&"failed".into(), &"api_error".into()), "{end:#}");
+    assert!(end["error"].as_str().is_some_and(|error| error.contains("404")), "{end:#}");
+    codex.assert_sound();
+}
+
+#[test]
 fn a_model_that_is_known_not_to_be_there_is_refused_at_once() {
     let codex = Codex::new();
     let x = codex.create(&["--model", "local-one"]);
