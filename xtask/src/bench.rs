@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 
 use crate::exec;
 
+mod claude;
 pub(crate) mod clock;
 mod harness;
 mod http;
@@ -33,7 +34,7 @@ struct Bench {
     run: fn(&Path) -> Result<Report>,
 }
 
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 9] = [
     Bench { name: "status", run: status::run },
     Bench { name: "wait", run: wait::run },
     Bench { name: "wake", run: wake::run },
@@ -42,6 +43,7 @@ const BENCHES: [Bench; 8] = [
     Bench { name: "watch", run: watch::run },
     Bench { name: "watchers", run: watchers::run },
     Bench { name: "idle", run: idle::run },
+    Bench { name: "claude", run: claude::run },
 ];
 
 /// Runs the named benches, or all; a bench that cannot run is told, and the others go on.
