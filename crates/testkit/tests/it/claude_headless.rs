@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use adjutant_testkit::fakemodel::record;
-use adjutant_testkit::{Dice, Model, Process, Running, World, pinned};
+use adjutant_testkit::{ClaudeWorld, Dice, Model, Process, Running, World, pinned};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -515,6 +515,24 @@ fn what_the_model_answers_is_told_as_it_is() {
     let notices = stage.world.adj(["watch", "--json", "--since", "0", "--types", "session.notice", &x]).expect_code(0);
     assert!(notices.stdout.contains("retry 1 of 1"), "{}", notices.stdout);
     assert_eq!(stage.ask(&x, "[[drop x1]] [[say whole]]"), "whole\n");
+}
+
+/// The model's server knows no such model, and says so as the real one does.
+#[test]
+fn b7_a_rejected_model_is_a_failed_turn() {
+    let world = ClaudeWorld::new();
+    for face in [["--headless"].as_slice(), &[]] {
+        let words = ["create", "-q", "--cli", "claude", "--model", "no-such-model"].iter().chain(face);
+        let x = world.adj(words).expect_code(0).word().to_owned();
+        let _ = world.adj(["ask", &x, "--message", "x [[status 404]]"]).expect_code(1);
+        let (request, _) = world.model().recorder().requests().pop().expect("a request");
+        assert_eq!(request.json()["model"], "no-such-model");
+        let result = world.adj(["--json", "wait", &x]).expect_code(1).json();
+        assert_eq!(result["outcome"], "failed", "{result:#}");
+        assert!(result["error"].as_str().is_some_and(|error| error.contains("no-such-model")), "{result:#}");
+        assert_eq!(result["answer"].as_str().unwrap_or_default(), "", "an error is no answer: {result:#}");
+        let _ = world.adj(["kill", &x]).expect_code(0);
+    }
 }
 
 #[test]
