@@ -93,7 +93,12 @@ impl Agent for Claude {
 
     fn attach(&self, of: AttachTo<'_>) -> Result<Attach, String> {
         match of.profile.headless {
-            true => Err("it is held without a terminal; what is said is in `adj logs`".to_owned()),
+            true => Err(format!(
+                "it is held without a terminal; what is said is in `adj logs`, and once it has ended, `adj create --cli {} \
+                 --resume {}` takes its conversation up in a terminal",
+                self.name,
+                of.conversation.unwrap_or("CONVERSATION")
+            )),
             false => terminal::attach(of.place, of.read_only),
         }
     }
