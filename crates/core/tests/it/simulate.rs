@@ -12,7 +12,7 @@ use crate::world::World;
 /// Seeds that once failed, or that reach a corner; they are replayed each time.
 const SEEDS: &str = include_str!("seeds.txt");
 const MOMENTS: usize = 90;
-const RUNS_DEFAULT: u64 = 2_000;
+const RUNS_DEFAULT: u64 = 10_000;
 
 fn seeds() -> impl Iterator<Item = u64> {
     let numbers = SEEDS.lines().map(|line| line.split('#').next().unwrap_or_default().trim());

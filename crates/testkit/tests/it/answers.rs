@@ -87,6 +87,34 @@ fn a_session_without_an_answer_says_so_beside_an_empty_result() {
 }
 
 #[test]
+fn logs_are_bounded_and_say_what_they_leave_out() {
+    let world = World::new();
+    let x = world.shell();
+    let large = format!(": {}", "x".repeat(7 * 1024 * 1024));
+    for _ in 0..6 {
+        let _ = world.adj_with_input(["send", &x, "-f", "-"], large.as_bytes()).expect_code(0);
+    }
+    let _ = world.adj(["wait", &x]).expect_code(0);
+    let logs = |args: &[&str]| {
+        let told = world.adj([&["logs", "--json", x.as_str()], args].concat()).expect_code(0).json();
+        let entries = told.as_array().cloned().expect("an array");
+        let short = |entry: &Value| (entry["role"].as_str().map(str::to_owned), entry["turn"].as_u64());
+        (entries.iter().map(short).collect::<Vec<_>>(), entries)
+    };
+    let (human, assistant) =
+        (|turn| (Some("human".to_owned()), Some(turn)), |turn| (Some("assistant".to_owned()), Some(turn)));
+    let note = (Some("notice".to_owned()), None);
+    let turns = |turns: std::ops::RangeInclusive<u64>| turns.flat_map(|turn| [human(turn), assistant(turn)]);
+    let (newest, entries) = logs(&[]);
+    assert_eq!(newest, std::iter::once(note.clone()).chain(turns(2..=6)).collect::<Vec<_>>());
+    assert_eq!(entries[0]["text"], "Turns before 2 are left out here: adj logs --since 1");
+    let (oldest, entries) = logs(&["--since", "1"]);
+    assert_eq!(oldest, turns(1..=5).chain([note]).collect::<Vec<_>>());
+    assert_eq!(entries.last().expect("it is there")["text"], "Turns from 6 on may follow: adj logs --since 6");
+    assert_eq!(logs(&["-n", "1"]).0, turns(6..=6).collect::<Vec<_>>(), "what was not asked for is not missed");
+}
+
+#[test]
 fn logs_show_who_said_what() {
     let world = World::new();
     let x = world.shell();

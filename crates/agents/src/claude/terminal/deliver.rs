@@ -16,6 +16,18 @@ use crate::limits::{CONFIRM_MS_MAX, CONFIRM_PIECE_MS, DRAFT_LOOK_MS, DRAFT_LOOKS
 use crate::runner::wall_ms;
 use crate::timer::pause;
 
+/// Ticks of processor time between two looks from which an agent is at work: at rest it takes one or two.
+const READING_TICKS_MIN: u64 = 20;
+
+/// The processor time that a process has taken, in ticks.
+fn cpu_ticks(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold anything; the fields behind it begin with the third.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks = |at: usize| fields.split_whitespace().nth(at)?.parse::<u64>().ok();
+    Some(ticks(11)? + ticks(12)?)
+}
+
 /// A message on its way.
 struct Handing {
     message: MessageId,
@@ -150,13 +162,17 @@ impl Driver {
         Err("a person is typing, and what stands in the line could not be put aside".to_owned())
     }
 
-    /// Whether the agent is still reading what was typed: its screen has changed since the last look. A long text stands
-    /// higher there than the screen.
+    /// Whether the agent is still reading what was typed: since the last look its screen has changed, or it has been at work
+    /// without drawing. A long text stands higher there than the screen.
     async fn is_still_read(&mut self) -> bool {
         let Ok(pane) = self.tmux.look().await else { return false };
-        let changed = self.shown.as_ref() != Some(&pane.lines);
-        self.shown = Some(pane.lines);
-        changed && wall_ms() - self.machine.pending_since < TYPING_MS_MAX
+        let ticks = self.agent.and_then(|agent| cpu_ticks(agent.pid)).unwrap_or(0);
+        let reads = self
+            .shown
+            .as_ref()
+            .is_none_or(|(shown, before)| *shown != pane.lines || ticks.saturating_sub(*before) >= READING_TICKS_MIN);
+        self.shown = Some((pane.lines, ticks));
+        reads && wall_ms() - self.machine.pending_since < TYPING_MS_MAX
     }
 
     /// Nothing has confirmed what was typed: the transcript is looked at before anything else is done.

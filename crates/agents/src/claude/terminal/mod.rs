@@ -110,8 +110,8 @@ struct Driver {
     agent: Option<Incarnation>,
     /// Orders that wait for a state that allows them.
     held: VecDeque<Order>,
-    /// What the screen showed at the last look for what was typed.
-    shown: Option<Vec<String>>,
+    /// What the screen showed at the last look for what was typed, and the processor time that the agent had taken.
+    shown: Option<(Vec<String>, u64)>,
     interrupts: u32,
     status_watched: bool,
     ordered_end: Option<u64>,

@@ -211,6 +211,7 @@ impl Model {
             notice,
             any: false,
             after,
+            joined: 0,
             ended: 0,
         });
     }

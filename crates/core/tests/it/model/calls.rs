@@ -137,6 +137,7 @@ impl Model {
             notice: false,
             any,
             after,
+            joined: 0,
             ended: 0,
         });
         Ok(id)

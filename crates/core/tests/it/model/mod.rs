@@ -63,6 +63,8 @@ pub(crate) struct ModelMessage {
     notice: bool,
     any: bool,
     pub(crate) after: Vec<ModelDependency>,
+    /// Its place among all that a turn has taken in.
+    joined: u64,
     /// Its place among all that have ended.
     ended: u64,
 }
@@ -114,6 +116,7 @@ pub(crate) struct Model {
     pub(crate) told: Option<Told>,
     back: i64,
     front: i64,
+    joins: u64,
     ends: u64,
     woken: BTreeSet<(SessionId, MessageId)>,
     in_vain: BTreeMap<MessageId, SessionId>,
@@ -166,6 +169,7 @@ impl Model {
             told: None,
             back: 0,
             front: 0,
+            joins: 0,
             ends: 0,
             woken: BTreeSet::new(),
             in_vain: BTreeMap::new(),

@@ -121,6 +121,9 @@ impl Model {
             return true;
         }
         self.put(message, At::In(number));
+        self.joins += 1;
+        let joins = self.joins;
+        self.messages.iter_mut().filter(|m| m.id == message).for_each(|m| m.joined = joins);
         if s.stop_next == Some(message) {
             self.change(s.id, |s| s.stop_next = None);
             self.ask_stop(s.id);
@@ -151,8 +154,11 @@ impl Model {
         let turn = self.turns.iter_mut().find(|t| t.session == id && t.number == number);
         turn.expect("a turn that runs").outcome = Some(outcome.clone());
         self.requests.iter_mut().filter(|r| r.session == id).for_each(|r| r.open = false);
-        let taken: Vec<MessageId> = self.of(id).filter(|m| m.at == At::In(number)).map(|m| m.id).collect();
-        for message in taken {
+        let mut taken: Vec<(u64, MessageId)> =
+            self.of(id).filter(|m| m.at == At::In(number)).map(|m| (m.joined, m.id)).collect();
+        // They end in the order in which the turn took them in.
+        taken.sort_unstable();
+        for (_, message) in taken {
             let end = match &outcome {
                 Outcome::Unknown { why } => MessageEnd::Unknown { why: why.clone() },
                 Outcome::Completed | Outcome::Failed { .. } | Outcome::Interrupted | Outcome::Exited => {

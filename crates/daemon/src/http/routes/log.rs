@@ -16,6 +16,9 @@ use crate::http::to_api;
 /// Turns that one call shows.
 const TURNS_MAX: u32 = 1_000;
 
+/// Bytes of messages and answers that one call shows; at least one turn is shown, however large.
+const TOLD_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// Entries of an agent's own record that one call shows, the newest.
 const ENTRIES_MAX: usize = 20_000;
 
@@ -32,17 +35,23 @@ pub(super) async fn log(call: Incoming) -> Result<Json<Vec<LogEntry>>, Failure> 
     let query: LogQuery = call.query()?;
     let tools = query.tools;
     let whole = query.n.is_none() && query.since.is_none();
-    let told = call.app.read(move |reader| conversation(reader, session, &query)).await?;
+    let forward = query.since.is_some();
+    let (told, left_out) = call.app.read(move |reader| conversation(reader, session, &query)).await?;
     let first = told.first().map(|told| told.turn.number.get()).filter(|first| !whole && *first > 1);
     let before =
         move |reader: &Reader| first.map_or(Ok(None), |first| reader.turn(session, TurnNumber::new(first - 1)));
     let after = call.app.read(before).await?.map(|turn| turn.ended_at);
     let kept = record(&call, session).await?;
+    let left_out = left_out.filter(|_| kept.is_none());
     let look = move |host: &Host| match kept {
         Some(kept) => recorded(host, session, &told, kept, after, tools),
         None => told.into_iter().flat_map(|told| entries(host, told)).collect(),
     };
-    Ok(Json(call.app.look(look).await?))
+    let mut shown: Vec<LogEntry> = call.app.look(look).await?;
+    if let Some(why) = left_out {
+        shown.insert(if forward { shown.len() } else { 0 }, notice(why));
+    }
+    Ok(Json(shown))
 }
 
 /// What the agent itself keeps of the conversation, if it keeps anything.
@@ -111,14 +120,50 @@ fn role(speaker: Speaker) -> Role {
     }
 }
 
-fn conversation(reader: &Reader, session: SessionId, query: &LogQuery) -> Result<Vec<Told>, ReadError> {
+/// The turns that are shown, oldest first, and in a line what was left out beside what was not asked for.
+fn conversation(
+    reader: &Reader,
+    session: SessionId,
+    query: &LogQuery,
+) -> Result<(Vec<Told>, Option<String>), ReadError> {
     let count = query.n.unwrap_or(TURNS_MAX).min(TURNS_MAX) as usize;
-    let selection = match query.since {
-        Some(since) => Selection::Since(TurnNumber::new(since), count),
-        None => Selection::Last(count),
-    };
-    let turns = reader.turns_of(session, selection)?;
-    turns.into_iter().map(|turn| told(reader, session, turn)).collect()
+    if let Some(since) = query.since {
+        let turns = reader.turns_of(session, Selection::Since(TurnNumber::new(since), count))?;
+        let full = turns.len() == count;
+        let (told, next) = told_within(reader, session, turns.into_iter())?;
+        let next = next.or(told.last().filter(|_| full && query.n.is_none()).map(|last| last.turn.number.get() + 1));
+        return Ok((told, next.map(|next| format!("Turns from {next} on may follow: adj logs --since {next}"))));
+    }
+    let turns = reader.turns_of(session, Selection::Last(count))?;
+    let (mut told, cut) = told_within(reader, session, turns.into_iter().rev())?;
+    told.reverse();
+    let first = told.first().map_or(1, |first| first.turn.number.get());
+    let left_out = first > 1 && (query.n.is_none() || cut.is_some());
+    let why = left_out.then(|| format!("Turns before {first} are left out here: adj logs --since 1"));
+    Ok((told, why))
+}
+
+/// As many turns as the bound on bytes allows, and the number of the first that it does not.
+fn told_within(
+    reader: &Reader,
+    session: SessionId,
+    turns: impl Iterator<Item = EndedTurn>,
+) -> Result<(Vec<Told>, Option<u32>), ReadError> {
+    let (mut shown, mut bytes) = (Vec::new(), 0);
+    for turn in turns {
+        if bytes > TOLD_BYTES_MAX {
+            return Ok((shown, Some(turn.number.get())));
+        }
+        let turn = told(reader, session, turn)?;
+        bytes += turn.answer.as_ref().map_or(0, String::len);
+        bytes += turn.asked.iter().map(|(_, text)| text.len()).sum::<usize>();
+        shown.push(turn);
+    }
+    Ok((shown, None))
+}
+
+fn notice(text: String) -> LogEntry {
+    LogEntry { role: Role::Notice, text, turn: None, at: None, from: None, message: None, tool: None }
 }
 
 fn told(reader: &Reader, session: SessionId, turn: EndedTurn) -> Result<Told, ReadError> {
