@@ -211,16 +211,17 @@ impl Stage {
         }
         let daemon = self.world.daemon()?.pid;
         pass(SETTLE);
-        let before = proc::cpu_ns(daemon)?;
+        // Ticks are coarse, but some systems count nothing finer.
+        let before = proc::cpu_ticks(daemon)?;
         pass(SPAN);
-        let spent = proc::cpu_ns(daemon)?.saturating_sub(before);
+        let spent = proc::cpu_ticks(daemon)?.saturating_sub(before);
         let memory = proc::memory(daemon)?;
         let sessions = IDLE_EACH * FACES.len();
         Ok(report
             .figure(
-                format!("daemon, {sessions} idle, processor in {} s", SPAN.as_secs()),
-                spent as f64 / 1e6,
-                Unit::Ms,
+                format!("daemon, {sessions} idle, ticks of processor time in {} s", SPAN.as_secs()),
+                spent as f64,
+                Unit::Count,
                 Goal::Unset,
             )
             .figure(format!("daemon, {sessions} idle, RSS"), memory.rss as f64 / MIB, Unit::Mib, Goal::Unset)

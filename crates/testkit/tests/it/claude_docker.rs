@@ -37,7 +37,7 @@ fn assert_is_waited_for(face: &[&str]) {
     let _ = wrapper(&world, "bin/clauded", &format!("{script}\nclaude \"$@\""));
     let words = ["create", "-q", "--cli", "claude", "--mode", "docker", "--message", INSIDE];
     let creating = world.start(words.iter().chain(face));
-    await_fact("the wrapper is called", AGENT_MAX, || called.exists());
+    await_fact("the wrapper is called", AGENT_MAX, || called.try_exists().expect("a directory"));
     let list = world.adj(["--json", "list"]).expect_code(0).json();
     assert_eq!(list[0]["status"], "starting", "{list:#}");
     assert!(creating.runs() && world.model().recorder().count() == 0);
