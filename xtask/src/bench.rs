@@ -1,4 +1,5 @@
-//! `cargo xtask bench [name...]`: builds a release, measures, and shows ratios; it asserts nothing.
+//! `cargo xtask bench [name...]`: builds a release, measures, and shows ratios; it asserts nothing. `ADJ_BENCH_BIN` names a
+//! binary that is measured instead.
 //!
 //! Every bench lives in a world of its own and takes what it compares in turns, so that a busy moment of the machine
 //! falls on both sides of a ratio.
@@ -9,6 +10,7 @@ use anyhow::{Result, bail};
 
 use crate::exec;
 
+mod claude;
 pub(crate) mod clock;
 mod harness;
 mod http;
@@ -33,7 +35,7 @@ struct Bench {
     run: fn(&Path) -> Result<Report>,
 }
 
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 9] = [
     Bench { name: "status", run: status::run },
     Bench { name: "wait", run: wait::run },
     Bench { name: "wake", run: wake::run },
@@ -42,6 +44,7 @@ const BENCHES: [Bench; 8] = [
     Bench { name: "watch", run: watch::run },
     Bench { name: "watchers", run: watchers::run },
     Bench { name: "idle", run: idle::run },
+    Bench { name: "claude", run: claude::run },
 ];
 
 /// Runs the named benches, or all; a bench that cannot run is told, and the others go on.
@@ -69,7 +72,14 @@ fn chosen(names: &[&str]) -> Result<Vec<&'static Bench>> {
     Ok(BENCHES.iter().filter(|bench| names.is_empty() || names.contains(&bench.name)).collect())
 }
 
+/// The variable that names a binary to be measured; without it a release is built.
+const BINARY: &str = "ADJ_BENCH_BIN";
+
 fn build() -> Result<PathBuf> {
+    if let Some(given) = std::env::var_os(BINARY).map(PathBuf::from) {
+        say!("measuring {}\n", given.display());
+        return Ok(given);
+    }
     exec::run(exec::cargo(&exec::root()).args(["build", "--release", "--locked", "--package", "adjutant"]))?;
     Ok(exec::profile_dir("release")?.join("adj"))
 }

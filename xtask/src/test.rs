@@ -19,6 +19,11 @@ mod tools;
 use steps::{STEPS, Step};
 use tally::Tally;
 
+/// The pinned agent that tests find by this variable, where it is there.
+pub(crate) fn pinned_agent(variable: &str) -> Option<PathBuf> {
+    needs::variables(&needs::NEEDS).into_iter().find_map(|(name, path)| (name == variable).then_some(path))
+}
+
 /// What the caller left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {

@@ -270,9 +270,26 @@ pub struct DriverReport {
     pub answer: Option<Arc<str>>,
 }
 
+/// What the configuration says about agents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentSettings {
+    /// The program that starts Claude Code in a container: a name on the caller's PATH, or an absolute path. It takes the
+    /// words that Claude Code takes.
+    pub docker: String,
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        Self { docker: "clauded".to_owned() }
+    }
+}
+
 /// All agents of this build, by name.
-pub fn registry() -> BTreeMap<AgentName, Arc<dyn Agent>> {
-    let agents: [Arc<dyn Agent>; 3] =
-        [Arc::new(claude::Claude::new()), Arc::new(codex::Codex::new()), Arc::new(shell::Shell::new())];
+pub fn registry(settings: &AgentSettings) -> BTreeMap<AgentName, Arc<dyn Agent>> {
+    let agents: [Arc<dyn Agent>; 3] = [
+        Arc::new(claude::Claude::new(settings.docker.clone())),
+        Arc::new(codex::Codex::new()),
+        Arc::new(shell::Shell::new()),
+    ];
     agents.into_iter().map(|agent| (agent.name().clone(), agent)).collect()
 }

@@ -9,7 +9,8 @@ pub(crate) fn find_on(path: &str, name: &str) -> Option<PathBuf> {
     dirs.map(|dir| dir.join(name)).find(|file| is_executable(file))
 }
 
-fn is_executable(file: &Path) -> bool {
+/// Whether it is a file that may be executed.
+pub(crate) fn is_executable(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use adjutant_agents::process::Inherited;
 pub(crate) use adjutant_agents::runner::frame::{Frame, FrameDecoder};
-use adjutant_agents::{Agent, Program};
+use adjutant_agents::{Agent, AgentSettings, Program};
 use adjutant_api::ErrorCode;
 use adjutant_api::home::Home;
 pub(crate) use adjutant_daemon::Webhook;
@@ -41,9 +41,15 @@ pub(crate) fn run_daemon(call: DaemonCall) -> Outcome {
         queue_max: config.queue_max,
         message_max_bytes: usize::try_from(config.message_max_bytes).unwrap_or(usize::MAX),
         sessions_may_kill_any: config.sessions_may_kill == MayKill::Any,
+        agents: agents(&config),
         notify: notify(&config)?,
     });
     Ok(number(ended))
+}
+
+fn agents(config: &Config) -> AgentSettings {
+    let usual = AgentSettings::default();
+    AgentSettings { docker: config.docker.command.clone().unwrap_or(usual.docker) }
 }
 
 fn notify(config: &Config) -> Result<Option<Notify>, CommandError> {
@@ -102,7 +108,8 @@ pub(crate) fn find_agents(environment: &BTreeMap<String, String>) -> Vec<(String
         let mode = agent.capabilities().modes.first().copied().ok_or("it has no mode")?;
         agent.find(environment, mode).map(words).map_err(|error| error.to_string())
     };
-    adjutant_agents::registry().into_iter().map(|(name, agent)| (name.to_string(), find(agent.as_ref()))).collect()
+    let all = adjutant_agents::registry(&AgentSettings::default());
+    all.into_iter().map(|(name, agent)| (name.to_string(), find(agent.as_ref()))).collect()
 }
 
 /// Fills a store for benches.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adjutant_agents::registry;
+use adjutant_agents::{AgentSettings, registry};
 use adjutant_api::home::Home;
 use adjutant_api::protocol::VERSION;
 use adjutant_core::agent::{AnswerSize, Evidence, Mode, SessionEnd, TurnEnd};
@@ -29,7 +29,7 @@ pub fn fill(home: &Home, sessions: usize, events: usize) -> Result<(), String> {
     private_directory(&home.state).map_err(|error| error.to_string())?;
     let _lock = HomeLock::take(&home.state).map_err(|error| error.to_string())?;
     let (writer, loaded) = adjutant_store::open(&home.state, VERSION).map_err(|error| error.to_string())?;
-    let agents = registry();
+    let agents = registry(&AgentSettings::default());
     let agent = agents.keys().next().cloned().ok_or("this build has no agent")?;
     let capabilities = agents.iter().map(|(name, agent)| (name.clone(), agent.capabilities().clone())).collect();
     let host = Host::restore(HostConfig::new(capabilities), loaded.sessions, loaded.counters);

@@ -50,6 +50,8 @@ pub struct DaemonOptions {
     pub message_max_bytes: usize,
     /// A session may end any other, not its descendants alone.
     pub sessions_may_kill_any: bool,
+    /// What the configuration says about agents.
+    pub agents: adjutant_agents::AgentSettings,
     /// How people are told what happens, if at all.
     pub notify: Option<Notify>,
 }

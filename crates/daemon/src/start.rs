@@ -67,7 +67,7 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
     }
     let (writer, loaded) = adjutant_store::open(&home.state, VERSION).map_err(|error| unopened(&error))?;
     let runtime = runtime()?;
-    let agents = Arc::new(adjutant_agents::registry());
+    let agents = Arc::new(adjutant_agents::registry(&options.agents));
     let capabilities = agents.iter().map(|(name, agent)| (name.clone(), agent.capabilities().clone())).collect();
     let config = HostConfig { queue_messages_max: options.queue_max, ..HostConfig::new(capabilities) };
     let host = Host::restore(config.clone(), loaded.sessions, loaded.counters);

@@ -130,7 +130,7 @@ fn last_cursor(bytes: &[u8]) -> Option<u64> {
 }
 
 /// The nanoseconds since midnight of a time such as `2026-11-20T09:12:00.262Z`.
-fn time_ns(text: &[u8]) -> Option<u64> {
+pub(super) fn time_ns(text: &[u8]) -> Option<u64> {
     let clock = std::str::from_utf8(text.get(11..23)?).ok()?;
     let numbers: Vec<u64> = clock.split([':', '.']).map_while(|number| number.parse().ok()).collect();
     let [hours, minutes, seconds, ms] = numbers[..] else { return None };

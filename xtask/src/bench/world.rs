@@ -30,6 +30,7 @@ pub(crate) struct Daemon {
 pub(crate) struct World {
     root: TempDir,
     adj: PathBuf,
+    variables: Vec<(String, String)>,
 }
 
 impl World {
@@ -39,7 +40,12 @@ impl World {
         for folder in ["a", "h", "r"] {
             make_private(&root.path().join(folder))?;
         }
-        Ok(Self { root, adj: adj.to_owned() })
+        Ok(Self { root, adj: adj.to_owned(), variables: Vec::new() })
+    }
+
+    /// Sets a variable for every program of this world from now on.
+    pub(crate) fn set_variable(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// A path inside of this world.
@@ -59,6 +65,7 @@ impl World {
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.path("h")).env("ADJ_HOME", self.path("a")).env("XDG_RUNTIME_DIR", self.path("r"));
         command.env("LANG", "C.UTF-8").env("TERM", "dumb");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 

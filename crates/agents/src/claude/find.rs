@@ -1,15 +1,15 @@
 //! Finding Claude Code on the caller's PATH.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-use adjutant_core::agent::{Mode, StartFailure};
+use adjutant_core::agent::StartFailure;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::Program;
-use crate::path::find_on;
+use crate::path::{find_on, is_executable};
 
 /// The oldest version whose hooks and status file are as this driver reads them.
 const VERSION_MIN: (u64, u64, u64) = (2, 1, 300);
@@ -18,7 +18,7 @@ const VERSION_MIN: (u64, u64, u64) = (2, 1, 300);
 const VERSION_SECONDS_MAX: i64 = 10;
 
 /// Looks for `claude` where the caller would find it, and asks it for its version.
-pub(super) fn claude(environment: &BTreeMap<String, String>, _mode: Mode) -> Result<Program, StartFailure> {
+pub(super) fn claude(environment: &BTreeMap<String, String>) -> Result<Program, StartFailure> {
     let path = environment.get("PATH").map_or("", String::as_str);
     let program = find_on(path, "claude").ok_or_else(|| StartFailure::AgentNotFound {
         detail: format!(
@@ -39,6 +39,24 @@ pub(super) fn claude(environment: &BTreeMap<String, String>, _mode: Mode) -> Res
         }),
         Some(_) | None => Ok(Program { path: program, version }),
     }
+}
+
+/// Looks for the program that starts Claude Code in a container, where the caller would find it. It is not asked for a
+/// version: that would start a container.
+pub(super) fn wrapper(environment: &BTreeMap<String, String>, name: &str) -> Result<Program, StartFailure> {
+    let path = environment.get("PATH").map_or("", String::as_str);
+    let absolute = Some(PathBuf::from(name)).filter(|file| file.is_absolute());
+    let found = match absolute {
+        Some(file) => is_executable(&file).then_some(file),
+        None => find_on(path, name),
+    };
+    let missing = || StartFailure::AgentNotFound {
+        detail: format!(
+            "`{name}`, which starts Claude Code in a container, is not on the caller's PATH (`{path}`); name the program \
+             by `docker.command` in the configuration"
+        ),
+    };
+    found.map(|path| Program { path, version: None }).ok_or_else(missing)
 }
 
 #[expect(clippy::disallowed_methods, reason = "an agent is asked for its version by running it")]
@@ -80,9 +98,19 @@ mod tests {
 
     #[test]
     fn a_missing_claude_is_told_with_what_to_do() {
-        let Err(StartFailure::AgentNotFound { detail }) = claude(&BTreeMap::new(), Mode::Native) else {
-            panic!("found")
-        };
+        let Err(StartFailure::AgentNotFound { detail }) = claude(&BTreeMap::new()) else { panic!("found") };
         assert!(detail.contains("npm install"), "{detail}");
+    }
+
+    #[test]
+    fn a_wrapper_is_found_by_name_or_by_path() {
+        let path = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
+        let by_name = wrapper(&path, "env").unwrap();
+        assert!(by_name.path.ends_with("env") && by_name.version.is_none(), "{by_name:?}");
+        assert_eq!(wrapper(&BTreeMap::new(), "/bin/sh").unwrap().path, PathBuf::from("/bin/sh"));
+        for missing in ["no-such-wrapper", "/no/such/wrapper", "", "bin/sh"] {
+            let Err(StartFailure::AgentNotFound { detail }) = wrapper(&path, missing) else { panic!("{missing}") };
+            assert!(detail.contains("docker.command"), "{detail}");
+        }
     }
 }

@@ -27,16 +27,19 @@ use crate::{
 #[derive(Debug)]
 pub struct Claude {
     name: AgentName,
+    /// The program that starts it in a container.
+    wrapper: String,
     capabilities: Capabilities,
 }
 
 impl Claude {
-    /// The agent as it is registered.
-    pub fn new() -> Self {
+    /// The agent as it is registered; `wrapper` is the program that starts it in a container.
+    pub fn new(wrapper: String) -> Self {
         Self {
             name: AgentName::new("claude"),
+            wrapper,
             capabilities: Capabilities {
-                modes: vec![Mode::Native, Mode::Guarded],
+                modes: vec![Mode::Native, Mode::Guarded, Mode::Docker],
                 terminal: true,
                 interrupt: true,
                 steer: true,
@@ -60,12 +63,6 @@ impl Claude {
     }
 }
 
-impl Default for Claude {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Agent for Claude {
     fn name(&self) -> &AgentName {
         &self.name
@@ -76,7 +73,10 @@ impl Agent for Claude {
     }
 
     fn find(&self, environment: &BTreeMap<String, String>, mode: Mode) -> Result<Program, StartFailure> {
-        find::claude(environment, mode)
+        match mode {
+            Mode::Native | Mode::Guarded => find::claude(environment),
+            Mode::Docker => find::wrapper(environment, &self.wrapper),
+        }
     }
 
     fn drive(&self, task: DriverTask) -> Driving {
@@ -93,7 +93,12 @@ impl Agent for Claude {
 
     fn attach(&self, of: AttachTo<'_>) -> Result<Attach, String> {
         match of.profile.headless {
-            true => Err("it is held without a terminal; what is said is in `adj logs`".to_owned()),
+            true => Err(format!(
+                "it is held without a terminal; what is said is in `adj logs`, and once it has ended, `adj create --cli {} \
+                 --resume {}` takes its conversation up in a terminal",
+                self.name,
+                of.conversation.unwrap_or("CONVERSATION")
+            )),
             false => terminal::attach(of.place, of.read_only),
         }
     }

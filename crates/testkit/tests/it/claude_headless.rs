@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use adjutant_testkit::fakemodel::record;
-use adjutant_testkit::{Dice, Model, Process, Running, World, pinned};
+use adjutant_testkit::{ClaudeWorld, Dice, Model, Process, Running, World, pinned};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -515,6 +515,49 @@ fn what_the_model_answers_is_told_as_it_is() {
     let notices = stage.world.adj(["watch", "--json", "--since", "0", "--types", "session.notice", &x]).expect_code(0);
     assert!(notices.stdout.contains("retry 1 of 1"), "{}", notices.stdout);
     assert_eq!(stage.ask(&x, "[[drop x1]] [[say whole]]"), "whole\n");
+}
+
+/// What nobody does for a person yet: a running session is not given to a terminal, but its conversation moves.
+#[test]
+fn a_conversation_moves_into_a_terminal_and_back() {
+    let world = ClaudeWorld::new();
+    let create = |more: &[&str]| {
+        let words = ["create", "-q", "--cli", "claude"].iter().chain(more);
+        world.adj(words).expect_code(0).word().to_owned()
+    };
+    let x = create(&["--headless"]);
+    let _ = world.adj(["ask", &x, "--message", "first [[say one]]"]).expect_code(0);
+    let status = world.adj(["--json", "status", &x]).expect_code(0).json();
+    let conversation = status["agent_session"].as_str().expect("a conversation").to_owned();
+    let held = world.adj(["create", "--cli", "claude", "--resume", &conversation]);
+    assert!(held.code != 0 && held.stderr.contains("is open in the process"), "two never write one: {held:?}");
+    let _ = world.adj(["kill", &x]).expect_code(0);
+    let y = create(&["--resume", &conversation]);
+    assert_eq!(world.answer(&y, "second [[say two]]"), "two");
+    let _ = world.adj(["kill", &y]).expect_code(0);
+    let z = create(&["--headless", "--resume", &conversation]);
+    assert_eq!(world.answer(&z, "third [[say three]]"), "three");
+    let (last, _) = world.model().recorder().requests().pop().expect("a request");
+    let told = String::from_utf8_lossy(&last.body).into_owned();
+    assert!(["first", "one", "second", "two", "third"].iter().all(|said| told.contains(said)), "{told}");
+}
+
+/// The model's server knows no such model, and says so as the real one does.
+#[test]
+fn b7_a_rejected_model_is_a_failed_turn() {
+    let world = ClaudeWorld::new();
+    for face in [["--headless"].as_slice(), &[]] {
+        let words = ["create", "-q", "--cli", "claude", "--model", "no-such-model"].iter().chain(face);
+        let x = world.adj(words).expect_code(0).word().to_owned();
+        let _ = world.adj(["ask", &x, "--message", "x [[status 404]]"]).expect_code(1);
+        let (request, _) = world.model().recorder().requests().pop().expect("a request");
+        assert_eq!(request.json()["model"], "no-such-model");
+        let result = world.adj(["--json", "wait", &x]).expect_code(1).json();
+        assert_eq!(result["outcome"], "failed", "{result:#}");
+        assert!(result["error"].as_str().is_some_and(|error| error.contains("no-such-model")), "{result:#}");
+        assert_eq!(result["answer"].as_str().unwrap_or_default(), "", "an error is no answer: {result:#}");
+        let _ = world.adj(["kill", &x]).expect_code(0);
+    }
 }
 
 #[test]

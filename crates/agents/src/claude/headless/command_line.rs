@@ -27,7 +27,7 @@ pub(super) fn arguments(profile: &Profile, session: SessionId, resumed: Option<&
         option("--effort", effort);
     }
     // What asks nobody can be refused by the agent's own rules alone.
-    if profile.mode == Mode::Native && !profile.policy.deny.is_empty() {
+    if profile.mode != Mode::Guarded && !profile.policy.deny.is_empty() {
         option("--disallowedTools", &profile.policy.deny.join(","));
     }
     words.extend(profile.arguments.iter().cloned());

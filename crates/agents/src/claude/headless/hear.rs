@@ -104,6 +104,8 @@ fn said(line: &Value) -> Vec<Said> {
             _ => Vec::new(),
         },
         "system" => system(line).into_iter().collect(),
+        // The words of Claude Code itself about a call that failed; the result has them too.
+        "assistant" if line["is_api_error_message"] == true => Vec::new(),
         // What a subagent says is no answer to anybody.
         "assistant" if line["parent_tool_use_id"].is_null() => blocks(&line["message"]["content"]),
         "result" => vec![Said::Result(Box::new(ended(line)))],
@@ -230,6 +232,8 @@ mod tests {
         assert_eq!(read(idle), Heard { said: vec![Said::State(State::Idle)], conversation: Some("s2".into()) });
         let said = r#"{"type":"assistant","message":{"content":[{"type":"text","text":"hi"},{"type":"tool_use","name":"Bash"}]},"parent_tool_use_id":null}"#;
         assert_eq!(read(said).said, [Said::Text("hi".into()), Said::Tool]);
+        let failed = r#"{"type":"assistant","message":{"model":"<synthetic>","content":[{"type":"text","text":"API Error"}]},"parent_tool_use_id":null,"is_api_error_message":true}"#;
+        assert_eq!(read(failed).said, []);
         let wants = r#"{"type":"control_request","request_id":"r","request":{"subtype":"elicitation"}}"#;
         assert_eq!(one(wants), Said::Wants("r".into(), "elicitation".into()));
         assert_eq!(read("not json").said, []);

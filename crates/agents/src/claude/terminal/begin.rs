@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use adjutant_core::SessionId;
-use adjutant_core::agent::{AgentReport, Level, StartFailure};
+use adjutant_core::agent::{AgentReport, Level, Mode, StartFailure};
 use adjutant_core::session::Profile;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
@@ -137,7 +137,8 @@ fn prepare(place: &Place, plan: &LaunchPlan, environment: &BTreeMap<String, Stri
         made["skipDangerousModePermissionPrompt"] = serde_json::Value::Bool(true);
     }
     std::fs::write(place.state_dir.join(SETTINGS), made.to_string())?;
-    let facts = Facts { tmux, config_dir: config_dir(environment) };
+    let wrapped_since = (plan.profile.mode == Mode::Docker).then(crate::runner::wall_ms);
+    let facts = Facts { tmux, config_dir: config_dir(environment), wrapped_since };
     std::fs::write(Facts::path(&place.state_dir), serde_json::to_vec(&facts)?)?;
     Ok(facts)
 }

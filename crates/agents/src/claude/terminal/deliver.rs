@@ -7,7 +7,7 @@ use adjutant_core::outcome::UnknownReason;
 
 use super::machine::{FOUND, NOT_SEEN, TYPED, TypedNote, handing};
 use super::screen::draft;
-use super::status::{self, Activity};
+use super::status::Activity;
 use super::text::{bones, command, mark, pieces, typed};
 use super::{Driven, Driver, Timer};
 use crate::Order;
@@ -86,12 +86,11 @@ impl Driver {
 
     /// Whether text that is typed now becomes a prompt, and nothing else.
     fn takes_text(&self, running: bool) -> bool {
-        let Some(agent) = &self.agent else { return false };
         let free = self.machine.ready && self.machine.pending.is_none() && self.machine.requests.is_empty();
         if !free || self.machine.leaving || self.ordered_end.is_some() {
             return false;
         }
-        match status::read(&self.facts.config_dir, agent).map(|status| status.activity) {
+        match self.status().map(|status| status.activity) {
             Some(Activity::Idle | Activity::Shell) => !running && self.machine.turn.is_none(),
             Some(Activity::Busy) => running,
             Some(Activity::Starting | Activity::Waiting { .. } | Activity::Other) | None => false,

@@ -2,7 +2,7 @@
 //! there.
 
 use super::machine::{LEVEL, LevelNote, QuietEnd};
-use super::status::{self, Activity, Status};
+use super::status::{Activity, Status};
 use super::{Driven, Driver, Timer};
 use crate::claude::transcript;
 use crate::limits::{ANSWER_READ_MS_MAX, ANSWER_SHOWS_MS, DIALOG_MS, SETTLED_MS, UNANNOUNCED_MS};
@@ -15,8 +15,7 @@ impl Driver {
     /// Reconciles. Every end of a turn but an interrupted one is in the spool before the file says that nothing runs, so
     /// the spool has been read to its end when this is called.
     pub(super) async fn look_at_status(&mut self) -> Driven {
-        let Some(agent) = self.agent else { return Ok(()) };
-        let Some(status) = status::read(&self.facts.config_dir, &agent) else { return Ok(()) };
+        let Some(status) = self.status() else { return Ok(()) };
         // What was written between the two readings belongs to what the file says now.
         self.read_spool().await?;
         // One thing may follow from another: a question that was left, and then the turn that rests.

@@ -74,6 +74,10 @@ enum Timer {
 struct Facts {
     tmux: PathBuf,
     config_dir: PathBuf,
+    /// Since when it runs behind a wrapper, in milliseconds of the wall clock; without one, the process in the terminal is
+    /// Claude Code itself.
+    #[serde(default)]
+    wrapped_since: Option<i64>,
 }
 
 impl Facts {
@@ -153,6 +157,15 @@ impl Driver {
             answer: answer.map(Into::into),
         };
         self.reports.send(report).await.map_err(|_| LetGo)
+    }
+
+    /// What Claude Code says that it is doing, where it says so.
+    fn status(&self) -> Option<status::Status> {
+        let config_dir = &self.facts.config_dir;
+        match self.facts.wrapped_since {
+            None => status::read(config_dir, &self.agent?),
+            Some(since) => status::read_behind(config_dir, self.machine.conversation.as_deref()?, since),
+        }
     }
 
     async fn report(&self, report: AgentReport) -> Driven {

@@ -62,6 +62,17 @@ pub(super) fn read(config_dir: &Path, agent: &Incarnation) -> Option<Status> {
     parse(&bytes, agent)
 }
 
+/// Reads the status of the process behind a wrapper, which may be another than the one in the terminal, and of which the
+/// number may be that of a container: the latest file of this conversation that is not older than the wrapper. `None`
+/// where none is to be seen.
+pub(super) fn read_behind(config_dir: &Path, conversation: &str, not_before: i64) -> Option<Status> {
+    let files = std::fs::read_dir(directory(config_dir)).ok()?;
+    let files = files.filter_map(|entry| std::fs::read(entry.ok()?.path()).ok());
+    let ours = files.filter_map(|bytes| serde_json::from_slice::<File>(&bytes).ok());
+    let ours = ours.filter(|file| file.session_id == conversation && file.started_at >= not_before);
+    ours.max_by_key(|file| file.started_at).map(File::status)
+}
+
 /// The living process that holds a conversation, if one does.
 pub(in crate::claude) fn holder(config_dir: &Path, conversation: &str) -> Option<u32> {
     let files = std::fs::read_dir(directory(config_dir)).ok()?;
@@ -81,16 +92,22 @@ fn parse(bytes: &[u8], agent: &Incarnation) -> Option<Status> {
     if file.pid != agent.pid || !same_start {
         return None;
     }
-    let activity = match file.status.as_deref() {
-        None => Activity::Starting,
-        Some("idle") => Activity::Idle,
-        Some("shell") => Activity::Shell,
-        Some("busy") => Activity::Busy,
-        Some("waiting") => Activity::Waiting { what: file.waiting_for.unwrap_or_default() },
-        Some(_) => Activity::Other,
-    };
-    let since = file.status_updated_at.unwrap_or(file.started_at);
-    Some(Status { activity, conversation: file.session_id, since })
+    Some(file.status())
+}
+
+impl File {
+    fn status(self) -> Status {
+        let activity = match self.status.as_deref() {
+            None => Activity::Starting,
+            Some("idle") => Activity::Idle,
+            Some("shell") => Activity::Shell,
+            Some("busy") => Activity::Busy,
+            Some("waiting") => Activity::Waiting { what: self.waiting_for.unwrap_or_default() },
+            Some(_) => Activity::Other,
+        };
+        let since = self.status_updated_at.unwrap_or(self.started_at);
+        Status { activity, conversation: self.session_id, since }
+    }
 }
 
 #[cfg(test)]
@@ -111,5 +128,22 @@ mod tests {
         assert_eq!(parse(b"{\"pid\":15614", &agent), None);
         let early = parse(br#"{"pid":15614,"procStart":"50914","startedAt":3}"#, &agent).unwrap();
         assert_eq!((early.activity, early.since), (Activity::Starting, 3));
+    }
+
+    #[test]
+    fn behind_a_wrapper_the_conversation_counts() {
+        let config = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory(config.path())).unwrap();
+        let file = |pid: u32, conversation: &str, started: i64, status: &str| {
+            let text = format!(
+                r#"{{"pid":{pid},"sessionId":"{conversation}","procStart":"1","startedAt":{started},"status":"{status}"}}"#
+            );
+            std::fs::write(directory(config.path()).join(format!("{pid}.json")), text).unwrap();
+        };
+        file(7, "ours", 10, "busy");
+        file(8, "ours", 20, "idle");
+        file(9, "other", 30, "busy");
+        assert_eq!(read_behind(config.path(), "ours", 5).unwrap().activity, Activity::Idle);
+        assert_eq!(read_behind(config.path(), "ours", 21), None, "a file of an earlier start says nothing");
     }
 }

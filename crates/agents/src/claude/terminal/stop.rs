@@ -3,7 +3,7 @@
 use adjutant_core::agent::{AgentReport, RequestEnd};
 
 use super::machine::{ANSWERED, AnsweredNote, INTERRUPTED};
-use super::status::{self, Activity};
+use super::status::Activity;
 use super::{Driven, Driver, Timer};
 use crate::RequestAnswer;
 use crate::limits::{INTERRUPT_KEY_MS, INTERRUPT_KEYS_MAX};
@@ -40,8 +40,7 @@ impl Driver {
 
     async fn press_escape(&mut self) -> Driven {
         self.timers.arm(Timer::Interrupt, INTERRUPT_KEY_MS);
-        let activity =
-            self.agent.and_then(|agent| status::read(&self.facts.config_dir, &agent)).map(|status| status.activity);
+        let activity = self.status().map(|status| status.activity);
         if activity != Some(Activity::Busy) {
             // It is not at work yet, or no longer, or in a dialog, which takes no key of ours.
             return Ok(());
