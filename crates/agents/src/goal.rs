@@ -13,6 +13,18 @@ pub enum GoalWish {
         objective: Option<String>,
         /// Tokens that it may cost.
         token_budget: Option<u64>,
+        /// Turns that it may take.
+        max_turns: Option<u32>,
+    },
+    /// To have it stand as reached.
+    Done {
+        /// What shows it.
+        evidence: Option<String>,
+    },
+    /// To have it stand as what cannot be reached.
+    Blocked {
+        /// Why not.
+        reason: String,
     },
     /// To let it rest.
     Pause,

@@ -8,6 +8,7 @@ mod call;
 mod connect;
 mod error;
 mod events;
+mod goal;
 mod limits;
 mod lines;
 mod resume;

@@ -35,6 +35,9 @@ pub(crate) const WAIT_EXTRA: Duration = Duration::from_secs(2);
 /// How long a caller that may start no daemon looks for one again after it was connected to one.
 pub(crate) const RECONNECT: Duration = Duration::from_secs(10);
 
+/// A call that waits and was open for this long was taken by a daemon.
+pub(crate) const ANSWERED_AFTER: Duration = Duration::from_secs(1);
+
 /// How often a stream is tried that was never open.
 pub(crate) const FIRST_ATTEMPTS: u32 = 5;
 

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::id::{Attempt, MessageId};
 use crate::outcome::{ExitStatus, FailReason, Outcome, UnknownReason};
 use crate::process::Incarnation;
+use crate::session::Goal;
 use crate::time::Timestamp;
 
 /// The name under which an agent is registered, such as `shell`.
@@ -413,6 +414,11 @@ pub enum AgentReport {
     Conversation {
         /// The agent's own id of it.
         native: String,
+    },
+    /// The goal that the agent pursues, as it stands; the same again is no news.
+    Goal {
+        /// The goal; `None` when there is none.
+        goal: Option<Goal>,
     },
     /// A request was answered by a rule of the session, and nobody was asked.
     PolicyApplied {

@@ -6,7 +6,7 @@ use crate::message::{Came, Message, MessageEnd, Settlement};
 use crate::name::SessionName;
 use crate::outcome::UnknownReason;
 use crate::process::Incarnation;
-use crate::session::Profile;
+use crate::session::{Goal, Profile};
 use crate::time::{Due, Timestamp};
 
 /// One entry of the log.
@@ -67,6 +67,11 @@ pub enum Event {
     SessionConversation {
         /// The agent's own id of it.
         native: String,
+    },
+    /// What its agent pursues by itself is another thing now, or stands otherwise.
+    GoalChanged {
+        /// The goal; `None` when there is none any more.
+        goal: Option<Goal>,
     },
     /// Its agent told something that changes no state.
     SessionNotice {
@@ -250,6 +255,7 @@ impl Event {
             Self::SessionUnseen { .. } => "session.unseen",
             Self::SessionSeen => "session.seen",
             Self::SessionConversation { .. } => "session.conversation",
+            Self::GoalChanged { .. } => "goal.changed",
             Self::SessionNotice { .. } => "session.notice",
             Self::SessionStopAsked { .. } => "session.stopping",
             Self::SessionExited { .. } => "session.exited",
@@ -300,6 +306,7 @@ impl Event {
             | Self::SessionUnseen { .. }
             | Self::SessionSeen
             | Self::SessionConversation { .. }
+            | Self::GoalChanged { .. }
             | Self::SessionNotice { .. }
             | Self::SessionStopAsked { .. }
             | Self::SessionExited { .. }
@@ -337,6 +344,7 @@ impl Event {
             | Self::RequestClosed { .. }
             | Self::RequestPolicy { .. }
             | Self::SessionConversation { .. }
+            | Self::GoalChanged { .. }
             | Self::SessionNotice { .. } => Source::Protocol,
             Self::SessionCreated { .. }
             | Self::SessionUnseen { .. }

@@ -190,6 +190,17 @@ pub struct Stopping {
     pub by: Option<SessionId>,
 }
 
+/// What an agent pursues by itself over several turns. What it has cost so far is known to the agent alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Goal {
+    /// What is to be reached, as one line; of a long one the beginning.
+    pub objective: String,
+    /// How it stands, in the agent's word: `active` while it is pursued.
+    pub status: String,
+    /// Tokens that it may cost.
+    pub token_budget: Option<u64>,
+}
+
 /// Everything the host holds of one session in memory. Ended messages and turns live in the store alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -217,6 +228,8 @@ pub struct Session {
     pub processes: Option<Processes>,
     /// The agent's own id of the conversation, once it is known.
     pub conversation: Option<String>,
+    /// What the agent pursues by itself, as far as it tells.
+    pub goal: Option<Goal>,
     /// On what the status rests.
     pub basis: Basis,
     /// The number of the last turn that began, 0 before the first.

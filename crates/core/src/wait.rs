@@ -126,6 +126,7 @@ impl Waiting {
             | Event::SessionUnseen { .. }
             | Event::SessionSeen
             | Event::SessionConversation { .. }
+            | Event::GoalChanged { .. }
             | Event::SessionNotice { .. }
             | Event::RequestPolicy { .. }
             | Event::SessionStopAsked { .. }

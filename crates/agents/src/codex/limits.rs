@@ -61,6 +61,11 @@ pub(super) const GOAL_WAITERS_MAX: usize = 64;
 /// Items of one page of the app-server's lists.
 pub(super) const PAGE_ITEMS: usize = 25;
 
+/// Models of one page of the app-server's list, and pages of it that are looked at.
+pub(super) const PAGE_MODELS: usize = 100;
+/// See [`PAGE_MODELS`].
+pub(super) const MODEL_PAGES_MAX: usize = 10;
+
 /// Queued submissions that are looked at for a message of ours.
 pub(super) const QUEUED_LOOKED_AT_MAX: usize = 200;
 

@@ -43,12 +43,14 @@ call! {
         pub timeout_ms: Option<u64>,
     }
 
-    /// What is to become of a goal; exactly one of an objective or a budget, and the three others.
+    /// What is to become of a goal; exactly one of an objective or bounds, and the others.
     pub struct SetGoal {
         /// What is to be reached; it is pursued at once.
         pub objective: Option<String>,
         /// Tokens that it may cost.
         pub token_budget: Option<u64>,
+        /// Turns that it may take; refused where the agent cannot bound them.
+        pub max_turns: Option<u32>,
         /// It is to rest.
         #[serde(default)]
         pub pause: bool,
@@ -58,5 +60,12 @@ call! {
         /// It is to be forgotten.
         #[serde(default)]
         pub clear: bool,
+        /// It is reached.
+        #[serde(default)]
+        pub done: bool,
+        /// With `done`: what shows it.
+        pub evidence: Option<String>,
+        /// It cannot be reached; why not.
+        pub blocked: Option<String>,
     }
 }

@@ -1,10 +1,14 @@
 //! `adj goal`.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
+
 use adjutant_api::types::goal::{Goal, GoalQuery, GoalState, SetGoal};
 
 use crate::commands::Outcome;
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::message::TextArgs;
 use crate::ui::Ui;
 use crate::value::SessionArg;
 
@@ -19,42 +23,77 @@ pub(crate) struct GoalArgs {
 
     /// What is to be reached, one argument; it is pursued at once
     #[arg(value_name = "objective")]
-    objective: Option<String>,
+    objective: Option<OsString>,
+
+    /// What is to be reached, whatever it looks like
+    #[arg(long, value_name = "text", allow_hyphen_values = true)]
+    condition: Option<OsString>,
+
+    /// Read what is to be reached from a file; `-` is standard input
+    #[arg(short, long, value_name = "path")]
+    file: Option<PathBuf>,
 
     /// Tokens that it may cost
     #[arg(long, value_name = "tokens", value_parser = clap::value_parser!(u64).range(1..))]
     budget: Option<u64>,
 
+    /// Turns that it may take
+    #[arg(long, value_name = "turns", value_parser = clap::value_parser!(u32).range(1..))]
+    max_turns: Option<u32>,
+
     /// Let it rest
-    #[arg(long, conflicts_with_all = ["objective", "budget", "resume", "clear"])]
+    #[arg(long, group = "change", conflicts_with_all = SETTING)]
     pause: bool,
 
     /// Go on with it
-    #[arg(long, conflicts_with_all = ["objective", "budget", "clear"])]
+    #[arg(long, group = "change", conflicts_with_all = SETTING)]
     resume: bool,
 
     /// Forget it
-    #[arg(long, conflicts_with_all = ["objective", "budget"])]
+    #[arg(long, group = "change", conflicts_with_all = SETTING)]
     clear: bool,
+
+    /// It is reached; an agent says so of its own, with `self`
+    #[arg(long, group = "change", conflicts_with_all = SETTING)]
+    done: bool,
+
+    /// With `--done`: what shows it
+    #[arg(long, value_name = "text", requires = "done", allow_hyphen_values = true)]
+    evidence: Option<String>,
+
+    /// It cannot be reached, for this reason
+    #[arg(long, value_name = "reason", group = "change", conflicts_with_all = SETTING, allow_hyphen_values = true)]
+    blocked: Option<String>,
 }
 
+/// What sets a goal, and goes along with no other change of it.
+const SETTING: [&str; 5] = ["objective", "condition", "file", "budget", "max_turns"];
+
 pub(crate) async fn run_goal(context: &mut Context, args: &GoalArgs) -> Outcome {
+    let wanted = wanted(args, context.message_max_bytes()?)?;
     let (ui, client) = context.parts()?;
-    let changes = args.objective.is_some() || args.budget.is_some() || args.pause || args.resume || args.clear;
-    let state = if changes {
-        let wanted = SetGoal {
-            objective: args.objective.clone(),
-            token_budget: args.budget,
-            pause: args.pause,
-            resume: args.resume,
-            clear: args.clear,
-        };
-        client.set_goal(args.id.as_str(), &wanted).await?
-    } else {
+    let state = if wanted == SetGoal::default() {
         client.goal(args.id.as_str(), &GoalQuery { await_end: false, timeout_ms: None }).await?
+    } else {
+        client.set_goal(args.id.as_str(), &wanted).await?
     };
     show(ui, args.id.as_str(), &state)?;
     Ok(0)
+}
+
+fn wanted(args: &GoalArgs, bytes_max: u64) -> Result<SetGoal, CommandError> {
+    let places = TextArgs::of(args.objective.clone(), args.condition.clone(), args.file.clone(), false);
+    Ok(SetGoal {
+        objective: places.optional(bytes_max)?.map(|text| text.text),
+        token_budget: args.budget,
+        max_turns: args.max_turns,
+        pause: args.pause,
+        resume: args.resume,
+        clear: args.clear,
+        done: args.done,
+        evidence: args.evidence.clone(),
+        blocked: args.blocked.clone(),
+    })
 }
 
 fn show(ui: &mut Ui, id: &str, state: &GoalState) -> Result<(), CommandError> {

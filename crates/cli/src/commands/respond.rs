@@ -49,7 +49,7 @@ pub(crate) struct RespondArgs {
     #[arg(long, value_name = "option", group = "decision")]
     choose: Vec<String>,
 
-    /// Close a question without an answer
+    /// Close it without an answer; what the agent makes of it is its own: Codex ends the turn with a permission so closed
     #[arg(long, group = "decision")]
     dismiss: bool,
 }

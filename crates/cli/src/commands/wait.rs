@@ -3,7 +3,6 @@
 use adjutant_api::ExitCode;
 use adjutant_api::exit_code::number_of;
 use adjutant_api::stream::WaitResult;
-use adjutant_api::types::goal::GoalQuery;
 use adjutant_api::types::turn::{OutcomeWord, TurnResult, WaitQuery};
 use adjutant_client::Client;
 
@@ -125,8 +124,7 @@ fn query(args: &WaitArgs, limit: Limit) -> WaitQuery {
 async fn goals(ui: &mut Ui, client: &mut Client, query: &WaitQuery, limit: Limit) -> Outcome {
     let mut code = ExitCode::Completed;
     for id in &query.session {
-        let wanted = GoalQuery { await_end: true, timeout_ms: limit.millis() };
-        let goal = client.goal(id, &wanted).await?.goal;
+        let goal = client.goal_end(id, limit.millis()).await?.goal;
         let word = goal.as_ref().map_or("cleared", |goal| goal.status.as_str());
         if word == "active" {
             note_timeout(ui, id, limit);

@@ -39,6 +39,7 @@ impl Host {
             | Event::SessionUnseen { .. }
             | Event::SessionSeen
             | Event::SessionConversation { .. }
+            | Event::GoalChanged { .. }
             | Event::SessionNotice { .. }
             | Event::SessionStopAsked { .. }
             | Event::ChildEnded { .. }
@@ -86,6 +87,7 @@ impl Host {
             hold: Hold::Off,
             processes: None,
             conversation: None,
+            goal: None,
             basis,
             turns_begun: 0,
             last_turn: None,
@@ -154,6 +156,7 @@ fn message_of(event: &Event) -> Option<MessageId> {
         | Event::SessionUnseen { .. }
         | Event::SessionSeen
         | Event::SessionConversation { .. }
+        | Event::GoalChanged { .. }
         | Event::SessionNotice { .. }
         | Event::SessionStopAsked { .. }
         | Event::SessionExited { .. }
@@ -192,6 +195,7 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         Event::SessionUnseen { why } => session.lose_sight(why, at),
         Event::SessionSeen => session.see(projected),
         Event::SessionConversation { native } => session.conversation = Some(native.clone()),
+        Event::GoalChanged { goal } => session.goal = goal.clone(),
         Event::SessionStopAsked { by, force } => session.stopping = Some(Stopping { at, force: *force, by: *by }),
         Event::SessionReparented { parent } => session.parent = *parent,
         Event::QueueHeld { by_hand } => session.hold = if *by_hand { Hold::ByHand } else { Hold::AfterInterrupt },

@@ -11,7 +11,7 @@ use crate::input::{Act, Text};
 use crate::limits;
 use crate::message::{MessageEnd, MessageState, Undeliverable};
 use crate::outcome::{Outcome, UnknownReason};
-use crate::session::{Phase, Processes, Session};
+use crate::session::{Goal, Phase, Processes, Session};
 use crate::time::{Now, Timestamp};
 
 /// The frame around a report.
@@ -56,6 +56,7 @@ impl Host {
             AgentReport::RequestOpened { request } => self.on_request_opened(seen, request, step),
             AgentReport::RequestClosed { native, end } => self.on_request_closed(seen, &native, end, step),
             AgentReport::Conversation { native } => self.on_conversation(seen, native, step),
+            AgentReport::Goal { goal } => self.on_goal(seen, goal, step),
             AgentReport::PolicyApplied { tool, decision, summary } => {
                 self.log(seen.session, seen.stamp(), Event::RequestPolicy { tool, decision, summary }, step);
             }
@@ -80,6 +81,12 @@ impl Host {
     fn on_conversation(&mut self, seen: &Seen, native: String, step: &mut Step) {
         if self.sessions.get(&seen.session).is_some_and(|s| s.conversation.as_ref() != Some(&native)) {
             self.log(seen.session, seen.stamp(), Event::SessionConversation { native }, step);
+        }
+    }
+
+    fn on_goal(&mut self, seen: &Seen, goal: Option<Goal>, step: &mut Step) {
+        if self.sessions.get(&seen.session).is_some_and(|session| session.goal != goal) {
+            self.log(seen.session, seen.stamp(), Event::GoalChanged { goal }, step);
         }
     }
 

@@ -114,6 +114,7 @@ impl Auditor {
             | Event::SessionUnseen { .. }
             | Event::SessionSeen
             | Event::SessionConversation { .. }
+            | Event::GoalChanged { .. }
             | Event::SessionNotice { .. }
             | Event::RequestPolicy { .. }
             | Event::SessionStopAsked { .. }

@@ -28,8 +28,8 @@ pub(crate) fn decide(request: &Request, wanted: AnswerRequest) -> Result<Request
         (RequestKind::Permission, Some(Decision::Allow), None) => Ok(RequestAnswer::Allow),
         (RequestKind::Permission, Some(Decision::Always), None) => Ok(RequestAnswer::Always),
         (RequestKind::Permission, Some(Decision::Deny), None) => Ok(RequestAnswer::Deny { reason: wanted.reason }),
-        (RequestKind::Permission, _, _) => Err(usage("is a permission: allow, always or deny it")),
-        (RequestKind::Choice, Some(Decision::Dismiss), None) => Ok(RequestAnswer::Dismiss),
+        (RequestKind::Permission | RequestKind::Choice, Some(Decision::Dismiss), None) => Ok(RequestAnswer::Dismiss),
+        (RequestKind::Permission, _, _) => Err(usage("is a permission: allow, always, deny or dismiss it")),
         (RequestKind::Choice, _, None) if !wanted.choose.is_empty() => {
             let chosen = choose(&asked(&request.asked), &wanted.choose).map_err(|why| usage(&why))?;
             Ok(RequestAnswer::Choose(chosen))

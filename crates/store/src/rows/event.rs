@@ -7,7 +7,7 @@ use adjutant_core::message::{Came, Message, MessageEnd, Settlement};
 use adjutant_core::name::SessionName;
 use adjutant_core::outcome::UnknownReason;
 use adjutant_core::process::Incarnation;
-use adjutant_core::session::Profile;
+use adjutant_core::session::{Goal, Profile};
 use adjutant_core::time::Due;
 
 use super::{Malformed, Stored, row_from_json, row_to_json};
@@ -57,6 +57,7 @@ events! {
     "session.unseen" => SessionUnseen { why: UnknownReason, }
     "session.seen" => SessionSeen {}
     "session.conversation" => SessionConversation { native: String, }
+    "goal.changed" => GoalChanged { goal: Option<Goal>, }
     "session.notice" => SessionNotice { text: String, }
     "session.stopping" => SessionStopAsked { by: Option<SessionId>, force: bool, }
     "session.exited" => SessionExited { end: SessionEnd, }
@@ -115,6 +116,7 @@ pub(crate) fn turn_of(event: &Event) -> Option<TurnNumber> {
         | Event::SessionUnseen { .. }
         | Event::SessionSeen
         | Event::SessionConversation { .. }
+        | Event::GoalChanged { .. }
         | Event::SessionNotice { .. }
         | Event::SessionStopAsked { .. }
         | Event::SessionExited { .. }

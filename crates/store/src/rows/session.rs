@@ -8,7 +8,7 @@ use adjutant_core::outcome::UnknownReason;
 use adjutant_core::process::Incarnation;
 use adjutant_core::request::Request;
 use adjutant_core::session::{
-    Basis, Hold, MadeWorktree, Phase, Policy, Processes, Profile, Resume, Session, Stopping, Work, Worktree,
+    Basis, Goal, Hold, MadeWorktree, Phase, Policy, Processes, Profile, Resume, Session, Stopping, Work, Worktree,
 };
 use adjutant_core::time::Timestamp;
 use adjutant_core::turn::{EndedTurn, RunningTurn};
@@ -92,6 +92,14 @@ mirror! {
 }
 
 mirror! {
+    struct GoalRow = Goal {
+        objective: String,
+        status: String,
+        token_budget: Option<u64>,
+    }
+}
+
+mirror! {
     struct BasisRow = Basis {
         source: Source,
         at: Timestamp,
@@ -138,6 +146,7 @@ mirror! {
         hold: Hold,
         processes: Option<Processes>,
         conversation: Option<String>,
+        goal: Option<Goal>,
         basis: Basis,
         turns_begun: u32,
         last_turn: Option<EndedTurn>,

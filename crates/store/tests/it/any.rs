@@ -15,7 +15,7 @@ use adjutant_core::outcome::{ExitStatus, FailReason, Outcome, UnknownReason};
 use adjutant_core::process::Incarnation;
 use adjutant_core::request::Request;
 use adjutant_core::session::{
-    Basis, Hold, MadeWorktree, Phase, Policy, Processes, Profile, Resume, Session, Stopping, Work, Worktree,
+    Basis, Goal, Hold, MadeWorktree, Phase, Policy, Processes, Profile, Resume, Session, Stopping, Work, Worktree,
 };
 use adjutant_core::time::{BootId, BootMoment, Due, Timestamp};
 use adjutant_core::turn::{EndedTurn, RunningTurn};
@@ -456,13 +456,13 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
         (source(), at(), text()),
     );
     let queue = (vec(message(live_state()), 0..4), of(message_id()), of(message_id()));
-    let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>(), of(text()));
+    let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>(), of(text()), of(goal()));
     (fixed, life, queue, rest)
         .prop_map(|(fixed, life, queue, rest)| {
             let (id, name, profile, parent, created_at, last_used_at) = fixed;
             let (phase, mut work, stopping, hold, processes, basis) = life;
             let (messages, stop_next, unclear) = queue;
-            let (turns_begun, last_turn, cursor, conversation) = rest;
+            let (turns_begun, last_turn, cursor, conversation, goal) = rest;
             settle_requests(&mut work, id);
             let messages: std::collections::BTreeMap<_, _> =
                 messages.into_iter().map(|message| (message.id, Message { session: id, ..message })).collect();
@@ -483,6 +483,7 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
                 hold,
                 processes,
                 conversation,
+                goal,
                 basis,
                 turns_begun,
                 last_turn,
@@ -493,6 +494,12 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
                 cursor,
             }
         })
+        .boxed()
+}
+
+fn goal() -> BoxedStrategy<Goal> {
+    (text(), text(), of(any::<u64>()))
+        .prop_map(|(objective, status, token_budget)| Goal { objective, status, token_budget })
         .boxed()
 }
 
@@ -536,6 +543,7 @@ fn session_event() -> BoxedStrategy<Event> {
         unknown_reason().prop_map(|why| Event::SessionUnseen { why }),
         Just(Event::SessionSeen),
         text().prop_map(|native| Event::SessionConversation { native }),
+        of(goal()).prop_map(|goal| Event::GoalChanged { goal }),
         text().prop_map(|text| Event::SessionNotice { text }),
         (of(session_id()), any::<bool>()).prop_map(|(by, force)| Event::SessionStopAsked { by, force }),
         of(session_id()).prop_map(|parent| Event::SessionReparented { parent }),

@@ -25,7 +25,7 @@ fn world_of_tomorrow() -> (World, Scribe, MessageId) {
                UPDATE messages SET row = json_set(row, '$.priority', 1) WHERE id = 1;
                UPDATE turns SET row = json_set(row, '$.tokens', 99);
                UPDATE requests SET row = json_set(row, '$.request.asked.severity', 'high');
-               INSERT INTO events SELECT max(seq) + 1, session, at, 'goal.changed', 1, NULL, '{\"goal\":\"ship\"}' FROM events;
+               INSERT INTO events SELECT max(seq) + 1, session, at, 'budget.changed', 1, NULL, '{\"goal\":\"ship\"}' FROM events;
                UPDATE meta SET value = value + 1 WHERE key = 'next_seq'";
     world.sqlite().execute_batch(sql).unwrap();
     let (_, loaded) = world.open();
@@ -65,7 +65,7 @@ fn unknown_events_are_readable_and_stay() {
     let (world, ..) = world_of_tomorrow();
     let log = log_of(&world.reader());
     let Some(Entry::Opaque(opaque)) = log.last() else { panic!("{log:?}") };
-    assert_eq!((opaque.type_name.as_str(), opaque.data.as_str()), ("goal.changed", "{\"goal\":\"ship\"}"));
+    assert_eq!((opaque.type_name.as_str(), opaque.data.as_str()), ("budget.changed", "{\"goal\":\"ship\"}"));
     assert_eq!((opaque.session, opaque.turn.map(|turn| turn.get())), (id(1), Some(1)));
     let verified = world.reader().verify_projections().unwrap();
     assert_eq!((verified.unknown_events, verified.differences), (1, vec![]));
@@ -81,5 +81,5 @@ fn unknown_fields_survive_a_rebuild() {
     assert_eq!(row(&world, "SELECT row FROM messages WHERE id = 1")["priority"], json!(1));
     assert_eq!(row(&world, "SELECT row FROM messages WHERE id = 2")["state"]["running"]["lane"], json!("left"));
     assert_eq!(row(&world, "SELECT row FROM requests")["request"]["asked"]["severity"], json!("high"));
-    assert_eq!(log_of(&world.reader()).last().unwrap().type_name(), "goal.changed");
+    assert_eq!(log_of(&world.reader()).last().unwrap().type_name(), "budget.changed");
 }

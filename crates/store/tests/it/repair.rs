@@ -229,9 +229,9 @@ fn an_unknown_event_survives_a_repair() {
     let (mut writer, _) = world.open();
     writer.commit(&scribe.batch()).unwrap();
     drop(writer);
-    let damage = "UPDATE events SET type = 'goal.changed' WHERE seq = (SELECT max(seq) FROM events);
+    let damage = "UPDATE events SET type = 'budget.changed' WHERE seq = (SELECT max(seq) FROM events);
                   UPDATE sessions SET row = '{}'";
     world.sqlite().execute_batch(damage).unwrap();
     repaired(&world);
-    assert_eq!(log_of(&world.reader()).last().unwrap().type_name(), "goal.changed");
+    assert_eq!(log_of(&world.reader()).last().unwrap().type_name(), "budget.changed");
 }

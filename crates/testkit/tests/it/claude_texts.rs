@@ -137,7 +137,8 @@ const PARTS: [&str; 30] = [
     "/", "!", "{", "}", "[[", "]]", "<", ">", "&", "|", "\t",
 ];
 
-fn corpus() -> Vec<String> {
+/// Some three hundred texts that mean something to terminals, shells, agents or parsers.
+pub(crate) fn corpus() -> Vec<String> {
     let mut texts: Vec<String> = SINGLE.iter().chain(&LETTERS).map(|text| (*text).to_owned()).collect();
     texts.extend(SINGLE.iter().take(60).map(|text| format!("{text}\nand a second line")));
     texts.extend(SINGLE.iter().skip(50).map(|text| format!("first line\n{text}")));

@@ -79,7 +79,8 @@ impl Driver {
         self.held = Some(held);
         judge_version(link.version())?;
         // What is wrong with the configuration is said first: with another one a login may not be needed.
-        self.open_thread(&mut link).await?;
+        let thread = self.open_thread(&mut link).await?;
+        self.judge_model(&mut link, &thread).await?;
         self.judge_account(&mut link).await?;
         self.name_thread(&mut link).await?;
         Ok(link)

@@ -1,9 +1,11 @@
 //! The goal of a thread: the app-server pursues it, turn after turn, until it is reached, stuck or too dear.
 
 use adjutant_core::Timestamp;
+use adjutant_core::agent::AgentReport;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::ask::one_line;
 use super::{Driven, Driver};
 use crate::codex::limits::GOAL_WAITERS_MAX;
 use crate::codex::wire::Link;
@@ -25,7 +27,12 @@ impl Driver {
         }
         let told = match wish {
             GoalWish::Show => self.goal_of(link).await?,
-            GoalWish::Set { objective, token_budget } => {
+            GoalWish::Set { max_turns: Some(_), .. } => {
+                GoalAnswer::Refused("Codex bounds a goal by tokens and not by turns; use --budget".to_owned())
+            }
+            GoalWish::Done { evidence } => self.close_goal(link, "complete", evidence.as_deref()).await?,
+            GoalWish::Blocked { reason } => self.close_goal(link, "blocked", Some(&reason)).await?,
+            GoalWish::Set { objective, token_budget, max_turns: None } => {
                 // A new objective is pursued at once, whatever became of the one before.
                 let status = objective.is_some().then_some(ACTIVE);
                 self.set_goal(link, json!({"objective": objective, "tokenBudget": token_budget, "status": status}))
@@ -55,6 +62,15 @@ impl Driver {
         Ok(())
     }
 
+    /// Has a goal stand as ended. Codex keeps no word about why, so that is told beside it.
+    async fn close_goal(&mut self, link: &mut Link, status: &str, why: Option<&str>) -> Driven<GoalAnswer> {
+        let told = self.set_goal(link, json!({ "status": status })).await?;
+        if let (GoalAnswer::Goal(_), Some(why)) = (&told, why) {
+            self.notice(&format!("goal {status}: {why}")).await?;
+        }
+        Ok(told)
+    }
+
     async fn set_goal(&mut self, link: &mut Link, mut wanted: Value) -> Driven<GoalAnswer> {
         if let Some(members) = wanted.as_object_mut() {
             members.retain(|_, value| !value.is_null());
@@ -77,10 +93,10 @@ impl Driver {
 
     /// The goal may stand otherwise now. That it was cleared is said at each loading of a thread, so it is asked.
     pub(super) async fn on_goal(&mut self, link: &mut Link) -> Driven {
-        if self.goal_waiters.is_empty() {
-            return Ok(());
-        }
         let told = self.goal_of(link).await?;
+        if let GoalAnswer::Goal(goal) = &told {
+            self.tell_goal(goal.as_ref()).await?;
+        }
         if !is_pursued(&told) {
             for waiter in std::mem::take(&mut self.goal_waiters) {
                 let _ = waiter.send(told.clone());
@@ -89,14 +105,14 @@ impl Driver {
         Ok(())
     }
 
-    /// Tells of a goal that has come to rest.
-    pub(super) async fn tell_goal(&mut self, told: &Value) -> Driven {
-        match goal(told) {
-            Some(goal) if goal.status != ACTIVE => {
-                self.notice(&format!("goal {}: {}", goal.status, goal.objective)).await
-            }
-            Some(_) | None => Ok(()),
-        }
+    /// Tells of the goal as it stands.
+    pub(super) async fn tell_goal(&mut self, goal: Option<&Goal>) -> Driven {
+        let kept = |goal: &Goal| adjutant_core::session::Goal {
+            objective: one_line(&goal.objective),
+            status: goal.status.clone(),
+            token_budget: goal.token_budget,
+        };
+        self.report(AgentReport::Goal { goal: goal.map(kept) }).await
     }
 }
 

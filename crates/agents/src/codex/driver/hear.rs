@@ -63,12 +63,9 @@ impl Driver {
                 Ok(())
             }
             Notice::Warning(text) => self.notice(&text).await,
-            Notice::Goal(goal) => {
+            Notice::Goal => {
                 // Words would have come before this; so the turn is the agent's own.
                 self.tell_origin(TurnOrigin::Agent).await?;
-                if let Some(goal) = &goal {
-                    self.tell_goal(goal).await?;
-                }
                 self.on_goal(link).await
             }
             Notice::Nothing => Ok(()),

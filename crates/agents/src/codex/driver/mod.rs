@@ -6,6 +6,7 @@ mod deliver;
 mod end;
 mod goals;
 mod hear;
+mod model;
 mod notes;
 mod reconcile;
 mod reconnect;

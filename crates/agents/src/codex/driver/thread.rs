@@ -12,11 +12,11 @@ use crate::codex::wire::{AskError, Link, ThreadStatus, Turn};
 const SOURCES: [&str; 4] = ["cli", "vscode", "exec", "appServer"];
 
 impl Driver {
-    /// Makes the thread of a new session, or takes up the one that was asked for.
+    /// Makes the thread of a new session, or takes up the one that was asked for; gives what the app-server says of it.
     ///
     /// # Errors
     /// Why the app-server would not.
-    pub(super) async fn open_thread(&mut self, link: &mut Link) -> Result<(), StartFailure> {
+    pub(super) async fn open_thread(&mut self, link: &mut Link) -> Result<Value, StartFailure> {
         let resume = self.profile.resume.clone();
         let taken_up = match resume {
             None => None,
@@ -29,7 +29,7 @@ impl Driver {
         }
     }
 
-    async fn start_thread(&mut self, link: &mut Link) -> Result<(), StartFailure> {
+    async fn start_thread(&mut self, link: &mut Link) -> Result<Value, StartFailure> {
         let mut params = self.rights();
         params.insert("cwd".to_owned(), json!(self.profile.path));
         params.insert("config".to_owned(), self.settings.config());
@@ -37,7 +37,8 @@ impl Driver {
             params.insert("model".to_owned(), json!(model));
         }
         let started = link.ask("thread/start", Value::Object(params)).await.map_err(failed)?;
-        self.know_thread(&started)
+        self.know_thread(&started)?;
+        Ok(started)
     }
 
     /// Gives a new thread a name. Without one, and without a turn, it is lost in a crash, and nobody else can take it up.
@@ -49,7 +50,7 @@ impl Driver {
         link.ask("thread/name/set", name).await.map_err(failed).map(drop)
     }
 
-    async fn take_up(&mut self, link: &mut Link, thread: String) -> Result<(), StartFailure> {
+    async fn take_up(&mut self, link: &mut Link, thread: String) -> Result<Value, StartFailure> {
         self.notes.thread = Some(thread);
         let mut resumed = link.ask("thread/resume", self.resume_params()).await;
         if matches!(&resumed, Err(AskError::Refused(refusal)) if refusal.message.contains("is archived")) {
@@ -57,7 +58,8 @@ impl Driver {
             link.ask("thread/unarchive", params).await.map_err(failed)?;
             resumed = link.ask("thread/resume", self.resume_params()).await;
         }
-        self.know_thread(&resumed.map_err(failed)?)?;
+        let resumed = resumed.map_err(failed)?;
+        self.know_thread(&resumed)?;
         // What was before is not told as if it had happened now.
         let params = json!({"threadId": self.thread(), "limit": 1, "sortDirection": "desc"});
         let newest = match link.ask("thread/turns/list", params).await {
@@ -67,7 +69,7 @@ impl Driver {
         };
         self.notes.turn = newest.map(|turn| turn.id);
         self.save_notes();
-        Ok(())
+        Ok(resumed)
     }
 
     fn know_thread(&mut self, answer: &Value) -> Result<(), StartFailure> {

@@ -122,11 +122,24 @@ impl Driver {
         self.report(AgentReport::Taken { message, evidence }).await
     }
 
+    /// Words that are none of our messages have come into a turn that had begun: whoever has its answer should know that
+    /// somebody else spoke too.
+    async fn tell_of_steer(&mut self, client_id: Option<&str>, text: &str) -> Driven {
+        let is_ours = client_id.is_some_and(|id| message_of(self.session, id).is_some());
+        if is_ours || !self.turn.as_ref().is_some_and(|running| running.is_told) {
+            return Ok(());
+        }
+        self.notice(&format!("a person has put this into the running turn: {text}")).await
+    }
+
     /// An item of the turn that runs.
     pub(super) async fn on_item(&mut self, item: Item, is_whole: bool) -> Driven {
         match item.kind {
             // Once is enough.
-            ItemKind::UserMessage { client_id, .. } if !is_whole => return self.on_words(client_id.as_deref()).await,
+            ItemKind::UserMessage { client_id, text } if !is_whole => {
+                self.tell_of_steer(client_id.as_deref(), &text).await?;
+                return self.on_words(client_id.as_deref()).await;
+            }
             ItemKind::UserMessage { .. } => return Ok(()),
             ItemKind::AgentMessage { text } => {
                 if let (true, Some(running)) = (is_whole, &mut self.turn) {

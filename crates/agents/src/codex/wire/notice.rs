@@ -32,8 +32,8 @@ pub(in crate::codex) enum Notice {
     Tokens(TokenCount),
     /// A remark for people.
     Warning(String),
-    /// The thread's goal, as it stands; `None` when it has none.
-    Goal(Option<Value>),
+    /// The thread's goal stands otherwise, or may.
+    Goal,
     /// Nothing that anything here follows from.
     Nothing,
     /// A method that is not known here.
@@ -65,8 +65,7 @@ impl Notice {
             "serverRequest/resolved" => Self::Resolved(RequestKey::from_value(&params["requestId"])),
             "thread/tokenUsage/updated" => Self::Tokens(TokenCount::read(&params["tokenUsage"]["total"])),
             "warning" => Self::Warning(text(params, "message")),
-            "thread/goal/updated" => Self::Goal(Some(params["goal"].clone())),
-            "thread/goal/cleared" => Self::Goal(None),
+            "thread/goal/updated" | "thread/goal/cleared" => Self::Goal,
             other if is_ignored(other) => Self::Nothing,
             other => Self::Unknown(other.to_owned()),
         }

@@ -98,6 +98,7 @@ impl Model {
             begun: 0,
             cursor: 0,
             conversation: None,
+            goal: None,
             stop_next: None,
             unclear: None,
         });

@@ -35,6 +35,7 @@ pub(crate) struct ModelSession {
     pub(crate) begun: u32,
     pub(crate) cursor: u64,
     conversation: Option<String>,
+    goal: Option<adjutant_core::session::Goal>,
     stop_next: Option<MessageId>,
     unclear: Option<MessageId>,
 }

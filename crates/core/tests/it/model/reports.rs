@@ -69,6 +69,11 @@ impl Model {
                 self.change(id, |s| s.conversation = Some(native.clone()));
                 news
             }
+            AgentReport::Goal { goal } => {
+                let news = s.goal != *goal;
+                self.change(id, |s| s.goal = goal.clone());
+                news
+            }
             AgentReport::PolicyApplied { .. } | AgentReport::Notice { .. } => true,
             AgentReport::InterruptPassed { .. } => self.running(id).is_some(),
             AgentReport::Unseen { .. } => {

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::http::resolve::Rule;
+use crate::http::stream::told_to_end;
 use crate::http::to_api::time;
 
 /// Time for an agent to say how its goal stands, in milliseconds; and longest wait for its end.
@@ -27,26 +28,50 @@ pub(super) async fn show(call: Incoming) -> Result<Json<GoalState>, Failure> {
         return ask(&call, id, GoalWish::Show, ANSWER_MS_MAX).await?.ok_or_else(unanswered);
     }
     let within = query.timeout_ms.unwrap_or(AWAIT_MS_MAX).min(AWAIT_MS_MAX);
-    match ask(&call, id, GoalWish::AwaitEnd, within).await? {
-        Some(ended) => Ok(ended),
+    let mut ending = call.app.ending.subscribe();
+    let told = tokio::select! {
+        told = ask(&call, id, GoalWish::AwaitEnd, within) => told,
+        () = told_to_end(&mut ending) => Err(Failure::new(ErrorCode::DaemonUnreachable, "the daemon is stopping")),
+    };
+    match told {
+        Ok(Some(ended)) => Ok(ended),
+        // Nobody follows the session any more: it ends, or the daemon does, and the same question finds out.
+        Err(failure) if failure.body.code == ErrorCode::OutcomeUnknown => {
+            Err(Failure::new(ErrorCode::DaemonUnreachable, "the daemon does not follow the session any more"))
+        }
+        Err(failure) => Err(failure),
         // The time is over; so it is told as it stands.
-        None => ask(&call, id, GoalWish::Show, ANSWER_MS_MAX).await?.ok_or_else(unanswered),
+        Ok(None) => ask(&call, id, GoalWish::Show, ANSWER_MS_MAX).await?.ok_or_else(unanswered),
     }
 }
 
 /// `POST /v1/sessions/{id}/goal`
 pub(super) async fn set(call: Incoming) -> Result<Json<GoalState>, Failure> {
     let id = call.session_to_change().await?;
-    let SetGoal { objective, token_budget, pause, resume, clear } = call.body()?;
-    let sets = objective.is_some() || token_budget.is_some();
-    let wish = match (sets, pause, resume, clear) {
-        (true, false, false, false) => GoalWish::Set { objective, token_budget },
-        (false, true, false, false) => GoalWish::Pause,
-        (false, false, true, false) => GoalWish::Resume,
-        (false, false, false, true) => GoalWish::Clear,
-        _ => return Err(Failure::new(ErrorCode::Usage, "one thing at a time is done to a goal")),
-    };
+    let wish = wish(call.body()?)?;
     ask(&call, id, wish, ANSWER_MS_MAX).await?.ok_or_else(unanswered)
+}
+
+/// The one thing that is wanted.
+fn wish(wanted: SetGoal) -> Result<GoalWish, Failure> {
+    let SetGoal { objective, token_budget, max_turns, pause, resume, clear, done, evidence, blocked } = wanted;
+    let usage = |message: &str| Err(Failure::new(ErrorCode::Usage, message));
+    let sets = objective.is_some() || token_budget.is_some() || max_turns.is_some();
+    if evidence.is_some() && !done {
+        return usage("evidence belongs to a goal that is done");
+    }
+    if objective.as_ref().is_some_and(|objective| objective.trim().is_empty()) {
+        return usage("the objective is empty");
+    }
+    match (sets, pause, resume, clear, done, blocked) {
+        (true, false, false, false, false, None) => Ok(GoalWish::Set { objective, token_budget, max_turns }),
+        (false, true, false, false, false, None) => Ok(GoalWish::Pause),
+        (false, false, true, false, false, None) => Ok(GoalWish::Resume),
+        (false, false, false, true, false, None) => Ok(GoalWish::Clear),
+        (false, false, false, false, true, None) => Ok(GoalWish::Done { evidence }),
+        (false, false, false, false, false, Some(reason)) => Ok(GoalWish::Blocked { reason }),
+        _ => usage("one thing at a time is done to a goal"),
+    }
 }
 
 fn unanswered() -> Failure {

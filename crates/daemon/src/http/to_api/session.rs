@@ -59,7 +59,7 @@ pub(crate) fn session(host: &Host, session: &Session, now: Timestamp) -> WireSes
         pending: session.requests().map(|r| request(session, r)).collect(),
         queued: session.queued() as u64,
         held: session.hold != adjutant_core::session::Hold::Off,
-        goal: None,
+        goal: session.goal.as_ref().map(goal),
         exit: exit(session),
     }
 }
@@ -77,6 +77,11 @@ fn source(host: &Host, session: &Session) -> Source {
         | Source::Hook
         | Source::StatusFile) => source,
     }
+}
+
+/// What is on record of a goal; what it has cost, the agent is asked by `adj goal`.
+pub(crate) fn goal(goal: &adjutant_core::session::Goal) -> serde_json::Value {
+    serde_json::json!({"objective": goal.objective, "status": goal.status, "token_budget": goal.token_budget})
 }
 
 fn last_turn(turn: &EndedTurn) -> LastTurn {

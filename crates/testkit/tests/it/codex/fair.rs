@@ -53,6 +53,7 @@ fn the_median_from_send_to_settled_is_under_three_times_the_servers_own() {
     own_times(&codex.world.root().join("codex/sessions"), &mut own);
     assert_eq!(own.len(), TURNS, "the app-server has written all of them down");
     let own = median(own);
-    println!("median: {ours} ms from send to settled, {own} ms of the app-server itself");
+    let percent = ours * 100 / own;
+    println!("median: {ours} ms from send to settled, {own} ms of the app-server itself: {percent} %");
     assert!(ours < 3 * own, "{ours} ms from send to settled, {own} ms of the app-server itself");
 }

@@ -15,6 +15,13 @@ fn pursuing(last: &str) -> Codex {
     })
 }
 
+/// How the goal of a session came to stand, one after the other; empty where there was none any more.
+#[track_caller]
+fn goals(codex: &Codex, session: &str) -> Vec<String> {
+    let changes = events(&codex.world, session, "goal.changed");
+    changes.iter().map(|event| event["data"]["goal"]["status"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
 fn update(status: &str) -> String {
     format!("[[tool update_goal {{\"status\":\"{status}\"}}]] [[then]] [[say ended]]")
 }
@@ -32,11 +39,19 @@ fn a_goal_is_pursued_over_several_turns_until_it_is_complete() {
     assert_eq!(texts(answers.as_array().expect("answers"), "text"), ["first", "second", "ended"]);
     let begun = events(&codex.world, &x, "turn.started");
     assert!(begun.iter().all(|turn| turn["data"]["origin"] == "agent"), "the agent's own turns: {begun:#?}");
+    assert_eq!(goals(&codex, &x), ["active", "complete"], "each change once");
+    let told = crate::look::record(&codex.world, &x)["goal"].clone();
+    let status_told = codex.world.adj(["--json", "status", &x]).expect_code(0).json()["goal"].clone();
+    let expected = serde_json::json!({"objective": "the tests pass", "status": "complete", "token_budget": null});
+    assert_eq!((&told, &status_told), (&expected, &expected));
     let goal = codex.world.adj(["--json", "goal", &x]).expect_code(0).json();
     assert_eq!((&goal["session"], &goal["status"]), (&x.as_str().into(), &"complete".into()), "{goal:#}");
     assert_eq!(codex.world.adj(["goal", "--clear", &x]).expect_code(0).stdout, format!("Cleared goal for {x}\n"));
     assert_eq!(codex.world.adj(["goal", "--clear", &x]).expect_code(0).stdout, format!("No goal to clear for {x}\n"));
     assert_eq!(status(&codex.world, &x), "idle");
+    codex.world.kill_daemon();
+    assert_eq!(codex.ask(&x, "[[say by hand]]"), "by hand\n");
+    assert_eq!(goals(&codex, &x), ["active", "complete", ""], "nothing is told twice");
     codex.assert_sound();
 }
 
@@ -52,6 +67,53 @@ fn a_goal_that_is_stuck_or_too_dear_is_told_as_that() {
     assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(1).stdout, "budgetLimited\n");
     let told = codex.world.adj(["--json", "goal", &x]).expect_code(0).json();
     assert_eq!(told["token_budget"], 80, "{told:#}");
+}
+
+#[test]
+fn who_waits_for_a_goal_hears_of_its_end_from_the_next_daemon() {
+    let codex = pursuing(&format!("[[hold gate]] {}", update("complete")));
+    let x = codex.native();
+    let _ = codex.world.adj(["goal", &x, "go on"]).expect_code(0);
+    assert!(codex.model.await_held("gate", crate::SOON));
+    let wait = codex.world.start(["wait", "--goal", &x]);
+    // The answer to another call of the same kind shows that the daemon has had time for this one.
+    let after_another = || drop(codex.world.adj(["wait", "--goal", "-t", "1", &x]).expect_code(124));
+    after_another();
+    codex.world.kill_daemon();
+    after_another();
+    let _ = codex.world.adj(["daemon", "stop", "--force"]).expect_code(0);
+    after_another();
+    assert!(wait.runs());
+    codex.model.open("gate");
+    assert_eq!(wait.end().expect_code(0).stdout, "complete\n");
+    codex.assert_sound();
+}
+
+#[test]
+fn a_goal_is_ended_by_whoever_knows_better() {
+    let codex = pursuing("[[hold gate]] [[say third]]");
+    let x = codex.native();
+    std::fs::write(codex.world.work().join("objective"), "from a file").expect("a file in the world");
+    let none = codex.world.adj(["--json", "goal", &x, "x", "--max-turns", "3"]).expect_error(2, "not_supported");
+    assert!(none.stderr.contains("--budget"), "{none:#?}");
+    let set = codex.world.adj(["goal", &x, "-f", "objective"]).expect_code(0).stdout;
+    assert!(set.starts_with("objective: from a file\nstatus: active\n"), "{set}");
+    let told = codex.world.adj(["goal", &x, "--blocked", "no such thing"]).expect_code(0).stdout;
+    assert!(told.contains("status: blocked\n"), "{told}");
+    assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(1).stdout, "blocked\n");
+    let set = codex.world.adj(["goal", &x, "--condition", "--another"]).expect_code(0).stdout;
+    assert!(set.starts_with("objective: --another\nstatus: active\n"), "{set}");
+    let told = codex.world.adj(["goal", &x, "--done", "--evidence", "I saw it"]).expect_code(0).stdout;
+    assert!(told.contains("status: complete\n"), "{told}");
+    assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(0).stdout, "complete\n");
+    let notices = events(&codex.world, &x, "session.notice");
+    let notices = serde_json::json!(notices).to_string();
+    assert!(notices.contains("blocked: no such thing") && notices.contains("complete: I saw it"), "{notices}");
+    for two in [&["--done", "--pause"][..], &["--blocked", "so", "--done"], &["--evidence", "so"], &["x", "-f", "x"]] {
+        let _ = codex.world.adj([&["--json", "goal", &x], two].concat()).expect_error(2, "usage");
+    }
+    codex.model.open("gate");
+    codex.assert_sound();
 }
 
 #[test]

@@ -5,7 +5,10 @@ mod fair;
 mod goals;
 mod person;
 mod requests;
+mod server;
+mod statuses;
 mod talk;
+mod texts;
 
 use adjutant_fakemodel::script::Book;
 use adjutant_fakemodel::{Options, Server, openai};

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Codex;
 use crate::SOON;
-use crate::look::{begin, events, status};
+use crate::look::{begin, events, message, status};
 
 /// A terminal in which a person sits at a session.
 struct Person<'a> {
@@ -87,6 +87,35 @@ fn a_persons_turn_is_a_persons_and_messages_wait_for_its_end() {
     person.leaves();
     assert_eq!(codex.ask(&x, "[[say still here]]"), "still here\n");
     assert_eq!(status(&codex.world, &x), "idle");
+    codex.assert_sound();
+}
+
+#[test]
+fn what_a_person_types_into_a_turn_of_ours_is_told_as_a_persons() {
+    let codex = Codex::new();
+    let x = codex.native();
+    assert_eq!(codex.ask(&x, "[[say one]]"), "one\n");
+    let person = Person::sits_down(&codex, &x);
+    let script = "[[tool exec_command {\"cmd\":\"echo x > begun; read -r _ < gate\"}]] [[then]] [[say not this]]";
+    let ours = begin(&codex.world, &x, script);
+    let (mut begun, gate) = (codex.world.bell("begun"), codex.world.bell("gate"));
+    begun.line(SOON);
+    let behind = codex.world.send(&x, "[[say behind]]");
+    person.types("[[say to the person]]");
+    person.awaits("say to the person");
+    gate.release(1);
+    let _ = codex.world.adj(["wait", &x]).expect_code(0);
+    let expected = ["[[say one]]", script, "[[say to the person]]", "[[say behind]]"];
+    assert_eq!(codex.newest_texts(), expected, "in this order");
+    let origins: Vec<Value> = origins(&codex, &x);
+    assert_eq!(origins.len(), 3, "no turn of its own: {origins:#?}");
+    assert!(!serde_json::json!(origins).to_string().contains("person"), "the turn stays ours: {origins:#?}");
+    let notices = events(&codex.world, &x, "session.notice");
+    let told = "a person has put this into the running turn: [[say to the person]]";
+    assert_eq!(notices.iter().filter(|notice| notice["data"]["text"] == told).count(), 1, "{notices:#?}");
+    assert_eq!(message(&codex.world, &x, &ours)["receipt"]["outcome"], "completed");
+    assert_eq!(message(&codex.world, &x, &behind)["turn"], 3, "what waited ran afterwards, in a turn of its own");
+    person.leaves();
     codex.assert_sound();
 }
 

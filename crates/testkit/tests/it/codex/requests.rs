@@ -72,6 +72,20 @@ fn a_command_that_is_refused_does_not_run_and_the_turn_goes_on() {
 }
 
 #[test]
+fn a_command_that_is_dismissed_does_not_run_and_ends_the_turn() {
+    let codex = Codex::new();
+    let x = codex.guarded();
+    begin(&codex.world, &x, &escalation("echo no > no"));
+    codex.respond(&x, &["--dismiss"]);
+    let _ = codex.world.adj(["wait", &x]).expect_code(130);
+    assert!(codex.world.lines_of("no").is_empty());
+    assert_eq!(ends(&codex, &x), ["answered"]);
+    assert_eq!(status(&codex.world, &x), "idle");
+    assert_eq!(codex.ask(&x, "[[say on it goes]]"), "on it goes\n");
+    codex.assert_sound();
+}
+
+#[test]
 fn a_change_of_a_file_is_shown_before_it_is_made() {
     let codex = Codex::new();
     let x = codex.create(&["--mode", "guarded", "--sandbox", "read-only"]);
@@ -85,6 +99,10 @@ fn a_change_of_a_file_is_shown_before_it_is_made() {
     let _ = codex.world.adj(["wait", &x]).expect_code(0);
     assert!(codex.world.lines_of("new.txt").is_empty());
     begin(&codex.world, &x, &patch(&file.display().to_string()));
+    codex.respond(&x, &["--dismiss"]);
+    let _ = codex.world.adj(["wait", &x]).expect_code(130);
+    assert!(codex.world.lines_of("new.txt").is_empty());
+    begin(&codex.world, &x, &patch(&file.display().to_string()));
     codex.respond(&x, &["--allow"]);
     let _ = codex.world.adj(["wait", &x]).expect_code(0);
     assert_eq!(codex.world.lines_of("new.txt"), ["hello"]);
@@ -92,7 +110,7 @@ fn a_change_of_a_file_is_shown_before_it_is_made() {
 }
 
 #[test]
-fn a_question_is_answered_by_option_and_by_word() {
+fn a_question_is_answered_by_option_by_word_or_not_at_all() {
     let codex = Codex::new().with_features(&["default_mode_request_user_input"]);
     let x = codex.native();
     let option = |label: &str| serde_json::json!({"label": label, "description": "a colour"});
@@ -100,9 +118,12 @@ fn a_question_is_answered_by_option_and_by_word() {
         "id": "q1", "header": "Pick", "question": "Which colour?", "options": [option("Red"), option("Blue")],
     }]});
     let script = format!("[[tool request_user_input {question}]] [[then]] [[say thanks]]");
-    for (words, answer) in [(["--choose", "Blue"], "Blue"), (["--message", "neither"], "neither")] {
+    let dismissed = "\\\"answers\\\":[]";
+    for (words, answer) in
+        [(&["--choose", "Blue"][..], "Blue"), (&["--message", "neither"], "neither"), (&["--dismiss"], dismissed)]
+    {
         begin(&codex.world, &x, &script);
-        let request = codex.respond(&x, &words);
+        let request = codex.respond(&x, words);
         assert_eq!((&request["kind"], &request["summary"]), (&"choice".into(), &"Which colour?".into()), "{request:#}");
         assert_eq!(request["questions"][0]["options"][1]["label"], "Blue", "{request:#}");
         assert_eq!(codex.world.adj(["wait", "--print", &x]).expect_code(0).stdout, "thanks\n");

@@ -180,6 +180,35 @@ fn a_codex_that_cannot_start_says_why() {
 }
 
 #[test]
+fn b7_a_rejected_model_is_a_failed_turn_with_its_reason() {
+    let codex = Codex::new();
+    let x = codex.create(&["--model", "rejected"]);
+    let _ = codex.world.adj(["ask", &x, "[[status 404]]"]).expect_code(1);
+    let end = codex.world.adj(["--json", "wait", &x]).expect_code(1).json();
+    assert_eq!((&end["outcome"], &end["reason"]), (&"failed".into(), &"api_error".into()), "{end:#}");
+    assert!(end["error"].as_str().is_some_and(|error| error.contains("404")), "{end:#}");
+    codex.assert_sound();
+}
+
+#[test]
+fn a_model_that_is_known_not_to_be_there_is_refused_at_once() {
+    let codex = Codex::new();
+    let x = codex.create(&["--model", "local-one"]);
+    assert_eq!(codex.ask(&x, "[[say whatever the provider has]]"), "whatever the provider has\n");
+    let _ = codex.world.adj(["kill", &x]).expect_code(0);
+    // The provider that Codex has without any configuration is the one whose models it knows.
+    let config = codex.world.root().join("codex/config.toml");
+    std::fs::write(&config, "").expect("a file in the world");
+    let create = |model: &str| codex.world.adj(["--json", "create", "--cli", "codex", "--model", model]);
+    let failed = create("no-such-model").expect_error(1, "agent_start_failed");
+    assert!(failed.stderr.contains("no-such-model") && failed.stderr.contains("gpt-5.5"), "{failed:#?}");
+    // With a model that is there the next thing is missed.
+    let failed = create("gpt-5.5");
+    assert!(failed.code != 0 && failed.stderr.contains("codex login"), "{failed:#?}");
+    codex.assert_sound();
+}
+
+#[test]
 fn a_conversation_is_taken_up_by_its_id_or_as_the_newest() {
     let codex = Codex::new();
     let x = codex.native();
