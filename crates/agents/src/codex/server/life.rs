@@ -78,6 +78,13 @@ pub(super) fn current(directory: &Path) -> io::Result<Option<Held>> {
     Ok((!held.is_over()).then_some(held))
 }
 
+/// The name of a life's directory among those of the sessions: as short as theirs, and never taken for one of theirs, which
+/// are removed when nobody knows the session.
+fn run_name(id: &SessionId) -> String {
+    let digits = id.to_string().replace('-', "");
+    format!("x{}", digits.get(1..).unwrap_or_default())
+}
+
 /// Begins a life: a holder that starts the server.
 pub(super) async fn begin(directory: &Path, plan: Wanted) -> Result<Held, StartFailure> {
     let failed = |detail: String| StartFailure::AgentStartFailed { detail };
@@ -95,7 +102,7 @@ pub(super) async fn begin(directory: &Path, plan: Wanted) -> Result<Held, StartF
     let arguments = ["app-server", "--listen", &format!("unix://{}", socket.display())].map(str::to_owned).to_vec();
     let runner_plan = RunnerPlan {
         state_dir: life.clone(),
-        run_dir: plan.run_dirs.join(id.to_string().replace('-', "")),
+        run_dir: plan.run_dirs.join(run_name(&id)),
         stamp: stamp.as_str().to_owned(),
         supervisor: supervisor.name().to_owned(),
         // It serves sessions of several creators.

@@ -240,3 +240,24 @@ fn whoever_is_killed_whenever_no_message_runs_twice_and_none_is_lied_about() {
     }
     codex.assert_sound();
 }
+
+/// What forgotten sessions have left is removed when a daemon starts; the server is no session, and is not forgotten.
+#[test]
+fn the_directory_of_the_server_outlives_the_daemon() {
+    let codex = Codex::new();
+    let session = codex.native();
+    let run = codex.world.state().join("run/s");
+    let names = || {
+        let entries = std::fs::read_dir(&run).expect("the directory of runners").flatten();
+        entries.map(|entry| entry.file_name()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = names();
+    assert_eq!(before.len(), 2, "of the session and of the server: {before:?}");
+    let _ = codex.world.adj(["daemon", "stop"]).expect_code(0);
+    let left = run.join("0198c200aabb7cdd8eff010203040501");
+    std::fs::create_dir(&left).expect("what a forgotten session has left");
+    assert_eq!(codex.ask(&session, "[[say still here]]").trim(), "still here");
+    adjutant_testkit::await_fact("what was left is removed", SOON, || !left.exists());
+    assert_eq!(names(), before);
+    codex.assert_sound();
+}
