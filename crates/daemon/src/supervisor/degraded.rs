@@ -4,7 +4,7 @@
 //! the recovered host becomes a debt: until it is durable nothing else is taken in, calls are told why, and what the
 //! agents do meanwhile stays in their journals.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adjutant_core::{Act, Host, Input, Refusal, Step};
 use adjutant_store::CommitError;
@@ -19,11 +19,18 @@ const RETRY_MS_MAX: u64 = 2_000;
 pub(super) struct Owed {
     step: Step,
     pause_ms: u64,
+    /// When it is tried again. A moment and no span: what else is asked meanwhile must not put it off.
+    again_at: Instant,
 }
 
 impl Owed {
+    fn new(step: Step, pause_ms: u64) -> Self {
+        Self { step, pause_ms, again_at: Instant::now() + Duration::from_millis(pause_ms) }
+    }
+
+    /// The time until it is tried again.
     pub(super) fn pause(&self) -> Duration {
-        Duration::from_millis(self.pause_ms)
+        self.again_at.saturating_duration_since(Instant::now())
     }
 }
 
@@ -41,7 +48,7 @@ impl Supervisor {
             Err(error) => {
                 self.parts.unwritable.send_replace(Some(error.to_string()));
                 self.refuse(inputs.iter().filter_map(call_id), &error);
-                self.owed = Some(Owed { pause_ms: (owed.pause_ms * 2).min(RETRY_MS_MAX), ..owed });
+                self.owed = Some(Owed::new(owed.step, (owed.pause_ms * 2).min(RETRY_MS_MAX)));
                 false
             }
         }
@@ -68,7 +75,7 @@ impl Supervisor {
     fn start_over(&mut self, loaded: adjutant_store::Loaded) {
         self.host = Host::restore(self.parts.config.clone(), loaded.sessions, loaded.counters);
         let step = self.host.handle(Input::Recovered, self.clock.now());
-        self.owed = Some(Owed { step, pause_ms: RETRY_MS_FIRST });
+        self.owed = Some(Owed::new(step, RETRY_MS_FIRST));
     }
 
     fn refuse(&mut self, calls: impl Iterator<Item = adjutant_core::CallId>, error: &CommitError) {
