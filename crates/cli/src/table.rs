@@ -52,12 +52,20 @@ fn shorten(columns: &[Column], widths: &mut [usize], width: usize) {
 
 fn line(columns: &[Column], row: &[String], widths: &[usize]) -> String {
     let cells = columns.iter().zip(row).zip(widths).map(|((column, cell), width)| match column {
-        Column::Left(_) => format!("{cell:<width$}"),
-        Column::Right(_) => format!("{cell:>width$}"),
-        Column::Free(_) => format!("{:<width$}", cut(cell, *width)),
+        Column::Left(_) => format!("{cell}{}", blanks(cell, *width)),
+        Column::Right(_) => format!("{}{cell}", blanks(cell, *width)),
+        Column::Free(_) => {
+            let cell = cut(cell, *width);
+            format!("{cell}{}", blanks(&cell, *width))
+        }
     });
     let line = cells.collect::<Vec<_>>().join("  ");
     format!("{}\n", line.trim_end())
+}
+
+/// What a cell lacks of its column's width; the widths of `format!` end at 65,535.
+fn blanks(cell: &str, width: usize) -> String {
+    " ".repeat(width.saturating_sub(cell.chars().count()))
 }
 
 /// At most so many characters, the last of them `…` where some are missing.
@@ -99,6 +107,13 @@ mod tests {
                         fizz-top  a parser for the old format         2m\n\
                         vi-jg     -                                  14s\n";
         assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn a_cell_may_have_any_width() {
+        let long = "x".repeat(70_000);
+        let table = set(&COLUMNS, &[vec!["fizz-top".to_owned(), long.clone(), "2m".to_owned()]], None);
+        assert!(table.ends_with(&format!("fizz-top  {long}         2m\n")));
     }
 
     #[test]
