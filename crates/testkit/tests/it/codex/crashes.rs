@@ -195,8 +195,8 @@ fn e6_a_session_created_while_the_last_one_of_a_server_ends_works() {
 fn a_session_of_a_server_that_hangs_can_be_ended() {
     let codex = Codex::new();
     let x = codex.native();
-    begin(&codex.world, &x, "[[tool exec_command {\"cmd\":\"echo x > begun; exec sleep 4715\"}]]");
     let mut begun = codex.world.bell("begun");
+    begin(&codex.world, &x, "[[tool exec_command {\"cmd\":\"echo x > begun; exec sleep 4715\"}]]");
     begun.line(SOON);
     let server = codex.server(&x);
     server.signal(Signal::STOP);
