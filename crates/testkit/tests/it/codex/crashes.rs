@@ -109,8 +109,8 @@ fn a_command_of_a_crashed_server_does_not_run_on() {
     for victim in [Victim::Server, Victim::Both] {
         let codex = Codex::new();
         let x = codex.native();
-        begin(&codex.world, &x, "[[tool exec_command {\"cmd\":\"echo x > begun; exec sleep 4714\"}]]");
         let mut begun = codex.world.bell("begun");
+        begin(&codex.world, &x, "[[tool exec_command {\"cmd\":\"echo x > begun; exec sleep 4714\"}]]");
         begun.line(SOON);
         victim.kill(&codex, &x);
         assert_usable(&codex, &x);

@@ -97,8 +97,8 @@ fn what_a_person_types_into_a_turn_of_ours_is_told_as_a_persons() {
     assert_eq!(codex.ask(&x, "[[say one]]"), "one\n");
     let person = Person::sits_down(&codex, &x);
     let script = "[[tool exec_command {\"cmd\":\"echo x > begun; read -r _ < gate\"}]] [[then]] [[say not this]]";
-    let ours = begin(&codex.world, &x, script);
     let (mut begun, gate) = (codex.world.bell("begun"), codex.world.bell("gate"));
+    let ours = begin(&codex.world, &x, script);
     begun.line(SOON);
     let behind = codex.world.send(&x, "[[say behind]]");
     person.types("[[say to the person]]");

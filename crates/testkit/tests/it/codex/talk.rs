@@ -113,8 +113,8 @@ fn e5_nothing_is_left_of_a_session_that_is_killed_in_a_turn() {
     let codex = Codex::new();
     let (x, other) = (codex.native(), codex.native());
     let script = "echo x > begun; setsid sleep 4712 & sleep 4713";
-    begin(&codex.world, &x, &format!("[[tool exec_command {{\"cmd\":\"{script}\"}}]]"));
     let mut begun = codex.world.bell("begun");
+    begin(&codex.world, &x, &format!("[[tool exec_command {{\"cmd\":\"{script}\"}}]]"));
     begun.line(crate::SOON);
     let server = codex.server(&other).identity();
     let _ = codex.world.adj(["kill", &x]).expect_code(0);
