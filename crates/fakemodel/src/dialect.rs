@@ -91,3 +91,32 @@ pub(crate) fn event(kind: &str, document: &Value) -> Frame {
 pub(crate) fn all() -> Vec<Arc<dyn Dialect>> {
     vec![Arc::new(crate::anthropic::Anthropic), Arc::new(crate::openai::OpenAi)]
 }
+
+/// The answer of a script that refuses, made by `error` from its HTTP status, behind all that is waited for before.
+pub(crate) fn refused(moves: &[Move], error: impl Fn(u16) -> Answer) -> Option<Answer> {
+    let mut refused = error(moves.iter().find_map(status)?);
+    let waits = moves.iter().take_while(|made| status(made).is_none()).filter_map(wait);
+    refused.frames = waits.chain(refused.frames).collect();
+    Some(refused)
+}
+
+fn status(made: &Move) -> Option<u16> {
+    if let Move::Status { code, .. } = made { Some(*code) } else { None }
+}
+
+/// The frame of a move that only waits.
+pub(crate) fn wait(made: &Move) -> Option<Frame> {
+    match made {
+        Move::Pause(ms) => Some(Frame::Pause(*ms)),
+        Move::Hold(gate) => Some(Frame::Gate(gate.clone())),
+        Move::Hang => Some(Frame::Hang),
+        Move::Say(_)
+        | Move::Think(_)
+        | Move::Tool { .. }
+        | Move::Status { .. }
+        | Move::StreamError { .. }
+        | Move::Drop { .. }
+        | Move::Stop(_)
+        | Move::Usage(_) => None,
+    }
+}

@@ -2,16 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::dialect::{Answer, Frame, event};
+use crate::dialect::{Answer, Frame, event, refused, wait};
 use crate::record::Request;
 use crate::script::{Move, Usage};
 
 /// The answer to a request, by its moves.
 pub(super) fn answer(request: &Request, moves: &[Move]) -> Answer {
-    if let Some(code) = moves.iter().find_map(status) {
-        let mut refused = error(code, "the script says so");
-        let waits = moves.iter().take_while(|made| status(made).is_none()).filter_map(wait);
-        refused.frames = waits.chain(refused.frames).collect();
+    if let Some(refused) = refused(moves, |code| error(code, "the script says so")) {
         return refused;
     }
     let mut response = Response::new(request);
@@ -29,26 +26,6 @@ pub(super) fn error(status: u16, words: &str) -> Answer {
         _ => "server_error",
     };
     Answer::json(status, &json!({"error": {"message": words, "type": kind, "code": kind, "param": null}}))
-}
-
-fn status(made: &Move) -> Option<u16> {
-    if let Move::Status { code, .. } = made { Some(*code) } else { None }
-}
-
-fn wait(made: &Move) -> Option<Frame> {
-    match made {
-        Move::Pause(ms) => Some(Frame::Pause(*ms)),
-        Move::Hold(gate) => Some(Frame::Gate(gate.clone())),
-        Move::Hang => Some(Frame::Hang),
-        Move::Say(_)
-        | Move::Think(_)
-        | Move::Tool { .. }
-        | Move::Status { .. }
-        | Move::StreamError { .. }
-        | Move::Drop { .. }
-        | Move::Stop(_)
-        | Move::Usage(_) => None,
-    }
 }
 
 /// A response while it is written.
