@@ -1,6 +1,7 @@
 //! The daemon's side of a Codex session: one connection to the app-server, one thread in it, and what is seen of it.
 
 mod ask;
+mod asking;
 mod begin;
 mod deliver;
 mod end;
@@ -11,6 +12,8 @@ mod notes;
 mod reconcile;
 mod reconnect;
 mod requests;
+mod rights;
+mod steer;
 mod thread;
 mod turns;
 
@@ -31,7 +34,7 @@ use self::notes::Settings;
 use self::requests::Open;
 use self::turns::Running;
 use super::server::{Held, Servers};
-use super::wire::{AskError, Link, Refusal, TokenCount};
+use super::wire::{Link, TokenCount};
 use crate::process::Stamp;
 use crate::runner::wall_ms;
 use crate::timer::Timers;
@@ -191,33 +194,13 @@ impl Driver {
         self.notes.thread.as_deref().unwrap_or_default()
     }
 
-    /// Asks something of which a refusal changes nothing here.
-    async fn try_ask(
-        &self,
-        link: &mut Link,
-        method: &str,
-        params: serde_json::Value,
-    ) -> Driven<Result<serde_json::Value, Refusal>> {
-        match link.ask(method, params).await {
-            Ok(answer) => Ok(Ok(answer)),
-            Err(AskError::Refused(refusal)) => {
-                tracing::debug!(session = %self.session, method, refusal.message, "refused by the app-server");
-                Ok(Err(refusal))
-            }
-            Err(AskError::Unsent(error) | AskError::Lost(error)) => Err(Stop::Lost(error)),
-        }
-    }
-
     /// Speaks with the server until the session or the connection ends.
     async fn converse(&mut self, link: &mut Link) -> Driven {
         loop {
             self.give_waiting(link).await?;
             tokio::select! {
                 heard = link.next() => self.on_heard(link, heard?).await?,
-                order = self.orders.recv() => match order {
-                    None | Some(Order::LetGo) => return Err(Stop::LetGo),
-                    Some(order) => self.waiting.push_back(order),
-                },
+                order = self.orders.recv() => self.take_in(order)?,
                 timer = self.timers.due() => self.on_timer(link, timer).await?,
             }
         }

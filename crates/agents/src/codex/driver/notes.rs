@@ -37,6 +37,12 @@ pub(in crate::codex) struct Notes {
     /// The requests that were open, by the ids under which they were told.
     #[serde(default)]
     pub(in crate::codex) open: Vec<String>,
+    /// The numbers of the messages that were put into the turn that runs.
+    #[serde(default)]
+    pub(in crate::codex) steered: Vec<u64>,
+    /// The tmux that the session's creator had.
+    #[serde(default)]
+    pub(in crate::codex) tmux: Option<PathBuf>,
 }
 
 impl Notes {

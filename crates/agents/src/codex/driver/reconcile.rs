@@ -97,14 +97,16 @@ impl Driver {
             return Ok(());
         }
         self.find_queued(link).await?;
-        if self.sent.iter().any(|sent| sent.submission.is_none()) && !is_new_life {
+        if self.sent.iter().any(|sent| sent.submission.is_none() && !sent.is_steer) && !is_new_life {
             // What was sent over the old connection may be just arriving.
             pause(SECOND_LOOK_MS).await;
             let turns = self.turns_since(link).await?;
             self.tell_turns(link, &turns, is_new_life).await?;
             self.find_queued(link).await?;
         }
-        let (queued, missing) = std::mem::take(&mut self.sent).into_iter().partition(|sent| sent.submission.is_some());
+        // What was put into a turn that runs is not looked for before that has ended.
+        let waits = |sent: &Sent| sent.submission.is_some() || (sent.is_steer && self.turn.is_some());
+        let (queued, missing) = std::mem::take(&mut self.sent).into_iter().partition(waits);
         self.sent = queued;
         for sent in missing {
             self.tell_missing(sent, is_new_life).await?;

@@ -5,6 +5,7 @@ use std::io;
 use adjutant_core::agent::{AgentReport, SessionEnd};
 use adjutant_core::outcome::UnknownReason;
 
+use super::asking::given_up;
 use super::{Driven, Driver, Stop, Timer};
 use crate::Order;
 use crate::codex::limits::{CONNECT_MS_MAX, CONNECT_MS_MIN, INTERRUPT_MS_MAX};
@@ -21,7 +22,7 @@ impl Driver {
                 Err(stop) => stop,
             };
             let Stop::Lost(error) = stop else { return Err(stop) };
-            if self.ending.is_some() {
+            if self.is_to_end() {
                 let why = format!("the session was ended while its app-server did not answer: {error}");
                 return Err(self.over(SessionEnd::Killed, &why).await);
             }
@@ -46,9 +47,9 @@ impl Driver {
     async fn connect(&mut self) -> Driven<Link> {
         match self.servers.claimed(&self.notes.server).await {
             Ok(Some(held)) => {
-                let link = Link::open(&held.socket).await;
+                let link = self.hearing(Link::open(&held.socket)).await;
                 self.held = Some(held);
-                Ok(link?)
+                Ok(link?.ok_or_else(given_up)??)
             }
             Ok(None) => Err(self.server_gone().await),
             Err(error) => Err(Stop::Lost(error)),
@@ -80,19 +81,13 @@ impl Driver {
         tokio::select! {
             () = pause(pause_ms) => return Ok(()),
             () = is_over => {}
-            order = self.orders.recv() => match order {
-                None | Some(Order::LetGo) => return Err(Stop::LetGo),
-                Some(Order::End { grace_ms }) => {
+            order = self.orders.recv() => {
+                if let Some(Order::End { grace_ms }) = order {
                     self.ending = Some(grace_ms);
-                    self.waiting.push_back(Order::End { grace_ms });
                     self.timers.arm(Timer::End, grace_ms.min(INTERRUPT_MS_MAX));
-                    return Ok(());
                 }
-                Some(order) => {
-                    self.waiting.push_back(order);
-                    return Ok(());
-                }
-            },
+                return self.take_in(order);
+            }
         }
         // The server does not answer, so its claim and the session's own processes are all that can be taken back.
         Err(self.over(SessionEnd::Killed, "the session was ended while its app-server did not answer").await)

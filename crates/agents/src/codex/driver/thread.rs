@@ -1,8 +1,8 @@
 //! The thread: how it is made, taken up, and loaded again.
 
-use adjutant_core::agent::{Mode, StartFailure};
+use adjutant_core::agent::StartFailure;
 use adjutant_core::session::Resume;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Driven, Driver, Stop};
 use crate::LaunchPlan;
@@ -38,6 +38,8 @@ impl Driver {
         }
         let started = link.ask("thread/start", Value::Object(params)).await.map_err(failed)?;
         self.know_thread(&started)?;
+        // Nobody else can have it yet.
+        self.servers.hold_thread(&self.notes.server, self.session, self.thread()).await?;
         Ok(started)
     }
 
@@ -51,6 +53,7 @@ impl Driver {
     }
 
     async fn take_up(&mut self, link: &mut Link, thread: String) -> Result<Value, StartFailure> {
+        self.servers.hold_thread(&self.notes.server, self.session, &thread).await?;
         self.notes.thread = Some(thread);
         let mut resumed = link.ask("thread/resume", self.resume_params()).await;
         if matches!(&resumed, Err(AskError::Refused(refusal)) if refusal.message.contains("is archived")) {
@@ -60,6 +63,7 @@ impl Driver {
         }
         let resumed = resumed.map_err(failed)?;
         self.know_thread(&resumed)?;
+        self.impose_rights(link, &resumed).await?;
         // What was before is not told as if it had happened now.
         let params = json!({"threadId": self.thread(), "limit": 1, "sortDirection": "desc"});
         let newest = match link.ask("thread/turns/list", params).await {
@@ -85,28 +89,25 @@ impl Driver {
     }
 
     async fn newest_thread(&mut self, link: &mut Link) -> Result<String, StartFailure> {
-        let params = json!({"limit": 1, "cwd": self.profile.path, "sourceKinds": SOURCES});
-        let list = link.ask("thread/list", params).await.map_err(failed)?;
-        list["data"][0]["id"].as_str().map(str::to_owned).ok_or_else(|| StartFailure::AgentStartFailed {
+        let mut newest: Option<(i64, String)> = None;
+        // That of a session that was ended is archived.
+        for archived in [false, true] {
+            let params = json!({"limit": 1, "cwd": self.profile.path, "sourceKinds": SOURCES, "archived": archived});
+            let list = link.ask("thread/list", params).await.map_err(failed)?;
+            let thread = &list["data"][0];
+            let found = thread["id"].as_str().map(|id| (thread["updatedAt"].as_i64().unwrap_or(0), id.to_owned()));
+            newest = newest.max(found);
+        }
+        newest.map(|(_, id)| id).ok_or_else(|| StartFailure::AgentStartFailed {
             detail: format!("Codex has no conversation in {} that could be taken up", self.profile.path),
         })
-    }
-
-    /// What the thread may do, by the mode and by what was asked for.
-    fn rights(&self) -> Map<String, Value> {
-        let (approval, sandbox) = match self.profile.mode {
-            Mode::Native | Mode::Docker => ("never", "danger-full-access"),
-            Mode::Guarded => ("on-request", "workspace-write"),
-        };
-        let sandbox = self.profile.sandbox.as_deref().unwrap_or(sandbox);
-        let pairs = [("approvalPolicy".to_owned(), json!(approval)), ("sandbox".to_owned(), json!(sandbox))];
-        pairs.into_iter().collect()
     }
 
     fn resume_params(&self) -> Value {
         let mut params = self.rights();
         params.insert("threadId".to_owned(), json!(self.thread()));
         params.insert("excludeTurns".to_owned(), json!(true));
+        params.insert("cwd".to_owned(), json!(self.profile.path));
         params.insert("config".to_owned(), self.settings.config());
         // With its turns the thread keeps its model; one that had none yet does not.
         if let (0, Some(model)) = (self.notes.begun, &self.profile.model) {

@@ -163,6 +163,7 @@ impl Driver {
             return Ok(());
         }
         self.tell_origin(TurnOrigin::Agent).await?;
+        self.look_for_steers(link, &turn.id).await?;
         let Some(running) = self.turn.take() else { return Ok(()) };
         for timer in [Timer::Missed, Timer::Silence, Timer::Interrupt] {
             self.timers.disarm(timer);
@@ -176,7 +177,7 @@ impl Driver {
         let (end, answer) = self.end_of(turn, &running, is_crash);
         let is_interrupted = end.outcome == Outcome::Interrupted;
         self.report_at(Some(self.notes.cursor_ended()), AgentReport::TurnEnded { end }, answer).await?;
-        self.give_up_steers().await?;
+        self.give_up_steers(is_crash).await?;
         if is_interrupted {
             self.is_paused = true;
             self.clean_terminals(link).await?;
@@ -227,7 +228,8 @@ impl Driver {
         self.ended = Some(running.id);
         self.open.clear();
         let end = TurnEnd::bare(unknown(why));
-        self.report_at(Some(self.notes.cursor_ended()), AgentReport::TurnEnded { end }, None).await
+        self.report_at(Some(self.notes.cursor_ended()), AgentReport::TurnEnded { end }, None).await?;
+        self.give_up_steers(true).await
     }
 
     /// Asks how the turn that runs stands, when its end should have been told and was not, or nothing was for long.

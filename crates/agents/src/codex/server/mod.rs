@@ -87,10 +87,9 @@ impl Servers {
         };
         let claims = Claims::in_directory(directory);
         claims.add(session).map_err(failed)?;
-        if let Some(home) = plan.environment.get("CODEX_HOME") {
-            std::fs::write(directory.join(HOME), home).map_err(failed)?;
-        }
-        let held = match life::current(directory) {
+        let home = plan.environment.get("CODEX_HOME").map_or("", String::as_str);
+        let current = std::fs::write(directory.join(HOME), home).and_then(|()| life::current(directory));
+        let held = match current {
             Ok(Some(held)) => Ok(held),
             Ok(None) => life::begin(directory, plan).await,
             Err(error) => Err(failed(error)),
@@ -100,6 +99,27 @@ impl Servers {
             let _ = claims.remove(session);
         }
         held
+    }
+
+    /// Gives a thread of the server of this directory to a session that has claimed the server; no other has it from then
+    /// on, until the claim is taken back.
+    ///
+    /// # Errors
+    /// When another session has it, or nobody can say.
+    pub(super) async fn hold_thread(
+        &self,
+        directory: &Path,
+        session: SessionId,
+        thread: &str,
+    ) -> Result<(), StartFailure> {
+        let gate = self.gate(directory);
+        let _entered = gate.lock().await;
+        let detail = match Claims::in_directory(directory).hold_thread(session, thread) {
+            Ok(None) => return Ok(()),
+            Ok(Some(holder)) => format!("the conversation {thread} is open in the session {holder}; send to that one"),
+            Err(error) => format!("whose the conversation {thread} is cannot be written down: {error}"),
+        };
+        Err(StartFailure::AgentStartFailed { detail })
     }
 
     /// The server that a session has claimed before; `None` when it is proven gone.

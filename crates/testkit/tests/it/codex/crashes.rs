@@ -209,6 +209,20 @@ fn a_session_of_a_server_that_hangs_can_be_ended() {
 }
 
 #[test]
+fn an_end_does_not_wait_for_an_answer_that_does_not_come() {
+    let codex = Codex::new();
+    let x = codex.native();
+    let server = codex.server(&x);
+    server.signal(Signal::STOP);
+    codex.world.send(&x, "[[say never]]");
+    codex.await_events(&x, "message.handed", 1);
+    let begun = std::time::Instant::now();
+    let _ = codex.world.adj(["kill", &x]).expect_code(0);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert!(server.ends_within(SOON));
+}
+
+#[test]
 fn whoever_is_killed_whenever_no_message_runs_twice_and_none_is_lied_about() {
     let seed = std::env::var("ADJ_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_120);
     let mut dice = adjutant_testkit::Dice::new(seed);
