@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod create;
 pub(crate) mod daemon;
 pub(crate) mod dev;
+pub(crate) mod dial_stdio;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod export;
@@ -139,6 +140,7 @@ verbs! {
     "doctor" House doctor::DoctorArgs calls run_doctor;
     "whoami" House whoami::WhoamiArgs calls run_whoami;
     "completions" House completions::CompletionsArgs plain run_completions;
+    "dial-stdio" Hidden dial_stdio::DialStdioArgs plain run_dial_stdio;
     "dev" Hidden dev::DevArgs plain run_dev;
 }
 

@@ -2,7 +2,6 @@
 
 use clap::{Args, Command};
 
-use crate::error::CommandError;
 use crate::ui::{Colour, Ui};
 
 /// Options of every verb.
@@ -17,7 +16,7 @@ pub(crate) struct Globals {
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 
-    /// Act on that host's daemon
+    /// Act on that host's daemon, through `ssh`: a name of the configuration, `host`, `user@host` or `ssh://user@host:port`
     #[arg(long, value_name = "target", global = true)]
     pub(crate) host: Option<String>,
 
@@ -39,16 +38,5 @@ impl Globals {
     /// Streams as these options want them.
     pub(crate) fn ui(&self) -> Ui {
         Ui::new(self.json, self.quiet, self.color)
-    }
-
-    /// What cannot be done yet.
-    pub(crate) fn check(&self) -> Result<(), CommandError> {
-        match &self.host {
-            Some(host) => Err(CommandError::new(
-                adjutant_api::ErrorCode::NotSupported,
-                format!("this version reaches no other host, and `--host {host}` names one"),
-            )),
-            None => Ok(()),
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use adjutant_api::home::Home;
-use adjutant_client::{Client, ClientOptions};
+use adjutant_client::{Client, ClientOptions, Endpoint, Local};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -52,11 +52,13 @@ impl Scripted {
     pub(crate) fn client(&self) -> Client {
         let warnings = Rc::clone(&self.warnings);
         Client::new(ClientOptions {
-            home: self.home(),
-            adj: PathBuf::from("/nowhere/adj"),
+            endpoint: Endpoint::Socket(Local {
+                home: self.home(),
+                adj: PathBuf::from("/nowhere/adj"),
+                environment: Vec::new(),
+            }),
             token: Some("secret".to_owned()),
             autostart: false,
-            environment: Vec::new(),
             warn: Box::new(move |remark, hint| warnings.borrow_mut().push(format!("{remark} {hint}"))),
         })
     }
