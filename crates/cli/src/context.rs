@@ -103,6 +103,8 @@ impl Context {
     fn new_client(&mut self) -> Result<Client, CommandError> {
         let way = self.way()?;
         let (endpoint, token) = (way.endpoint()?, way.token()?);
+        let mapped = if let Way::Sandbox(sandbox) = way { Some(sandbox.map.clone()) } else { None };
+        mapped.into_iter().for_each(|map| self.ui.show_mapped(map));
         let coloured = Ui::new(self.ui.json, self.ui.quiet, crate::ui::Colour::Auto);
         Ok(Client::new(ClientOptions {
             endpoint,

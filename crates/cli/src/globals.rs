@@ -16,7 +16,7 @@ pub(crate) struct Globals {
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 
-    /// Act on that host's daemon, through `ssh`: a name of the configuration, `host`, `user@host` or `ssh://user@host:port`
+    /// Act on that host's daemon
     #[arg(long, value_name = "target", global = true)]
     pub(crate) host: Option<String>,
 

@@ -36,7 +36,9 @@ impl Endpoint {
     pub(crate) fn blame(&self, error: ClientError) -> ClientError {
         match self {
             Self::Socket(_) => error,
-            Self::Gateway(gateway) => blamed(error, |detail| gateway.unreachable(detail), &gateway.name(), None),
+            Self::Gateway(gateway) => {
+                blamed(with_token(error), |detail| gateway.unreachable(detail), &gateway.name(), None)
+            }
             Self::Ssh(ssh) => {
                 let stop = format!("adj --host {} daemon stop", ssh.name);
                 blamed(error, |detail| ssh.unreachable(detail), &ssh.name, Some(stop))
@@ -65,6 +67,17 @@ impl Endpoint {
             Self::Ssh(ssh) => format!("adj --host {} daemon stop", ssh.name),
         }
     }
+}
+
+/// Whoever is not known says who they are by a token.
+fn with_token(error: ClientError) -> ClientError {
+    let ClientError::Refused(body) = error else { return error };
+    if body.code != ErrorCode::Unauthorized {
+        return ClientError::Refused(body);
+    }
+    let how =
+        "`ADJ_GATEWAY_TOKEN` or `ADJ_GATEWAY_TOKEN_FILE` holds what `adj gateway token create` printed on the host";
+    ClientError::Refused(ErrorBody { message: format!("{}; {how}", body.message), ..body })
 }
 
 fn blamed(

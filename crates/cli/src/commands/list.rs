@@ -133,11 +133,11 @@ const COLUMNS: [Column; 9] = [
 fn print(ui: &mut Ui, sessions: &[Session], tree: bool) -> Result<(), CommandError> {
     let now = now();
     let ordered = if tree { as_tree(sessions) } else { sessions.iter().map(|session| (0, session)).collect() };
-    let rows: Vec<Vec<String>> = ordered.into_iter().map(|(depth, session)| row(depth, session, now)).collect();
+    let rows: Vec<Vec<String>> = ordered.into_iter().map(|(depth, session)| row(ui, depth, session, now)).collect();
     ui.text(&table::set(&COLUMNS, &rows, table::terminal_width()))
 }
 
-fn row(depth: usize, session: &Session, now: WireTime) -> Vec<String> {
+fn row(ui: &Ui, depth: usize, session: &Session, now: WireTime) -> Vec<String> {
     let or_dash = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), table::first_line);
     let unused = u64::try_from(now.as_millis() - session.last_used_at.as_millis()).unwrap_or(0);
     vec![
@@ -147,7 +147,7 @@ fn row(depth: usize, session: &Session, now: WireTime) -> Vec<String> {
         session.status.to_string(),
         or_dash(&session.parent),
         or_dash(&session.host),
-        table::first_line(&session.path),
+        table::first_line(&ui.shown_path(&session.path)),
         or_dash(&session.description),
         age(unused),
     ]

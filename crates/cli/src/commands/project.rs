@@ -77,7 +77,7 @@ fn told(ui: &mut Ui, what: &str, project: &Project) -> Outcome {
     } else if ui.quiet {
         ui.line(&project.name)?;
     } else {
-        ui.line(&format!("{what} {}: {}", project.name, project.path))?;
+        ui.line(&format!("{what} {}: {}", project.name, ui.shown_path(&project.path)))?;
     }
     Ok(0)
 }
@@ -97,7 +97,7 @@ async fn list(context: &mut Context) -> Outcome {
         ui.line("No projects")?;
     } else {
         let columns = [Column::Left("NAME"), Column::Left("FROM"), Column::Right("LIVE"), Column::Free("PATH")];
-        let row = |p: &Project| vec![p.name.clone(), p.origin.to_string(), p.live.to_string(), p.path.clone()];
+        let row = |p: &Project| vec![p.name.clone(), p.origin.to_string(), p.live.to_string(), ui.shown_path(&p.path)];
         let rows: Vec<Vec<String>> = projects.iter().map(row).collect();
         ui.text(&table::set(&columns, &rows, table::terminal_width()))?;
     }

@@ -188,7 +188,7 @@ mod tests {
             judged("ssh: connect to host x port 1: Connection refused\r\n"),
             ("ssh: connect to host x port 1: Connection refused".to_owned(), true)
         );
-        assert_eq!(judged("u@x: Permission denied (publickey).").1, false);
+        assert!(!judged("u@x: Permission denied (publickey).").1);
         assert_eq!(judged(""), ("no reason is given".to_owned(), true));
         assert_eq!(last_line("a\n\u{1b}[31mred\n\n"), " [31mred");
     }
