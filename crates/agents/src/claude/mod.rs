@@ -1,5 +1,6 @@
 //! Claude Code, in a terminal or by its protocol alone.
 
+mod answer;
 mod environment;
 mod find;
 mod headless;
