@@ -1,0 +1,1 @@
+//! Real agents that know nothing but an installed skill.
