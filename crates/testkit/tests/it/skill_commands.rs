@@ -21,15 +21,15 @@ const PLACEHOLDERS: [(&str, &str); 11] = [
 
 /// What a shell is not, and so does not do. The call itself is right: another option would be refused with other words.
 const REFUSED: [(&str, i32, &str); 9] = [
-    ("adj create -q --path \"$dir\" --mode guarded", 2, "mode"),
+    ("adj create -q --path \"$dir\" --mode guarded", 2, "shell has no mode"),
     ("adj respond $asking --allow", 2, "wants a text"),
     ("adj respond $asking --deny --reason 'not outside of the checkout'", 2, "wants a text"),
     ("adj respond $asking --choose 1", 2, "wants a text"),
-    ("adj goal $id --budget 200000 'cargo test passes without an ignored test'", 2, "goal"),
-    ("adj wait --goal $id --timeout 90s", 2, "goal"),
-    ("adj goal self", 2, "goal"),
-    ("adj goal self --done --evidence 'cargo test: 214 passed, 0 failed'", 2, "goal"),
-    ("adj goal self --blocked 'the staging key has expired'", 2, "goal"),
+    ("adj goal $id --budget 200000 'cargo test passes without an ignored test'", 2, "has no goals"),
+    ("adj wait --goal $id --timeout 90s", 2, "has no goals"),
+    ("adj goal self", 2, "has no goals"),
+    ("adj goal self --done --evidence 'cargo test: 214 passed, 0 failed'", 2, "has no goals"),
+    ("adj goal self --blocked 'the staging key has expired'", 2, "has no goals"),
 ];
 
 /// A world in which the default agent is a shell, and the directory a repository.

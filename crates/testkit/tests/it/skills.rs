@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use adjutant_testkit::World;
+use adjutant_testkit::{Running, World};
 
 const NAMES: [&str; 4] = ["adjutant", "delegate", "handoff", "teammate"];
 
@@ -99,11 +99,9 @@ fn what_somebody_changed_is_left_alone() {
 fn of_another_version(file: &Path) {
     let old = text(file).replace("adj:*)\nmetadata:\n  version: \"", "adj:*)\nmetadata:\n  version: \"9");
     let plain: String = old.split_inclusive('\n').filter(|line| !line.starts_with("  digest: ")).collect();
-    let mut sum = std::process::Command::new("sha256sum");
-    let mut sum =
-        sum.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().expect("it runs");
-    std::io::Write::write_all(&mut sum.stdin.take().expect("a pipe"), plain.as_bytes()).expect("it reads");
-    let sum = String::from_utf8(sum.wait_with_output().expect("it ends").stdout).expect("digits");
+    // In a world of its own, since that of the test has no programs.
+    let sum =
+        Running::start_with_input(World::new().command("sha256sum"), plain.as_bytes()).end().expect_code(0).stdout;
     let with = plain.replacen("\n---\n", &format!("\n  digest: \"{}\"\n---\n", &sum[..32]), 1);
     std::fs::write(file, with).expect("a file in the world");
 }
@@ -188,6 +186,6 @@ fn calls_that_make_no_sense_are_refused() {
     }
     let mut homeless = world.adj_command(["--json", "install-skill"]);
     homeless.env_remove("HOME");
-    let _ = adjutant_testkit::Running::start(homeless).end().expect_code(255);
+    let _ = Running::start(homeless).end().expect_code(255);
     assert_eq!(std::fs::read_dir(home(&world)).expect("the home").count(), 0);
 }
