@@ -21,6 +21,7 @@ mod result;
 mod runtime;
 mod sandbox;
 mod screen;
+mod skills;
 mod table;
 mod translate;
 mod ui;
