@@ -16,15 +16,21 @@ struct Person<'a> {
 }
 
 impl<'a> Person<'a> {
+    /// Sits down, in a terminal that closes when `adj attach` has ended, and has joined when `seen`, something of the
+    /// conversation, is there: Codex shows its prompt before that.
     #[track_caller]
-    fn sits_down(codex: &'a Codex, session: &str) -> Self {
-        Self::sits_down_at(codex, session, &[], "Ask Codex")
+    fn sits_down(codex: &'a Codex, session: &str, seen: &str) -> Self {
+        let person = Self::sits_down_with(codex, session, &[], seen);
+        person.awaits("Ask Codex");
+        person
     }
 
-    /// Sits down in a terminal that closes when `adj attach` has ended.
     #[track_caller]
-    fn sits_down_at(codex: &'a Codex, session: &str, words: &[&str], seen: &str) -> Self {
-        let person = Self { codex, socket: codex.world.root().join("tmux") };
+    fn sits_down_with(codex: &'a Codex, session: &str, words: &[&str], seen: &str) -> Self {
+        // One that is just being closed takes nobody.
+        let socket = (0..).map(|nth| codex.world.root().join(format!("tmux{nth}")));
+        let socket = socket.into_iter().find(|socket| !socket.try_exists().expect("the world can be looked at"));
+        let person = Self { codex, socket: socket.expect("a name is free") };
         let adj = codex.world.adj_path().display().to_string();
         let new = ["-f", "/dev/null", "new-session", "-d", "-x", "110", "-y", "40", &adj, "attach", session];
         person.tmux(&[&new, words].concat());
@@ -85,7 +91,7 @@ fn a_persons_turn_is_a_persons_and_messages_wait_for_its_end() {
     let codex = Codex::new();
     let x = codex.native();
     assert_eq!(codex.ask(&x, "[[say one]]"), "one\n");
-    let person = Person::sits_down(&codex, &x);
+    let person = Person::sits_down(&codex, &x, "[[say one]]");
     person.types("[[hold gate]] [[say to the person]]");
     assert!(codex.model.await_held("gate", SOON));
     assert_eq!(status(&codex.world, &x), "working");
@@ -112,7 +118,7 @@ fn what_a_person_types_into_a_turn_of_ours_is_told_as_a_persons() {
     let codex = Codex::new();
     let x = codex.native();
     assert_eq!(codex.ask(&x, "[[say one]]"), "one\n");
-    let person = Person::sits_down(&codex, &x);
+    let person = Person::sits_down(&codex, &x, "[[say one]]");
     let script = "[[tool exec_command {\"cmd\":\"echo x > begun; read -r _ < gate\"}]] [[then]] [[say not this]]";
     let (mut begun, gate) = (codex.world.bell("begun"), codex.world.bell("gate"));
     let ours = begin(&codex.world, &x, script);
@@ -141,7 +147,7 @@ fn an_answer_that_a_person_gives_there_is_seen() {
     let codex = Codex::new();
     let x = codex.guarded();
     assert_eq!(codex.ask(&x, "[[say one]]"), "one\n");
-    let person = Person::sits_down(&codex, &x);
+    let person = Person::sits_down(&codex, &x, "[[say one]]");
     let input =
         serde_json::json!({"cmd": "echo x > ran", "sandbox_permissions": "require_escalated", "justification": "so"});
     begin(&codex.world, &x, &format!("[[tool exec_command {input}]] [[then]] [[say done]]"));
@@ -165,17 +171,17 @@ fn who_leaves_codexs_screen_finds_it_again_and_the_end_of_the_session_closes_it(
     let codex = Codex::new();
     let x = codex.native();
     assert_eq!(codex.ask(&x, "[[say one]]"), "one\n");
-    let person = Person::sits_down(&codex, &x);
+    let person = Person::sits_down(&codex, &x, "[[say one]]");
     person.tmux(&["send-keys", "-l", "half a thought"]);
     person.awaits("half a thought");
     person.tmux(&["send-keys", "C-b", "d"]);
     person.ends();
     assert_eq!(codex.ask(&x, "[[say two]]"), "two\n");
-    let person = Person::sits_down_at(&codex, &x, &[], "half a thought");
+    let person = Person::sits_down_with(&codex, &x, &[], "half a thought");
     person.awaits("two");
     person.leaves();
     // Who only looks types nothing.
-    let person = Person::sits_down_at(&codex, &x, &["--read-only"], "half a thought");
+    let person = Person::sits_down_with(&codex, &x, &["--read-only"], "half a thought");
     person.tmux(&["send-keys", "-l", " and more"]);
     assert_eq!(codex.ask(&x, "[[say three]]"), "three\n");
     person.awaits("three");
@@ -193,7 +199,7 @@ fn who_quits_codexs_screen_changes_nothing() {
     let x = codex.native();
     begin(&codex.world, &x, "[[hold gate]] [[say on it goes]]");
     assert!(codex.model.await_held("gate", SOON));
-    let person = Person::sits_down(&codex, &x);
+    let person = Person::sits_down(&codex, &x, "[[hold gate]]");
     person.types("/quit");
     person.ends();
     codex.model.open("gate");
@@ -206,7 +212,7 @@ fn a_person_who_stops_a_turn_there_is_seen() {
     let codex = Codex::new();
     let x = codex.native();
     assert_eq!(codex.ask(&x, "[[say one]]"), "one\n");
-    let person = Person::sits_down(&codex, &x);
+    let person = Person::sits_down(&codex, &x, "[[say one]]");
     begin(&codex.world, &x, "[[say working]] [[hold gate]]");
     assert!(codex.model.await_held("gate", SOON));
     person.awaits("esc to interrupt");
