@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::codex::server::{Held, ServerPlan, Servers};
 use crate::codex::wire::Link;
 use crate::codex::{creators, environment, screen};
 use crate::limits::{RECONNECT_MS_MAX, RECONNECT_MS_MIN};
+use crate::process::ProcessHandle;
 use crate::timer::{Backoff, pause};
 use crate::{Adoption, LaunchPlan, Order};
 
@@ -72,13 +73,7 @@ impl Driver {
         self.notes.tmux = screen::tmux_of(&plan.caller_environment);
         self.notes.save(&self.place).map_err(unwritten)?;
         let wanted = environment::of_server(&plan, &self.place, &home);
-        let server = ServerPlan {
-            environment: wanted.clone(),
-            program: plan.program,
-            adj: self.place.adj.clone(),
-            host_id: self.place.host_id.clone(),
-            run_dirs: self.place.run_dir.parent().unwrap_or(&self.place.run_dir).to_owned(),
-        };
+        let server = ServerPlan { environment: wanted.clone(), program: plan.program, ..self.server_plan() };
         let held = self.servers.claim(&self.notes.server, self.session, server).await?;
         let mut link = connect(&held).await?;
         self.held = Some(held);
@@ -90,6 +85,17 @@ impl Driver {
         self.judge_account(&mut link).await?;
         self.name_thread(&mut link).await?;
         Ok(link)
+    }
+
+    /// What a server of this session's is held with, but for its environment.
+    pub(super) fn server_plan(&self) -> ServerPlan {
+        ServerPlan {
+            environment: BTreeMap::new(),
+            program: PathBuf::from(&self.profile.program),
+            adj: self.place.adj.clone(),
+            host_id: self.place.host_id.clone(),
+            run_dirs: self.place.run_dir.parent().unwrap_or(&self.place.run_dir).to_owned(),
+        }
     }
 
     /// The server may have been started by another session's creator, with another environment.
@@ -133,6 +139,8 @@ impl Driver {
         self.server = Some(*link.server());
         if let Some(held) = &self.held {
             let (runner, supervisor) = (held.holder, held.supervisor.clone());
+            // Of one that is gone already nobody hears that.
+            self.holder = ProcessHandle::open(&runner).ok().flatten();
             self.report(AgentReport::Started { runner, agent: *link.server(), supervisor }).await?;
         }
         self.report(AgentReport::Conversation { native: self.thread().to_owned() }).await?;

@@ -35,7 +35,7 @@ use self::requests::Open;
 use self::turns::Running;
 use super::server::{Held, Servers};
 use super::wire::{Link, TokenCount};
-use crate::process::Stamp;
+use crate::process::{ProcessHandle, Stamp};
 use crate::runner::wall_ms;
 use crate::timer::Timers;
 use crate::{DriverReport, DriverStart, DriverTask, GoalAnswer, Order, Place};
@@ -60,6 +60,7 @@ pub(super) async fn drive(servers: Arc<Servers>, task: DriverTask) {
         notes: Notes::default(),
         settings: Settings::default(),
         held: None,
+        holder: None,
         server: None,
         turn: None,
         ended: None,
@@ -141,6 +142,8 @@ struct Driver {
     notes: Notes,
     settings: Settings,
     held: Option<Held>,
+    /// Who holds it, while that one is there.
+    holder: Option<ProcessHandle>,
     /// The life of the server that was spoken to last.
     server: Option<Incarnation>,
     turn: Option<Running>,
@@ -198,7 +201,15 @@ impl Driver {
     async fn converse(&mut self, link: &mut Link) -> Driven {
         loop {
             self.give_waiting(link).await?;
+            let holder_gone = async {
+                match &self.holder {
+                    // What cannot be waited for is not waited for.
+                    Some(holder) if holder.ended().await.is_ok() => {}
+                    Some(_) | None => std::future::pending().await,
+                }
+            };
             tokio::select! {
+                () = holder_gone => self.on_holder_gone(link).await?,
                 heard = link.next() => self.on_heard(link, heard?).await?,
                 order = self.orders.recv() => self.take_in(order)?,
                 timer = self.timers.due() => self.on_timer(link, timer).await?,

@@ -45,7 +45,7 @@ impl Driver {
     }
 
     async fn connect(&mut self) -> Driven<Link> {
-        match self.servers.claimed(&self.notes.server).await {
+        match self.servers.claimed(&self.notes.server, self.server_plan()).await {
             Ok(Some(held)) => {
                 let link = self.hearing(Link::open(&held.socket)).await;
                 self.held = Some(held);
@@ -54,6 +54,16 @@ impl Driver {
             Ok(None) => Err(self.server_gone().await),
             Err(error) => Err(Stop::Lost(error)),
         }
+    }
+
+    /// The holder of the server was killed: the server goes on, and gets another one.
+    pub(super) async fn on_holder_gone(&mut self, link: &Link) -> Driven {
+        self.holder = None;
+        if let Ok(Some(held)) = self.servers.claimed(&self.notes.server, self.server_plan()).await {
+            self.held = Some(held);
+            self.tell_of_life(link).await?;
+        }
+        Ok(())
     }
 
     /// Nothing can be seen for now. Timers of what was seen mean nothing any more.

@@ -21,12 +21,13 @@ use adjutant_core::agent::StartFailure;
 use tokio::sync::Mutex as Gate;
 
 use self::claims::Claims;
+use super::creators::environment_of;
 
 /// The file that says of which CODEX_HOME a server is.
 const HOME: &str = "home";
 
 /// What a server is started with, if there is none yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ServerPlan {
     /// The program.
     pub(super) program: PathBuf,
@@ -90,7 +91,7 @@ impl Servers {
         let home = plan.environment.get("CODEX_HOME").map_or("", String::as_str);
         let current = std::fs::write(directory.join(HOME), home).and_then(|()| life::current(directory));
         let held = match current {
-            Ok(Some(held)) => Ok(held),
+            Ok(Some(held)) => Ok(hold_again(directory, held, plan).await),
             Ok(None) => life::begin(directory, plan).await,
             Err(error) => Err(failed(error)),
         };
@@ -122,14 +123,18 @@ impl Servers {
         Err(StartFailure::AgentStartFailed { detail })
     }
 
-    /// The server that a session has claimed before; `None` when it is proven gone.
+    /// The server that a session has claimed before; `None` when it is proven gone. Where its holder was killed it gets
+    /// another one, by `plan`, whose environment is of no account: it is the server's own.
     ///
     /// # Errors
     /// When nobody can say.
-    pub(super) async fn claimed(&self, directory: &Path) -> io::Result<Option<Held>> {
+    pub(super) async fn claimed(&self, directory: &Path, plan: ServerPlan) -> io::Result<Option<Held>> {
         let gate = self.gate(directory);
         let _entered = gate.lock().await;
-        life::current(directory)
+        match life::current(directory)? {
+            Some(held) => Ok(Some(hold_again(directory, held, plan).await)),
+            None => Ok(None),
+        }
     }
 
     /// Takes a claim back. With the last one the server ends, and this returns when nothing of it is left.
@@ -146,6 +151,20 @@ impl Servers {
         }
         life::end(directory, host_id).await
     }
+}
+
+/// Gives a server whose holder was killed another one. Without one it goes on as well, until it crashes.
+async fn hold_again(directory: &Path, held: Held, plan: ServerPlan) -> Held {
+    let Some(server) = held.orphan() else { return held };
+    // Nobody else has the environment in which it is started again.
+    let again = match environment_of(&server) {
+        Ok(environment) => life::hold_again(directory, ServerPlan { environment, ..plan }, &held).await,
+        Err(error) => Err(StartFailure::AgentStartFailed { detail: error.to_string() }),
+    };
+    again.unwrap_or_else(|why| {
+        tracing::warn!(?why, "an app-server is held by nobody");
+        held
+    })
 }
 
 /// A number for a path that is the same in every build (FNV-1a).
