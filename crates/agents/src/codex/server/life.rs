@@ -101,10 +101,15 @@ pub(super) async fn begin(directory: &Path, plan: Wanted) -> Result<Held, StartF
 pub(super) async fn hold_again(directory: &Path, plan: Wanted, held: &Held) -> Result<Held, StartFailure> {
     let Some(server) = held.orphan() else { return Ok(held.clone()) };
     let again = live(directory, plan, Some((held.stamped, server))).await;
-    if let (Err(_), Some(life)) = (&again, held.life.file_name()) {
+    match (&again, held.life.file_name()) {
+        // What is left of the life before is of no account.
+        (Ok(_), _) => drop(std::fs::remove_dir_all(&held.life)),
         // The life that was is the one that goes on.
-        let name = format!("{} {}", life.display(), held.stamped);
-        name_life(directory, &name).map_err(|error| failed(error.to_string()))?;
+        (Err(_), Some(life)) => {
+            let name = format!("{} {}", life.display(), held.stamped);
+            name_life(directory, &name).map_err(|error| failed(error.to_string()))?;
+        }
+        (Err(_), None) => {}
     }
     again
 }
