@@ -9,6 +9,12 @@ pub(super) const EARLY_MESSAGES_MAX: usize = 16 * 1024;
 /// Time for the app-server to answer a request, in milliseconds; the slowest takes tens.
 pub(super) const ANSWER_MS_MAX: u64 = 20_000;
 
+/// Time for the app-server to introduce itself over a new connection, in milliseconds; it takes five.
+pub(super) const OPEN_MS_MAX: u64 = 5_000;
+
+/// Connections in a row over which it does not, after which it hangs, and is ended so that it is started again.
+pub(super) const DEAF_OPENINGS_MAX: u32 = 4;
+
 /// Time for the app-server to answer a request of a session that is to end, in milliseconds; then it ends without it.
 pub(super) const END_ANSWER_MS_MAX: u64 = 1_500;
 

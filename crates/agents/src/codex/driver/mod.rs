@@ -73,6 +73,7 @@ pub(super) async fn drive(servers: Arc<Servers>, task: DriverTask) {
         is_loaded: false,
         is_unseen: false,
         is_strange: false,
+        deaf_openings: 0,
         ending: None,
         timers: Timers::default(),
     };
@@ -165,6 +166,8 @@ struct Driver {
     is_unseen: bool,
     /// The app-server says of the thread what is not understood here.
     is_strange: bool,
+    /// Connections in a row over which the server did not answer.
+    deaf_openings: u32,
     /// The grace with which the session is to be ended.
     ending: Option<u64>,
     timers: Timers<Timer>,

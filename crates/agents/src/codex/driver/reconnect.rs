@@ -8,7 +8,8 @@ use adjutant_core::outcome::UnknownReason;
 use super::asking::given_up;
 use super::{Driven, Driver, Stop, Timer};
 use crate::Order;
-use crate::codex::limits::{CONNECT_MS_MAX, CONNECT_MS_MIN, INTERRUPT_MS_MAX};
+use crate::codex::limits::{CONNECT_MS_MAX, CONNECT_MS_MIN, DEAF_OPENINGS_MAX, INTERRUPT_MS_MAX};
+use crate::codex::server::Held;
 use crate::codex::wire::Link;
 use crate::timer::{Backoff, pause};
 
@@ -48,11 +49,30 @@ impl Driver {
         match self.servers.claimed(&self.notes.server, self.server_plan()).await {
             Ok(Some(held)) => {
                 let link = self.hearing(Link::open(&held.socket)).await;
-                self.held = Some(held);
-                Ok(link?.ok_or_else(given_up)??)
+                self.held = Some(held.clone());
+                let link = link?.ok_or_else(given_up)?;
+                self.mind_deafness(&link, &held).await?;
+                Ok(link?)
             }
             Ok(None) => Err(self.server_gone().await),
             Err(error) => Err(Stop::Lost(error)),
+        }
+    }
+
+    /// A server that hangs is as good as none: nothing but its end brings it back.
+    async fn mind_deafness(&mut self, link: &io::Result<Link>, held: &Held) -> Driven {
+        let is_deaf = link.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut);
+        self.deaf_openings = if is_deaf { self.deaf_openings + 1 } else { 0 };
+        if self.deaf_openings < DEAF_OPENINGS_MAX {
+            return Ok(());
+        }
+        self.deaf_openings = 0;
+        self.notice("the app-server takes connections and does not answer; it is ended and started again").await?;
+        let servers = std::sync::Arc::clone(&self.servers);
+        let directory = self.notes.server.clone();
+        match self.hearing(servers.end_deaf(&directory, held)).await? {
+            Some(ended) => Ok(ended?),
+            None => Err(given_up().into()),
         }
     }
 

@@ -60,6 +60,18 @@ impl Held {
         self.server.filter(|server| is_dead(&self.holder) && !is_dead(server))
     }
 
+    /// Kills the server, if it is still the one of `other`; its holder starts it again.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub(super) fn kill_server_of(&self, other: &Self) -> io::Result<()> {
+        let same = self.server.filter(|server| other.server.as_ref() == Some(server));
+        match same.map(|server| ProcessHandle::open(&server)).transpose()?.flatten() {
+            Some(server) => server.send(Signal::KILL).map(drop),
+            None => Ok(()),
+        }
+    }
+
     /// Why the holder ended, as far as it wrote that down.
     pub(in crate::codex) fn last_words(&self) -> String {
         let told = read(&self.life).unwrap_or_default();

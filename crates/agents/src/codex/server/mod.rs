@@ -22,6 +22,7 @@ use tokio::sync::Mutex as Gate;
 
 use self::claims::Claims;
 use super::creators::environment_of;
+use super::wire::Link;
 
 /// The file that says of which CODEX_HOME a server is.
 const HOME: &str = "home";
@@ -134,6 +135,21 @@ impl Servers {
         match life::current(directory)? {
             Some(held) => Ok(Some(hold_again(directory, held, plan).await)),
             None => Ok(None),
+        }
+    }
+
+    /// Ends a server that takes connections and answers over none, unless it does by now or another one is there; its
+    /// holder starts it again. All its sessions may have found that it hangs, and the first of them ends it.
+    ///
+    /// # Errors
+    /// When it goes on and hangs.
+    pub(super) async fn end_deaf(&self, directory: &Path, deaf: &Held) -> io::Result<()> {
+        let gate = self.gate(directory);
+        let _entered = gate.lock().await;
+        let Some(held) = life::current(directory)? else { return Ok(()) };
+        match Link::open(&held.socket).await {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => held.kill_server_of(deaf),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
