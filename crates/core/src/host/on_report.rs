@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Host;
+use super::after::TakenBack;
 use super::step::{Stamp, Step};
 use crate::agent::{AgentReport, Evidence, NewRequest, RequestEnd, SessionEnd, StartFailure, TurnEnd, TurnOrigin};
 use crate::event::Event;
@@ -303,7 +304,7 @@ impl Host {
         for (message, end) in ends {
             let stamp = Stamp::at(seen.observed_at);
             if end == MessageEnd::Cancelled {
-                self.cancel(seen.session, message, by, stamp, step);
+                self.cancel(seen.session, message, TakenBack { by, killed: true }, stamp, step);
             } else {
                 self.log(seen.session, stamp, Event::MessageEnded { message, end }, step);
             }
