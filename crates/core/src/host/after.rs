@@ -138,7 +138,9 @@ impl Host {
         let mut waiting = self.dependents.of(session).filter(|owner| owner.0 == sleeper);
         waiting.any(|owner| {
             let after = self.message(owner.0, owner.1).and_then(|message| message.after.as_ref());
-            after.is_some_and(|after| after.of.iter().any(|dependency| dependency.session == session && by_it(dependency)))
+            after.is_some_and(|after| {
+                after.of.iter().any(|dependency| dependency.session == session && by_it(dependency))
+            })
         })
     }
 
@@ -311,7 +313,9 @@ fn settled_text(session: &Session, turn: TurnNumber, outcome: &Outcome) -> Strin
         }
         (Outcome::Failed { reason }, _) => format!("failed in turn {turn}: {}", failure_text(*reason)),
         (Outcome::Interrupted, _) => format!("was interrupted in turn {turn}"),
-        (Outcome::Exited, _) => format!("did not come to its end: {} exited in the middle of turn {turn}", session.name),
+        (Outcome::Exited, _) => {
+            format!("did not come to its end: {} exited in the middle of turn {turn}", session.name)
+        }
         (Outcome::Completed | Outcome::Unknown { .. }, _) => format!("has ended in turn {turn}"),
     }
 }

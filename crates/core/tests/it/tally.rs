@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_core::message::{MessageEnd, MessageKind, Sender, Undeliverable};
 use adjutant_core::input::Text;
+use adjutant_core::message::{MessageEnd, MessageKind, Sender, Undeliverable};
 use adjutant_core::{Act, Event, Step};
 
 /// How often things happened, so that a corner that is never reached is noticed.

@@ -112,7 +112,8 @@ impl Model {
 
     /// Whether the end of a turn wakes a session, with nothing else of the set open and nothing graver in it.
     fn waits_for_turn(&self, sleeper: SessionId, session: SessionId, id: MessageId, number: u32) -> bool {
-        let over = |turn: u32| self.turns.iter().any(|t| t.session == session && t.number == turn && t.outcome.is_some());
+        let over =
+            |turn: u32| self.turns.iter().any(|t| t.session == session && t.number == turn && t.outcome.is_some());
         let ready = self.s(session).is_some_and(|s| s.ready);
         let fine = |other: &MessageId| match self.m(*other).map(|m| &m.at) {
             Some(At::Over(MessageEnd::Settled { .. })) => true,

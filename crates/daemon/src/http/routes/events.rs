@@ -45,7 +45,7 @@ pub(super) async fn events(call: Incoming) -> Result<Response, Failure> {
         let shown = on_wire(&call.app, tail).await?;
         return if call.wants_lines() { lines(shown) } else { Ok(Json(shown).into_response()) };
     }
-    let (response, records) = stream::open(call.wants_lines())?;
+    let (response, records) = stream::open(&call)?;
     let from = start(&call, cursor, &tail).await?;
     let app = call.app.clone();
     tokio::spawn(async move {

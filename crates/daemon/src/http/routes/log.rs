@@ -45,7 +45,8 @@ impl Asked {
 
     /// Whether the agent's record of what it was told is of this message.
     fn is(&self, recorded: &str) -> bool {
-        let whole = |frame: &String| recorded.strip_suffix(frame.as_str()).is_some_and(|text| text.trim() == self.text.trim());
+        let whole =
+            |frame: &String| recorded.strip_suffix(frame.as_str()).is_some_and(|text| text.trim() == self.text.trim());
         recorded == self.text.trim() || self.frame.as_ref().is_some_and(whole)
     }
 }
@@ -116,9 +117,9 @@ fn recorded(
     let wire = |entry: ConversationEntry| {
         let turn = told.iter().find(|told| entry.at.is_some_and(|at| told.turn.ended_at >= at));
         let human = entry.role == Speaker::Human;
-        let asked = turn.filter(|_| human).and_then(|told| {
-            told.asked.iter().find(|asked| asked.is(entry.text.trim())).map(|asked| &asked.message)
-        });
+        let asked = turn
+            .filter(|_| human)
+            .and_then(|told| told.asked.iter().find(|asked| asked.is(entry.text.trim())).map(|asked| &asked.message));
         LogEntry {
             role: role(entry.role),
             text: entry.text,

@@ -40,7 +40,7 @@ pub(super) async fn wait(call: Incoming) -> Result<Response, Failure> {
     }
     check(&query, &sessions)?;
     let state = begin(&call, &query, &sessions).await?;
-    let (response, records) = stream::open(call.wants_lines())?;
+    let (response, records) = stream::open(&call)?;
     let app = call.app.clone();
     tokio::spawn(async move {
         let _ = run(&app, &records, state, &query).await;
@@ -65,7 +65,11 @@ fn check(query: &WaitQuery, sessions: &[SessionId]) -> Result<(), Failure> {
         () if query.count == Some(0) => usage("a count begins at 1".to_owned()),
         () if query.count.is_some_and(|count| count as usize > distinct(sessions).len()) => {
             let named = distinct(sessions).len();
-            usage(format!("a count of {} never comes: {named} {} named", query.count.unwrap_or_default(), if named == 1 { "session is" } else { "sessions are" }))
+            usage(format!(
+                "a count of {} never comes: {named} {} named",
+                query.count.unwrap_or_default(),
+                if named == 1 { "session is" } else { "sessions are" }
+            ))
         }
         () => Ok(()),
     }
