@@ -142,6 +142,14 @@ pub(crate) fn note_dropped(ui: &Ui, dropped: usize) {
     }
 }
 
+/// Says what keeps a message that could run.
+pub(crate) fn note_hold(ui: &Ui, message: &Message) {
+    if message.held && !message.delayed {
+        ui.note(&format!("the queue of {} is on hold, and {} with it", message.session, message.id));
+        ui.hint(&format!("adj queue release {}", message.session));
+    }
+}
+
 /// What is said of a message whose key was there before: it is as it was, and so are its text and its time.
 pub(crate) fn known_by_key(sent: &Sent) -> String {
     let Message { id, session, state, run_at, delayed, .. } = &sent.message;
@@ -161,6 +169,7 @@ fn print_sent(ui: &mut Ui, sent: &Sent, taken: bool) -> Result<(), CommandError>
     if sent.repeated {
         return ui.line(&known_by_key(sent));
     }
+    note_hold(ui, message);
     match (&message.run_at, sent.handed || taken) {
         (_, true) => ui.line(&format!("Sent message to {}", message.session)),
         (Some(at), false) if message.delayed => {

@@ -39,6 +39,18 @@ fn the_last_events_are_shown_and_the_watch_ends() {
     assert_eq!(parsed(&since.stdout), all[2..]);
     let some = world.adj(["--json", "watch", "--since", "0", "--types", "turn.*,message.queued", &x]).expect_code(0);
     assert_eq!(texts(&parsed(&some.stdout), "type"), ["message.queued", "turn.started", "turn.failed"]);
+    for end in ["*.failed", "t*.*ed"] {
+        let ended = ["--json", "watch", "--since", "0", "--types", end, &x];
+        let (shown, follower) = (world.adj(ended).expect_code(0), world.start(ended.iter().chain(&["-F"])));
+        let shown = texts(&parsed(&shown.stdout), "type");
+        assert!(
+            shown.contains(&"turn.failed".to_owned()) && !shown.contains(&"turn.completed".to_owned()),
+            "{shown:?}"
+        );
+        follower.await_stdout("the same", SOON, |told| told.lines().count() == shown.len());
+        follower.signal(Signal::INT);
+        assert_eq!(texts(&parsed(&follower.end().stdout), "type"), shown);
+    }
     let none = world.adj(["watch", "--tail", "--types", "goal.*", &x]).expect_code(0);
     assert_eq!(none.stdout, "");
     let _ = world.adj(["--json", "watch"]).expect_error(2, "usage");

@@ -6,6 +6,7 @@ use adjutant_api::ErrorCode;
 use adjutant_api::protocol::NDJSON;
 use adjutant_api::stream::EventRecord;
 use adjutant_api::types::event::{Event as WireEvent, EventsQuery};
+use adjutant_core::event::type_matches;
 use adjutant_core::{Seq, SessionId};
 use adjutant_store::Entry;
 use axum::Json;
@@ -64,12 +65,8 @@ struct Wanted {
 impl Wanted {
     fn has(&self, event: &Entry) -> bool {
         let name = event.type_name();
-        let matches = |pattern: &String| match pattern.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == pattern,
-        };
         // Whoever asks for some types has lost events of these too.
-        self.types.is_empty() || name == GAP || self.types.iter().any(matches)
+        self.types.is_empty() || name == GAP || self.types.iter().any(|pattern| type_matches(pattern, name))
     }
 }
 

@@ -65,6 +65,10 @@ fn new_message(call: &Incoming, wanted: SendMessage) -> Result<NewMessage, Failu
         let message = "a message for the running turn has no later time: leave out `steer`, or the time";
         return Err(Failure::new(ErrorCode::Usage, message));
     }
+    if wanted.confirm_ms.is_some() && due.is_some_and(|due| !due.is_due(now)) {
+        let message = "a message that is not due yet is not taken yet: leave out the confirmation, or the time";
+        return Err(Failure::new(ErrorCode::Usage, message));
+    }
     Ok(NewMessage {
         text: from_api::text(wanted.text, call.app.message_bytes_max)?,
         kind,
