@@ -62,6 +62,9 @@ fn b_is_woken_with_the_outcome_of_a(meanwhile: Meanwhile) {
     );
     let logged = world.adj(["logs", &b]).expect_code(0).stdout;
     assert!(logged.contains(&format!("{TELLS}\n[adjutant] What this message waited for;")), "{logged}");
+    let taken =
+        world.adj(["--json", "watch", "--since", "0", "--types", "message.delivered", &b]).expect_code(0).stdout;
+    assert!(taken.contains("; beside its text, the results of 1 of 1 that it waited for"), "{taken}");
     let page = world.adj(["export", "--format", "markdown", &b]).expect_code(0).stdout;
     assert!(page.contains("**Put beside it**\n\n```text\n[adjutant] What this"), "{page}");
     assert!(kept["receipt"]["appended_bytes"].as_u64().is_some_and(|bytes| bytes > 100), "{kept:#}");

@@ -124,7 +124,7 @@ async fn confirmed(
         Ok(Ok(())) => {
             let message = one(call, session, id, Some(text.to_owned())).await?;
             if message.receipt.settled_at.is_some() {
-                heard(&call.app, call.caller, std::slice::from_ref(&message.id)).await?;
+                heard(&call.app, call.caller, std::slice::from_ref(&message.id)).await;
             }
             Ok(Sent { message, ..sent })
         }

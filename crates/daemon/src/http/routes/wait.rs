@@ -259,7 +259,7 @@ impl State {
         self.open.remove(&id);
         let name = self.names.get(&id).cloned().unwrap_or_else(|| id.to_string());
         let result = result(app, id, &name, verdict).await?;
-        heard(app, self.caller, &result.messages).await?;
+        heard(app, self.caller, &result.messages).await;
         self.waits_for_input |= result.outcome == OutcomeWord::WaitingForInput;
         self.results.push(result.clone());
         let cursor = self.cursor();
@@ -453,4 +453,39 @@ async fn resume(call: &Incoming, query: &WaitQuery, sessions: &[SessionId], text
         results: Vec::new(),
         waits_for_input: false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_that_is_taken_up_again_is_the_same_wait() {
+        let detail = || "what was seen".to_owned();
+        for end in [
+            MessageEnd::Undeliverable { why: Undeliverable::SessionExited },
+            MessageEnd::Undeliverable { why: Undeliverable::NeverTaken { detail: detail() } },
+            MessageEnd::Cancelled,
+            MessageEnd::Expired,
+            MessageEnd::Unknown { why: UnknownReason::HandoverUnproven { detail: detail() } },
+            MessageEnd::Unknown { why: UnknownReason::EndUnseen { detail: detail() } },
+        ] {
+            let waiting = Waiting {
+                session: SessionId::from_bytes([7; 16]),
+                turn: Some(TurnNumber::new(3)),
+                messages: BTreeSet::from([MessageId::new(5)]),
+                next_turn: false,
+                readiness: true,
+                through_input: true,
+                ended: Some(TurnNumber::new(2)),
+                fallen: Some(Fallen { message: MessageId::new(4), end }),
+            };
+            let carried = serde_json::to_string(&OpenWait::of(&waiting)).unwrap();
+            let again: OpenWait = serde_json::from_str(&carried).unwrap();
+            assert_eq!(again.waiting(waiting.session), waiting);
+        }
+        let older = r#"{"session":"","turn":null,"messages":[],"next_turn":true,"readiness":false,"through_input":false,"ended":null}"#;
+        let older: OpenWait = serde_json::from_str(older).unwrap();
+        assert_eq!(older.waiting(SessionId::from_bytes([7; 16])).fallen, None);
+    }
 }
