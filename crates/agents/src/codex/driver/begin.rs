@@ -187,7 +187,7 @@ impl Driver {
         if let Some(turn) = self.notes.turn.clone().filter(|_| self.notes.begun > 0) {
             if adoption.cursor <= self.notes.cursor_begun() {
                 let is_told = adoption.cursor == self.notes.cursor_begun();
-                self.turn = Some(Running::adopted(turn, is_told));
+                self.turn = Some(Running::adopted(turn, is_told, self.notes.before));
             } else {
                 self.ended = Some(turn);
             }

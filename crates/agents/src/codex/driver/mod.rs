@@ -15,6 +15,7 @@ mod requests;
 mod rights;
 mod steer;
 mod thread;
+mod turn_end;
 mod turns;
 
 pub(super) use notes::Notes;

@@ -76,6 +76,10 @@ fn in_a_turn_a_crash_ends_it_or_does_not_touch_it() {
         let first = if victim.spares_server() { "completed" } else { "exited" };
         assert_eq!(outcomes, [first, "completed"], "{victim:?}: {:#?}", messages(&codex.world, &x));
         assert_eq!(codex.asked_with("[[hold gate]]"), 1, "{victim:?}: the turn ran once");
+        if victim.spares_server() {
+            let ended = events(&codex.world, &x, "turn.completed");
+            assert_eq!(ended[0]["data"]["usage"]["input_tokens"], 20, "what it used is told all the same: {ended:#?}");
+        }
         assert_usable(&codex, &x);
     }
 }
