@@ -123,6 +123,11 @@ pub(super) fn knows_project(home: &Path, directory: &str) -> bool {
     config(home).is_some_and(|config| config.get("projects").and_then(|all| all.get(directory)).is_some())
 }
 
+/// Whether the user's configuration has this key.
+pub(super) fn has_key(home: &Path, key: &str) -> bool {
+    config(home).is_some_and(|config| config.contains_key(key))
+}
+
 /// The user's configuration, where it can be read. What is wrong with it is for Codex to say.
 fn config(home: &Path) -> Option<toml::Table> {
     let mut text = String::new();

@@ -6,10 +6,14 @@ use serde_json::{Value, json};
 
 use super::{Driven, Driver, Stop};
 use crate::LaunchPlan;
+use crate::codex::environment;
 use crate::codex::wire::{AskError, Link, ThreadStatus, Turn};
 
 /// Where the app-server has the sessions that a person could mean by the newest one.
 const SOURCES: [&str; 4] = ["cli", "vscode", "exec", "appServer"];
+
+/// Codex's key for whether commands may run in a login shell.
+const LOGIN_SHELL: &str = "allow_login_shell";
 
 impl Driver {
     /// Makes the thread of a new session, or takes up the one that was asked for; gives what the app-server says of it.
@@ -131,19 +135,23 @@ impl Driver {
         }
     }
 
-    /// What each loading of the thread needs besides: the environment of its commands, and whether its directory is
-    /// trusted. Nothing of it is written into the user's configuration.
+    /// What each loading of the thread needs besides: the environment of its commands, with a shell that keeps it, and
+    /// whether its directory is trusted. Nothing of it is written into the user's configuration.
     pub(super) fn settings_of(&self, plan: &LaunchPlan, codex_home: &std::path::Path) -> super::Settings {
         let mut overrides = std::collections::BTreeMap::new();
         if let Some(effort) = &self.profile.effort {
             overrides.insert("model_reasoning_effort".to_owned(), json!(effort));
         }
-        if !crate::codex::environment::knows_project(codex_home, &self.profile.path) {
+        // A login shell would read its PATH from the system's files, and with it lose the creator's and `adj`.
+        if !environment::has_key(codex_home, LOGIN_SHELL) {
+            overrides.insert(LOGIN_SHELL.to_owned(), json!(false));
+        }
+        if !environment::knows_project(codex_home, &self.profile.path) {
             let level = if plan.trust { "trusted" } else { "untrusted" };
             let project = json!({ &self.profile.path: { "trust_level": level } });
             overrides.insert("projects".to_owned(), project);
         }
-        super::Settings { commands: crate::codex::environment::of_commands(plan, &self.stamp), overrides }
+        super::Settings { commands: environment::of_commands(plan, &self.stamp), overrides }
     }
 }
 

@@ -134,7 +134,12 @@ impl Link {
         }
     }
 
-    /// What came while an answer was awaited, without waiting for more.
+    /// What came while an answer was awaited, and is not looked at yet.
+    pub(in crate::codex) fn early(&self) -> impl Iterator<Item = &Incoming> {
+        self.early.iter()
+    }
+
+    /// The next of that, without waiting for more.
     pub(in crate::codex) fn take_early(&mut self) -> Option<Incoming> {
         self.early.pop_front()
     }

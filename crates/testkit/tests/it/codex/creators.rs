@@ -32,7 +32,7 @@ fn commands_have_the_environment_of_their_own_sessions_creator() {
     create.env("TZ", "Asia/Tokyo").env("OPENAI_API_KEY", "another").env("PATH", format!("/own:{codex_dir}:{path}"));
     let second = adjutant_testkit::Running::start(create).end().expect_code(0).word().to_owned();
     assert_eq!(codex.server(&first).identity(), codex.server(&second).identity());
-    let command = json!({"cmd": "echo $TZ $PATH $(command -v rg) > shown", "login": false});
+    let command = json!({"cmd": "echo $TZ $PATH $(command -v rg) > shown; adj whoami > who"});
     let show = format!("[[tool exec_command {command}]] [[then]] [[say done]]");
     let shown = |session: &str| {
         assert_eq!(codex.ask(session, &show), "done\n");
@@ -43,6 +43,7 @@ fn commands_have_the_environment_of_their_own_sessions_creator() {
         of_second.starts_with("Asia/Tokyo ") && of_second.contains(":/own:") && of_second.contains("/rg"),
         "{of_second}"
     );
+    assert_eq!(codex.world.lines_of("who")[0], second, "the agent has `adj`, and is known to it");
     assert!(!shown(&first).contains("Tokyo"), "of nobody else's");
     let told = events(&codex.world, &second, "session.notice");
     let told = json!(told).to_string();
