@@ -1,6 +1,6 @@
 //! Events: what has happened, as the log keeps it.
 
-use crate::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin};
+use crate::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin, Usage};
 use crate::id::{Attempt, MessageId, RequestId, Seq, SessionId, TurnNumber};
 use crate::message::{Came, Message, MessageEnd, Settlement};
 use crate::name::SessionName;
@@ -72,6 +72,11 @@ pub enum Event {
     GoalChanged {
         /// The goal; `None` when there is none any more.
         goal: Option<Goal>,
+    },
+    /// A person took its conversation to a terminal of their own, or gave it back; what waits for it waits meanwhile.
+    SessionAttended {
+        /// The person is there.
+        present: bool,
     },
     /// Its agent told something that changes no state.
     SessionNotice {
@@ -208,6 +213,13 @@ pub enum Event {
         /// How.
         end: TurnEnd,
     },
+    /// What a turn has cost, which was not known when it ended.
+    TurnCounted {
+        /// Which.
+        turn: TurnNumber,
+        /// What it has cost.
+        usage: Usage,
+    },
     /// The agent has put a request.
     RequestOpened {
         /// Its id.
@@ -256,6 +268,8 @@ impl Event {
             Self::SessionSeen => "session.seen",
             Self::SessionConversation { .. } => "session.conversation",
             Self::GoalChanged { .. } => "goal.changed",
+            Self::SessionAttended { .. } => "session.attended",
+            Self::TurnCounted { .. } => "turn.usage",
             Self::SessionNotice { .. } => "session.notice",
             Self::SessionStopAsked { .. } => "session.stopping",
             Self::SessionExited { .. } => "session.exited",
@@ -299,6 +313,7 @@ impl Event {
             | Self::TurnInterruptAsked { turn, .. }
             | Self::TurnInterruptPassed { turn, .. }
             | Self::TurnEnded { turn, .. }
+            | Self::TurnCounted { turn, .. }
             | Self::RequestOpened { turn, .. } => Some(*turn),
             Self::SessionCreated { .. }
             | Self::SessionStarted { .. }
@@ -307,6 +322,7 @@ impl Event {
             | Self::SessionSeen
             | Self::SessionConversation { .. }
             | Self::GoalChanged { .. }
+            | Self::SessionAttended { .. }
             | Self::SessionNotice { .. }
             | Self::SessionStopAsked { .. }
             | Self::SessionExited { .. }
@@ -334,9 +350,10 @@ impl Event {
         match self {
             // Nobody was left to say how a session was lost; the kernel says that its processes are gone.
             Self::SessionExited { end: SessionEnd::Lost { .. } } => Source::Process,
-            Self::SessionStarted { .. } | Self::SessionExited { .. } | Self::TurnInterruptPassed { .. } => {
-                Source::Runner
-            }
+            Self::SessionStarted { .. }
+            | Self::SessionExited { .. }
+            | Self::SessionAttended { .. }
+            | Self::TurnInterruptPassed { .. } => Source::Runner,
             Self::SessionReady | Self::MessageAccepted { .. } | Self::TurnStarted { .. } | Self::TurnEnded { .. } => {
                 Source::ControlPipe
             }
@@ -347,6 +364,7 @@ impl Event {
             | Self::GoalChanged { .. }
             | Self::SessionNotice { .. } => Source::Protocol,
             Self::SessionCreated { .. }
+            | Self::TurnCounted { .. }
             | Self::SessionUnseen { .. }
             | Self::SessionSeen
             | Self::SessionStopAsked { .. }

@@ -256,6 +256,8 @@ pub struct Session {
     pub conversation: Option<String>,
     /// What the agent pursues by itself, as far as it tells.
     pub goal: Option<Goal>,
+    /// Since when a person has its conversation in a terminal of their own; nothing is handed over meanwhile.
+    pub attended: Option<Timestamp>,
     /// On what the status rests.
     pub basis: Basis,
     /// The number of the last turn that began, 0 before the first.
@@ -349,18 +351,22 @@ impl Session {
         self.messages.values().filter(|m| m.state.is_queued()).map(|m| m.bytes).sum()
     }
 
+    /// Whether messages may go to it now, whatever it is at.
+    fn takes_messages(&self) -> bool {
+        let is_ours = self.stopping.is_none() && self.hold == Hold::Off && self.attended.is_none();
+        self.phase == Phase::Live && is_ours
+    }
+
     /// The message that may be handed over now, if the session can take one.
     pub fn deliverable(&self) -> Option<MessageId> {
-        let free =
-            self.phase == Phase::Live && self.work == Work::Idle && self.stopping.is_none() && self.hold == Hold::Off;
         let first = *self.ready.first()?;
-        (free && self.delivering().is_none()).then_some(first)
+        (self.takes_messages() && self.work == Work::Idle && self.delivering().is_none()).then_some(first)
     }
 
     /// The message that is meant for the running turn and may be put into it now. One that came back opens a turn.
     pub fn steerable(&self) -> Option<MessageId> {
         let turn = self.turn()?;
-        let free = self.phase == Phase::Live && self.stopping.is_none() && self.hold == Hold::Off;
+        let free = self.takes_messages();
         // Nothing is put into an open question, nor into a turn that is to end.
         if !free || !turn.requests.is_empty() || turn.interrupt_asked_at.is_some() || self.delivering().is_some() {
             return None;

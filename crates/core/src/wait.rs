@@ -127,6 +127,7 @@ impl Waiting {
             | Event::SessionSeen
             | Event::SessionConversation { .. }
             | Event::GoalChanged { .. }
+            | Event::SessionAttended { .. }
             | Event::SessionNotice { .. }
             | Event::RequestPolicy { .. }
             | Event::SessionStopAsked { .. }
@@ -146,6 +147,7 @@ impl Waiting {
             | Event::TurnStarted { .. }
             | Event::TurnInterruptAsked { .. }
             | Event::TurnInterruptPassed { .. }
+            | Event::TurnCounted { .. }
             | Event::RequestAnswered { .. }
             | Event::RequestClosed { .. } => None,
         }

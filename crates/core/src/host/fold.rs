@@ -1,7 +1,7 @@
 //! The fold: the one place where state changes, used by the live run and by a rebuild from the log.
 
 use super::{Host, Projected};
-use crate::agent::{Evidence, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin};
+use crate::agent::{Evidence, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin, Usage};
 use crate::event::{Event, Logged, Place};
 use crate::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
 use crate::message::{Came, DependencyState, Message, MessageEnd, MessageState, Settlement, Way};
@@ -40,6 +40,7 @@ impl Host {
             | Event::SessionSeen
             | Event::SessionConversation { .. }
             | Event::GoalChanged { .. }
+            | Event::SessionAttended { .. }
             | Event::SessionNotice { .. }
             | Event::SessionStopAsked { .. }
             | Event::ChildEnded { .. }
@@ -57,6 +58,7 @@ impl Host {
             | Event::TurnInterruptAsked { .. }
             | Event::TurnInterruptPassed { .. }
             | Event::TurnEnded { .. }
+            | Event::TurnCounted { .. }
             | Event::RequestAnswered { .. }
             | Event::RequestClosed { .. }
             | Event::RequestPolicy { .. } => {}
@@ -88,6 +90,7 @@ impl Host {
             processes: None,
             conversation: None,
             goal: None,
+            attended: None,
             basis,
             turns_begun: 0,
             last_turn: None,
@@ -103,6 +106,7 @@ impl Host {
         let Some(session) = self.sessions.get_mut(&logged.session) else { return };
         self.live -= usize::from(!session.has_exited());
         session.phase = Phase::Exited { end: end.clone(), at: logged.at };
+        session.attended = None;
         session.stopping = None;
     }
 
@@ -157,6 +161,7 @@ fn message_of(event: &Event) -> Option<MessageId> {
         | Event::SessionSeen
         | Event::SessionConversation { .. }
         | Event::GoalChanged { .. }
+        | Event::SessionAttended { .. }
         | Event::SessionNotice { .. }
         | Event::SessionStopAsked { .. }
         | Event::SessionExited { .. }
@@ -170,6 +175,7 @@ fn message_of(event: &Event) -> Option<MessageId> {
         | Event::TurnInterruptAsked { .. }
         | Event::TurnInterruptPassed { .. }
         | Event::TurnEnded { .. }
+        | Event::TurnCounted { .. }
         | Event::RequestOpened { .. }
         | Event::RequestAnswered { .. }
         | Event::RequestClosed { .. }
@@ -196,6 +202,7 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         Event::SessionSeen => session.see(projected),
         Event::SessionConversation { native } => session.conversation = Some(native.clone()),
         Event::GoalChanged { goal } => session.goal = goal.clone(),
+        Event::SessionAttended { present } => session.attended = present.then_some(at),
         Event::SessionStopAsked { by, force } => session.stopping = Some(Stopping { at, force: *force, by: *by }),
         Event::SessionReparented { parent } => session.parent = *parent,
         Event::QueueHeld { by_hand } => session.hold = if *by_hand { Hold::ByHand } else { Hold::AfterInterrupt },
@@ -217,6 +224,7 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         Event::TurnStarted { turn, origin } => session.begin_turn(*turn, *origin, at),
         Event::TurnInterruptAsked { turn, .. } => session.ask_stop(*turn, at),
         Event::TurnEnded { turn, end } => session.end_turn(*turn, end, at, projected),
+        Event::TurnCounted { turn, usage } => session.count(*turn, *usage, projected),
         Event::RequestOpened { request, turn, asked } => {
             let opened = Request {
                 id: *request,
@@ -441,6 +449,13 @@ impl Session {
         };
         projected.turns.insert((self.id, number), ended.clone());
         self.last_turn = Some(ended);
+    }
+
+    fn count(&mut self, number: TurnNumber, usage: Usage, projected: &mut Projected) {
+        if let Some(ended) = self.last_turn.as_mut().filter(|ended| ended.number == number) {
+            ended.end.usage = Some(usage);
+            projected.turns.insert((self.id, number), ended.clone());
+        }
     }
 
     fn open_request(&mut self, request: Request, projected: &mut Projected) {

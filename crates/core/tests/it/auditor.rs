@@ -115,6 +115,8 @@ impl Auditor {
             | Event::SessionSeen
             | Event::SessionConversation { .. }
             | Event::GoalChanged { .. }
+            | Event::SessionAttended { .. }
+            | Event::TurnCounted { .. }
             | Event::SessionNotice { .. }
             | Event::RequestPolicy { .. }
             | Event::SessionStopAsked { .. }

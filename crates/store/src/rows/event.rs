@@ -1,6 +1,6 @@
 //! The row of an event: its type in a column, its content as JSON.
 
-use adjutant_core::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, TurnEnd, TurnOrigin};
+use adjutant_core::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, TurnEnd, TurnOrigin, Usage};
 use adjutant_core::event::{Event, Place};
 use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
 use adjutant_core::message::{Came, Message, MessageEnd, Settlement};
@@ -58,6 +58,7 @@ events! {
     "session.seen" => SessionSeen {}
     "session.conversation" => SessionConversation { native: String, }
     "goal.changed" => GoalChanged { goal: Option<Goal>, }
+    "session.attended" => SessionAttended { present: bool, }
     "session.notice" => SessionNotice { text: String, }
     "session.stopping" => SessionStopAsked { by: Option<SessionId>, force: bool, }
     "session.exited" => SessionExited { end: SessionEnd, }
@@ -94,6 +95,7 @@ events! {
         turn: TurnNumber,
         end: TurnEnd,
     }
+    "turn.usage" => TurnCounted { turn: TurnNumber, usage: Usage, }
     "request.opened" => RequestOpened { request: RequestId, turn: TurnNumber, asked: NewRequest, }
     "request.answered" => RequestAnswered { request: RequestId, by: Option<SessionId>, decision: String, }
     "request.closed" => RequestClosed { request: RequestId, end: RequestEnd, }
@@ -108,6 +110,7 @@ pub(crate) fn turn_of(event: &Event) -> Option<TurnNumber> {
         | Event::TurnInterruptAsked { turn, .. }
         | Event::TurnInterruptPassed { turn, .. }
         | Event::TurnEnded { turn, .. }
+        | Event::TurnCounted { turn, .. }
         | Event::RequestOpened { turn, .. }
         | Event::MessageEnded { end: MessageEnd::Settled { turn, .. }, .. } => Some(*turn),
         Event::SessionCreated { .. }
@@ -117,6 +120,7 @@ pub(crate) fn turn_of(event: &Event) -> Option<TurnNumber> {
         | Event::SessionSeen
         | Event::SessionConversation { .. }
         | Event::GoalChanged { .. }
+        | Event::SessionAttended { .. }
         | Event::SessionNotice { .. }
         | Event::SessionStopAsked { .. }
         | Event::SessionExited { .. }

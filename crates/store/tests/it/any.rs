@@ -456,13 +456,13 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
         (source(), at(), text()),
     );
     let queue = (vec(message(live_state()), 0..4), of(message_id()), of(message_id()));
-    let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>(), of(text()), of(goal()));
+    let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>(), of(text()), of(goal()), of(at()));
     (fixed, life, queue, rest)
         .prop_map(|(fixed, life, queue, rest)| {
             let (id, name, profile, parent, created_at, last_used_at) = fixed;
             let (phase, mut work, stopping, hold, processes, basis) = life;
             let (messages, stop_next, unclear) = queue;
-            let (turns_begun, last_turn, cursor, conversation, goal) = rest;
+            let (turns_begun, last_turn, cursor, conversation, goal, attended) = rest;
             settle_requests(&mut work, id);
             let messages: std::collections::BTreeMap<_, _> =
                 messages.into_iter().map(|message| (message.id, Message { session: id, ..message })).collect();
@@ -484,6 +484,7 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
                 processes,
                 conversation,
                 goal,
+                attended,
                 basis,
                 turns_begun,
                 last_turn,
@@ -544,6 +545,7 @@ fn session_event() -> BoxedStrategy<Event> {
         Just(Event::SessionSeen),
         text().prop_map(|native| Event::SessionConversation { native }),
         of(goal()).prop_map(|goal| Event::GoalChanged { goal }),
+        any::<bool>().prop_map(|present| Event::SessionAttended { present }),
         text().prop_map(|text| Event::SessionNotice { text }),
         (of(session_id()), any::<bool>()).prop_map(|(by, force)| Event::SessionStopAsked { by, force }),
         of(session_id()).prop_map(|parent| Event::SessionReparented { parent }),
@@ -596,6 +598,7 @@ fn turn_event() -> BoxedStrategy<Event> {
         (turn_number(), of(session_id())).prop_map(|(turn, by)| Event::TurnInterruptAsked { turn, by }),
         (turn_number(), text()).prop_map(|(turn, detail)| Event::TurnInterruptPassed { turn, detail }),
         (turn_number(), turn_end()).prop_map(|(turn, end)| Event::TurnEnded { turn, end }),
+        (turn_number(), usage()).prop_map(|(turn, usage)| Event::TurnCounted { turn, usage }),
     ]
     .boxed()
 }

@@ -684,3 +684,98 @@ fn a_start_that_cannot_be_is_told_with_its_cause() {
         "{missing:?}"
     );
 }
+
+/// Without a login Claude Code starts all the same, and only its first turn would fail.
+#[test]
+fn a_missing_login_is_told_before_there_is_a_session() {
+    let mut world = ClaudeWorld::new();
+    world.set_variable("ANTHROPIC_AUTH_TOKEN", "");
+    for headless in [false, true] {
+        let words = ["--json", "create", "--cli", "claude", "--mode", "native"];
+        let began = Instant::now();
+        let refused = world.adj(words.into_iter().chain(headless.then_some("--headless")));
+        assert_eq!(refused.error()["code"], "auth_required", "{refused:#?}");
+        assert!(refused.stderr.contains("not logged in"), "{refused:#?}");
+        assert!(began.elapsed() < AGENT_MAX, "{:?}", began.elapsed());
+    }
+    assert_eq!(world.adj(["--json", "list", "-a"]).expect_code(0).json(), serde_json::json!([]), "nothing is left");
+    // A login that settings give is one.
+    world.write_home("given.json", r#"{"env":{"ANTHROPIC_AUTH_TOKEN":"fake"}}"#);
+    let given = world.root().join("home/given.json").display().to_string();
+    let made = ["create", "-q", "--cli", "claude", "--", "--settings", &given];
+    let x = world.adj(made).expect_code(0).word().to_owned();
+    assert_eq!(world.answer(&x, "[[say in]]"), "in");
+}
+
+/// The transcript has it a moment after the end, and then so has the turn.
+#[test]
+fn each_turn_tells_what_it_has_cost() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    for _ in 0..5 {
+        assert_eq!(world.answer(&x, "[[say counted]]"), "counted");
+        await_fact("what it has cost is told", AGENT_MAX, || {
+            let last = world.adj(["--json", "wait", &x]).expect_code(0).json();
+            last["usage"]["input_tokens"] == 20 && last["usage"]["output_tokens"] == 10
+        });
+    }
+    let killed = world.adj(["kill", &x]).expect_code(0);
+    assert_eq!(killed.code, 0);
+}
+
+/// A rule that refuses holds in a mode in which nothing is asked, too.
+#[test]
+fn a_rule_refuses_where_nobody_is_asked() {
+    let world = ClaudeWorld::new();
+    let words = ["create", "-q", "--cli", "claude", "--mode", "native", "--deny-tool", "Bash(touch *)"];
+    let x = world.adj(words).expect_code(0).word().to_owned();
+    let tool = |command: &str| {
+        let input = serde_json::json!({"command": command, "description": "d"});
+        format!("[[tool Bash {input}]][[then]][[say done]]")
+    };
+    assert_eq!(world.answer(&x, &tool("touch refused")), "done");
+    assert_eq!(world.answer(&x, &tool("echo x > allowed")), "done");
+    assert!(!world.has_file("refused") && world.has_file("allowed"));
+}
+
+/// What is refused is refused once: the same text would be no better the next time.
+#[test]
+fn a_refused_text_fails_at_once_and_is_not_tried_again() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let m = world.send(&x, "it ends in this\\");
+    let waited = world.adj(["wait", &x, "--for", &m]);
+    assert_eq!(waited.code, 1, "{waited:#?}");
+    let log = world.adj(["watch", "--json", "--since", "0", "--types", "message.handed,message.returned", &x]);
+    assert_eq!(log.stdout.lines().filter(|line| line.contains("message.handed")).count(), 1, "{log:#?}");
+    assert!(!log.stdout.contains("message.returned"), "{log:#?}");
+}
+
+/// A long message takes its time to be pasted; who wants the end of the session does not wait for that.
+#[test]
+fn the_end_does_not_wait_for_a_paste() {
+    let mut world = ClaudeWorld::new();
+    let hangs = world.root().join("hangs");
+    let real = ["/usr/bin/tmux", "/usr/local/bin/tmux", "/bin/tmux"];
+    let real = real.into_iter().find(|path| std::path::Path::new(path).exists()).expect("tmux");
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *source-file*) echo > '{}'; exec sleep 1000 ;; esac\nexec {real} \"$@\"\n",
+        hangs.display()
+    );
+    let bin = world.root().join("slow");
+    std::fs::create_dir(&bin).expect("a directory in the world");
+    std::fs::write(bin.join("tmux"), script).expect("a file in the world");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(bin.join("tmux"), mode).expect("a file in the world");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let claude = world.root().join("bin");
+    world.set_variable("PATH", &format!("{}:{}:{path}", bin.display(), claude.display()));
+    let x = world.claude("native");
+    let _ = world.send(&x, "a word");
+    await_fact("it is being pasted", AGENT_MAX, || hangs.exists());
+    let began = Instant::now();
+    let interrupted = world.adj(["kill", &x]).expect_code(0);
+    // tmux itself would be given ten seconds.
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?} {interrupted:#?}", began.elapsed());
+    assert_eq!(world.adj(["status", &x]).expect_code(0).word(), "exited");
+}

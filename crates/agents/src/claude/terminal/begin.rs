@@ -10,6 +10,7 @@ use std::time::Duration;
 use adjutant_core::SessionId;
 use adjutant_core::agent::{AgentReport, Level, Mode, StartFailure};
 use adjutant_core::session::Profile;
+use rustix::process::Signal;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
 use tokio::time::timeout;
@@ -18,10 +19,12 @@ use super::changes::Changes;
 use super::exec::{ExecPlan, socket_in};
 use super::machine::{Machine, handing};
 use super::tmux::Tmux;
+use super::typing::Typing;
 use super::words::words;
 use super::{Driven, Driver, Facts, LetGo, Timer, status};
 use crate::claude::environment::{config_dir, environment};
 use crate::claude::hooks::{Spool, SpoolReader, settings};
+use crate::claude::login;
 use crate::limits::{COLUMNS_DEFAULT, DIALOG_LOOK_MS, LISTEN_MS_MAX, ROWS_DEFAULT};
 use crate::path::find_on;
 use crate::process::{ProcessHandle, Stamp, own_incarnation};
@@ -104,6 +107,9 @@ impl Seat {
             runner_handle: None,
             agent: None,
             held: VecDeque::new(),
+            typing: Typing::default(),
+            uncounted: None,
+            transcript_written: None,
             shown: None,
             interrupts: 0,
             status_watched: false,
@@ -164,7 +170,17 @@ impl Driver {
                     environment,
                     tmux: self.facts.tmux.clone(),
                 };
-                self.start(&exec).await.map_err(|error| error.to_string())
+                // Both take about as long, and a container is not started to be asked.
+                let asked = async {
+                    plan.profile.mode != Mode::Docker
+                        && login::is_missing(&exec.program, &exec.directory, &exec.environment, &plan.profile.arguments)
+                            .await
+                };
+                let (started, is_missing) = tokio::join!(self.start(&exec), asked);
+                if is_missing {
+                    self.give_up(login::missing());
+                }
+                started.map_err(|error| error.to_string())
             }
             Err(detail) => Err(detail),
         };
@@ -305,6 +321,10 @@ impl Driver {
             tracing::warn!(session = %self.session, %error, "status files are not watched");
         }
         self.status_watched = true;
+        if self.not_ready.is_some() {
+            // It was given up before anybody knew its process.
+            self.signal(Signal::TERM);
+        }
         self.send(at, None, AgentReport::Started { runner, agent, supervisor: supervisor.to_owned() }, None).await
     }
 }

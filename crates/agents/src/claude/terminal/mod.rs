@@ -17,6 +17,8 @@ pub(super) mod status;
 mod stop;
 mod text;
 mod tmux;
+mod typing;
+mod usage;
 mod words;
 
 use std::collections::VecDeque;
@@ -36,6 +38,8 @@ use self::begin::Seat;
 use self::changes::Changes;
 use self::machine::{Machine, Told};
 use self::tmux::Tmux;
+use self::typing::Typing;
+use self::usage::Uncounted;
 use crate::claude::hooks::{Spool, SpoolReader, file_answer};
 use crate::claude::transcript;
 use crate::process::{ProcessHandle, Stamp};
@@ -66,6 +70,8 @@ enum Timer {
     Interrupt,
     /// The session should have ended by now.
     End,
+    /// What a turn has cost should be in the transcript by now.
+    Usage,
 }
 
 /// What a driver of a later daemon has to know, and what no secret is in.
@@ -109,6 +115,12 @@ struct Driver {
     agent: Option<Incarnation>,
     /// Orders that wait for a state that allows them.
     held: VecDeque<Order>,
+    /// The message that is just being pasted.
+    typing: Typing,
+    /// The turn of which is not known yet what it has cost.
+    uncounted: Option<Uncounted>,
+    /// Rings when the transcript may have more, while something is looked for in it.
+    transcript_written: Option<Changes>,
     /// What the screen showed at the last look for what was typed, and the processor time that the agent had taken.
     shown: Option<(Vec<String>, u64)>,
     interrupts: u32,
@@ -143,7 +155,7 @@ pub(super) fn conversation(of: ConversationOf<'_>) -> Result<Vec<ConversationEnt
     let native = of.native.ok_or(ConversationError::None)?;
     let facts = Facts::read(&of.place.state_dir).map_err(unreadable)?;
     let path = transcript::find(&facts.config_dir, native).ok_or(ConversationError::None)?;
-    transcript::conversation(&path, of.entries_max).map_err(unreadable)
+    transcript::conversation(&path, of.entries_max, of.since).map_err(unreadable)
 }
 
 impl Driver {
@@ -181,6 +193,7 @@ impl Driver {
             self.look_at_status().await?;
             // What was noted on the way is read before anything waits.
             self.read_spool().await?;
+            self.count_late().await?;
             self.work_off().await?;
             self.read_spool().await?;
             if self.wait().await? {
@@ -197,8 +210,16 @@ impl Driver {
                 None => std::future::pending().await,
             }
         };
+        let written = async {
+            match &self.transcript_written {
+                Some(written) => written.next().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = self.changes.next() => {}
+            () = written => {}
+            pasted = self.typing.done() => self.on_pasted(&pasted),
             _ = gone => return self.on_runner_gone().await,
             order = self.orders.recv() => match order {
                 None | Some(Order::LetGo) => return Err(LetGo),
@@ -221,7 +242,7 @@ impl Driver {
             let began_at = self.machine.turn.as_ref().map(|turn| turn.began_at);
             let mut told = self.machine.take(&line);
             if next > self.offset {
-                self.count(began_at, &mut told);
+                self.count(began_at, line.at, &mut told);
             }
             self.tell(line.at, next, told).await?;
             self.after_line();
@@ -229,30 +250,19 @@ impl Driver {
     }
 
     /// Reports what a line means, unless that was done before; the last report carries the place behind it.
-    async fn tell(&mut self, at: i64, next: u64, told: Vec<Told>) -> Driven {
+    async fn tell(&mut self, at: i64, next: u64, mut told: Vec<Told>) -> Driven {
         if next <= self.offset {
             return Ok(());
         }
         self.offset = next;
+        // What was given up is not called ready on its way out.
+        told.retain(|(report, _)| self.not_ready.is_none() || !matches!(report, AgentReport::Ready));
         let last = told.len().saturating_sub(1);
         for (number, (report, answer)) in told.into_iter().enumerate() {
             let cursor = (number == last).then_some(next);
             self.send(at, cursor, report, answer).await?;
         }
         Ok(())
-    }
-
-    /// Adds to the end of a turn what it has cost, where the transcript has all of it by now: it is written in batches, and
-    /// nobody waits for one.
-    fn count(&self, began_at: Option<i64>, told: &mut [Told]) {
-        let (Some(began_at), Some(path)) = (began_at, self.machine.transcript.as_deref()) else { return };
-        for (report, answer) in told {
-            if let (AgentReport::TurnEnded { end }, Some(answer)) = (report, answer)
-                && transcript::ends_with(path, began_at, answer)
-            {
-                end.usage = transcript::usage_since(path, began_at);
-            }
-        }
     }
 
     /// Files the decisions of rules, and lets go the calls whose questions are closed.
@@ -300,6 +310,7 @@ impl Driver {
             Timer::Settled => {}
             Timer::Interrupt => self.interrupt_again().await?,
             Timer::End => self.end_by_force(),
+            Timer::Usage => self.uncounted = None,
         }
         Ok(false)
     }

@@ -27,6 +27,10 @@ pub(super) fn words(plan: &LaunchPlan, config_dir: &Path, settings: &Path) -> Re
     }
     words.extend(profile.model.iter().flat_map(|model| ["--model".to_owned(), model.clone()]));
     words.extend(profile.effort.iter().flat_map(|effort| ["--effort".to_owned(), effort.clone()]));
+    // What asks nobody can be refused by the agent's own rules alone.
+    if profile.mode != Mode::Guarded && !profile.policy.deny.is_empty() {
+        words.extend(["--disallowedTools".to_owned(), profile.policy.deny.join(",")]);
+    }
     words.extend(profile.arguments.iter().cloned());
     Ok(words)
 }

@@ -99,6 +99,8 @@ impl Model {
             cursor: 0,
             conversation: None,
             goal: None,
+            attended: false,
+            uncounted: false,
             stop_next: None,
             unclear: None,
         });

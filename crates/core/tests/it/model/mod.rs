@@ -36,6 +36,9 @@ pub(crate) struct ModelSession {
     pub(crate) cursor: u64,
     conversation: Option<String>,
     goal: Option<adjutant_core::session::Goal>,
+    attended: bool,
+    /// The last turn has ended, and nobody has said what it has cost.
+    uncounted: bool,
     stop_next: Option<MessageId>,
     unclear: Option<MessageId>,
 }
@@ -359,7 +362,7 @@ impl Model {
         loop {
             let Some(s) = self.s(id) else { return };
             let free = s.ready && s.seen && !s.exited && s.stopping.is_none() && s.hold == Hold::Off;
-            if !free || self.out(id).is_some() {
+            if !free || s.attended || self.out(id).is_some() {
                 return;
             }
             let (first, how) = match self.running(id) {

@@ -41,7 +41,7 @@ pub(super) async fn log(call: Incoming) -> Result<Json<Vec<LogEntry>>, Failure> 
     let before =
         move |reader: &Reader| first.map_or(Ok(None), |first| reader.turn(session, TurnNumber::new(first - 1)));
     let after = call.app.read(before).await?.map(|turn| turn.ended_at);
-    let kept = record(&call, session).await?;
+    let kept = record(&call, session, after).await?;
     let left_out = left_out.filter(|_| kept.is_none());
     let look = move |host: &Host| match kept {
         Some(kept) => recorded(host, session, &told, kept, after, tools),
@@ -54,8 +54,12 @@ pub(super) async fn log(call: Incoming) -> Result<Json<Vec<LogEntry>>, Failure> 
     Ok(Json(shown))
 }
 
-/// What the agent itself keeps of the conversation, if it keeps anything.
-pub(super) async fn record(call: &Incoming, id: SessionId) -> Result<Option<Vec<ConversationEntry>>, Failure> {
+/// What the agent itself keeps of the conversation, if it keeps anything; what was said before a moment may be left out.
+pub(super) async fn record(
+    call: &Incoming,
+    id: SessionId,
+    since: Option<Timestamp>,
+) -> Result<Option<Vec<ConversationEntry>>, Failure> {
     let known = move |host: &Host| {
         let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
         Ok::<_, Failure>((session.profile.clone(), session.conversation.clone()))
@@ -65,7 +69,8 @@ pub(super) async fn record(call: &Incoming, id: SessionId) -> Result<Option<Vec<
     let place = call.app.places.of(id);
     let read = tokio::task::spawn_blocking(move || {
         let native = conversation.as_deref();
-        agent.conversation(ConversationOf { place: &place, profile: &profile, native, entries_max: ENTRIES_MAX })
+        let of = ConversationOf { place: &place, profile: &profile, native, entries_max: ENTRIES_MAX, since };
+        agent.conversation(of)
     });
     match read.await.map_err(|_| Failure::internal("reading the agent's record failed"))? {
         Ok(entries) => Ok(Some(entries)),
