@@ -25,15 +25,15 @@ struct Status {
     logged_in: bool,
 }
 
-/// Asks Claude Code itself, with the session's variables, directory and settings. Only its plain word says that there is no
+/// Asks Claude Code itself by these [`words`], with the session's variables and directory. Only its plain word says that there is no
 /// login: a version that does not know the question, or does not answer in time, says nothing.
 pub(super) async fn is_missing(
     program: &Path,
     directory: &Path,
     environment: &BTreeMap<String, String>,
-    arguments: &[String],
+    words: &[String],
 ) -> bool {
-    let mut command = command(program, &settings_of(arguments));
+    let mut command = command(program, words);
     command.env_clear().envs(environment).current_dir(directory);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let asked = timeout(Duration::from_millis(LOGIN_MS_MAX), command.output()).await;
@@ -41,26 +41,28 @@ pub(super) async fn is_missing(
     said.and_then(|said| serde_json::from_slice::<Status>(&said.stdout).ok()).is_some_and(|status| !status.logged_in)
 }
 
-/// The words for settings that a caller gave, which may hold a login. Others may mean something else before a command.
-fn settings_of(arguments: &[String]) -> Vec<String> {
-    const NAMES: [&str; 2] = ["--settings", "--setting-sources"];
-    let mut words = Vec::new();
+/// The words of the question: with the session's settings, which may hold a login, and where else to look for some. Other
+/// words of the caller's may mean something else before a command.
+pub(super) fn words(settings: &Path, arguments: &[String]) -> Vec<String> {
+    const SOURCES: &str = "--setting-sources";
+    let mut words = vec!["--settings".to_owned(), settings.display().to_string()];
     let mut all = arguments.iter();
     while let Some(word) = all.next() {
-        if NAMES.contains(&word.as_str()) {
+        if word == SOURCES {
             words.push(word.clone());
             words.extend(all.next().cloned());
-        } else if NAMES.iter().any(|name| word.strip_prefix(name).is_some_and(|rest| rest.starts_with('='))) {
+        } else if word.strip_prefix(SOURCES).is_some_and(|rest| rest.starts_with('=')) {
             words.push(word.clone());
         }
     }
+    words.extend(["auth", "status"].map(str::to_owned));
     words
 }
 
 #[expect(clippy::disallowed_methods, reason = "an agent is asked for its login by running it")]
-fn command(program: &Path, settings: &[String]) -> Command {
+fn command(program: &Path, words: &[String]) -> Command {
     let mut command = Command::new(program);
-    command.args(settings).args(["auth", "status"]);
+    command.args(words);
     command
 }
 
@@ -70,10 +72,9 @@ mod tests {
 
     #[test]
     fn only_settings_go_along() {
-        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let given = words("--add-dir /x --settings f.json --verbose --setting-sources=user");
-        assert_eq!(settings_of(&given), words("--settings f.json --setting-sources=user"));
-        assert!(settings_of(&words("--add-dir /x")).is_empty());
+        let line = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let asked = words(Path::new("/s"), &line("--add-dir /x --setting-sources=user --verbose"));
+        assert_eq!(asked, line("--settings /s --setting-sources=user auth status"));
     }
 
     #[tokio::test]

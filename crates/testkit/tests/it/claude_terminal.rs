@@ -743,7 +743,7 @@ fn a_rule_refuses_where_nobody_is_asked() {
 fn a_refused_text_fails_at_once_and_is_not_tried_again() {
     let world = ClaudeWorld::new();
     let x = world.claude("native");
-    let m = world.send(&x, "it ends in this\\");
+    let m = world.send(&x, "zero\u{200b}width");
     let waited = world.adj(["wait", &x, "--for", &m]);
     assert_eq!(waited.code, 1, "{waited:#?}");
     let log = world.adj(["watch", "--json", "--since", "0", "--types", "message.handed,message.returned", &x]);

@@ -23,7 +23,7 @@ use super::typing::Typing;
 use super::words::words;
 use super::{Driven, Driver, Facts, LetGo, Timer, status};
 use crate::claude::environment::{config_dir, environment};
-use crate::claude::hooks::{Spool, SpoolReader, settings};
+use crate::claude::hooks::{Spool, SpoolReader, given, merge, settings};
 use crate::claude::login;
 use crate::limits::{COLUMNS_DEFAULT, DIALOG_LOOK_MS, LISTEN_MS_MAX, ROWS_DEFAULT};
 use crate::path::find_on;
@@ -138,7 +138,11 @@ fn prepare(place: &Place, plan: &LaunchPlan, environment: &BTreeMap<String, Stri
     let tmux = find_on(path, "tmux").or_else(|| find_on(USUAL_PATH, "tmux")).ok_or_else(|| {
         io::Error::other("tmux is needed for a session in a terminal and is not there; install it, or use --headless")
     })?;
+    let (given, _) = given(&plan.profile.arguments, &plan.directory).map_err(io::Error::other)?;
     let mut made = settings(&place.adj, &place.state_dir);
+    for more in given {
+        merge(&mut made, more);
+    }
     if plan.trust {
         made["skipDangerousModePermissionPrompt"] = serde_json::Value::Bool(true);
     }
@@ -160,7 +164,8 @@ impl Driver {
     async fn begin(&mut self, plan: &LaunchPlan, environment: BTreeMap<String, String>) -> Driven {
         self.timers.arm(Timer::Ready, plan.ready_ms_max);
         self.timers.arm(Timer::Dialog, DIALOG_LOOK_MS * 2);
-        let started = match words(plan, &self.facts.config_dir, &self.place.state_dir.join(SETTINGS)) {
+        let settings = self.place.state_dir.join(SETTINGS);
+        let started = match words(plan, &self.facts.config_dir, &settings) {
             Ok(arguments) => {
                 let exec = ExecPlan {
                     state_dir: self.place.state_dir.clone(),
@@ -170,11 +175,11 @@ impl Driver {
                     environment,
                     tmux: self.facts.tmux.clone(),
                 };
+                let login = login::words(&settings, &plan.profile.arguments);
                 // Both take about as long, and a container is not started to be asked.
                 let asked = async {
                     plan.profile.mode != Mode::Docker
-                        && login::is_missing(&exec.program, &exec.directory, &exec.environment, &plan.profile.arguments)
-                            .await
+                        && login::is_missing(&exec.program, &exec.directory, &exec.environment, &login).await
                 };
                 let (started, is_missing) = tokio::join!(self.start(&exec), asked);
                 if is_missing {

@@ -5,6 +5,7 @@ use std::path::Path;
 use adjutant_core::agent::Mode;
 
 use crate::LaunchPlan;
+use crate::claude::hooks::given;
 use crate::claude::resume::taken_up;
 
 /// The words behind the program's name.
@@ -31,7 +32,8 @@ pub(super) fn words(plan: &LaunchPlan, config_dir: &Path, settings: &Path) -> Re
     if profile.mode != Mode::Guarded && !profile.policy.deny.is_empty() {
         words.extend(["--disallowedTools".to_owned(), profile.policy.deny.join(",")]);
     }
-    words.extend(profile.arguments.iter().cloned());
+    // The settings among them are in the file already.
+    words.extend(given(&profile.arguments, &plan.directory)?.1);
     Ok(words)
 }
 
