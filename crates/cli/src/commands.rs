@@ -6,12 +6,14 @@ pub(crate) mod completions;
 pub(crate) mod create;
 pub(crate) mod daemon;
 pub(crate) mod dev;
+pub(crate) mod dial_stdio;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod export;
 pub(crate) mod goal;
 pub(crate) mod hook;
 pub(crate) mod inspect;
+pub(crate) mod install_skill;
 pub(crate) mod interrupt;
 pub(crate) mod kill;
 pub(crate) mod last_message;
@@ -137,8 +139,10 @@ verbs! {
     "workspace" House workspace::WorkspaceArgs calls run_workspace;
     "daemon" House daemon::DaemonArgs plain run_daemon;
     "doctor" House doctor::DoctorArgs calls run_doctor;
+    "install-skill" House install_skill::InstallSkillArgs plain run_install_skill;
     "whoami" House whoami::WhoamiArgs calls run_whoami;
     "completions" House completions::CompletionsArgs plain run_completions;
+    "dial-stdio" Hidden dial_stdio::DialStdioArgs plain run_dial_stdio;
     "dev" Hidden dev::DevArgs plain run_dev;
 }
 

@@ -20,10 +20,15 @@ use std::collections::BTreeMap;
 use adjutant_core::AgentName;
 use adjutant_core::agent::{Capabilities, FrameStyle, Mode, Source, StartFailure};
 
+use crate::skills::SkillReader;
 use crate::{
     Agent, Attach, AttachTo, ConversationEntry, ConversationError, ConversationOf, DriverStart, DriverTask, Driving,
-    Program,
+    Program, SkillPlaces,
 };
+
+/// Where it looks for skills.
+const SKILLS: SkillReader =
+    SkillReader { variable: "CLAUDE_CONFIG_DIR", directory: ".claude", program: "claude", local: ".claude/skills" };
 
 /// The agent `claude`.
 #[derive(Debug)]
@@ -103,5 +108,9 @@ impl Agent for Claude {
             )),
             false => terminal::attach(of.place, of.read_only),
         }
+    }
+
+    fn skills(&self, environment: &BTreeMap<String, String>) -> Option<SkillPlaces> {
+        SKILLS.places(environment)
     }
 }
