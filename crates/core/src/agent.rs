@@ -438,11 +438,6 @@ pub enum AgentReport {
         /// One line for a person.
         summary: String,
     },
-    /// A person has taken the conversation to a terminal of their own, or has given it back; the same again is no news.
-    Attended {
-        /// The person is there.
-        present: bool,
-    },
     /// What the turn that ended last has cost, where that was not known at its end.
     TurnCounted {
         /// What it has cost.

@@ -73,11 +73,6 @@ pub enum Event {
         /// The goal; `None` when there is none any more.
         goal: Option<Goal>,
     },
-    /// A person took its conversation to a terminal of their own, or gave it back; what waits for it waits meanwhile.
-    SessionAttended {
-        /// The person is there.
-        present: bool,
-    },
     /// Its agent told something that changes no state.
     SessionNotice {
         /// One line.
@@ -268,7 +263,6 @@ impl Event {
             Self::SessionSeen => "session.seen",
             Self::SessionConversation { .. } => "session.conversation",
             Self::GoalChanged { .. } => "goal.changed",
-            Self::SessionAttended { .. } => "session.attended",
             Self::TurnCounted { .. } => "turn.usage",
             Self::SessionNotice { .. } => "session.notice",
             Self::SessionStopAsked { .. } => "session.stopping",
@@ -322,7 +316,6 @@ impl Event {
             | Self::SessionSeen
             | Self::SessionConversation { .. }
             | Self::GoalChanged { .. }
-            | Self::SessionAttended { .. }
             | Self::SessionNotice { .. }
             | Self::SessionStopAsked { .. }
             | Self::SessionExited { .. }
@@ -350,10 +343,9 @@ impl Event {
         match self {
             // Nobody was left to say how a session was lost; the kernel says that its processes are gone.
             Self::SessionExited { end: SessionEnd::Lost { .. } } => Source::Process,
-            Self::SessionStarted { .. }
-            | Self::SessionExited { .. }
-            | Self::SessionAttended { .. }
-            | Self::TurnInterruptPassed { .. } => Source::Runner,
+            Self::SessionStarted { .. } | Self::SessionExited { .. } | Self::TurnInterruptPassed { .. } => {
+                Source::Runner
+            }
             Self::SessionReady | Self::MessageAccepted { .. } | Self::TurnStarted { .. } | Self::TurnEnded { .. } => {
                 Source::ControlPipe
             }

@@ -256,8 +256,6 @@ pub struct Session {
     pub conversation: Option<String>,
     /// What the agent pursues by itself, as far as it tells.
     pub goal: Option<Goal>,
-    /// Since when a person has its conversation in a terminal of their own; nothing is handed over meanwhile.
-    pub attended: Option<Timestamp>,
     /// On what the status rests.
     pub basis: Basis,
     /// The number of the last turn that began, 0 before the first.
@@ -353,8 +351,7 @@ impl Session {
 
     /// Whether messages may go to it now, whatever it is at.
     fn takes_messages(&self) -> bool {
-        let is_ours = self.stopping.is_none() && self.hold == Hold::Off && self.attended.is_none();
-        self.phase == Phase::Live && is_ours
+        self.phase == Phase::Live && self.stopping.is_none() && self.hold == Hold::Off
     }
 
     /// The message that may be handed over now, if the session can take one.

@@ -130,8 +130,6 @@ answer! {
         pub queued: u64,
         /// Its queue is on hold.
         pub held: bool,
-        /// Since when a person has its conversation in a terminal of their own; messages wait until it is given back.
-        pub attended_at: Option<WireTime>,
         /// Its goal.
         pub goal: Option<Value>,
         /// How it ended.

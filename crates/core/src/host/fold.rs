@@ -40,7 +40,6 @@ impl Host {
             | Event::SessionSeen
             | Event::SessionConversation { .. }
             | Event::GoalChanged { .. }
-            | Event::SessionAttended { .. }
             | Event::SessionNotice { .. }
             | Event::SessionStopAsked { .. }
             | Event::ChildEnded { .. }
@@ -90,7 +89,6 @@ impl Host {
             processes: None,
             conversation: None,
             goal: None,
-            attended: None,
             basis,
             turns_begun: 0,
             last_turn: None,
@@ -106,7 +104,6 @@ impl Host {
         let Some(session) = self.sessions.get_mut(&logged.session) else { return };
         self.live -= usize::from(!session.has_exited());
         session.phase = Phase::Exited { end: end.clone(), at: logged.at };
-        session.attended = None;
         session.stopping = None;
     }
 
@@ -161,7 +158,6 @@ fn message_of(event: &Event) -> Option<MessageId> {
         | Event::SessionSeen
         | Event::SessionConversation { .. }
         | Event::GoalChanged { .. }
-        | Event::SessionAttended { .. }
         | Event::SessionNotice { .. }
         | Event::SessionStopAsked { .. }
         | Event::SessionExited { .. }
@@ -202,7 +198,6 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         Event::SessionSeen => session.see(projected),
         Event::SessionConversation { native } => session.conversation = Some(native.clone()),
         Event::GoalChanged { goal } => session.goal = goal.clone(),
-        Event::SessionAttended { present } => session.attended = present.then_some(at),
         Event::SessionStopAsked { by, force } => session.stopping = Some(Stopping { at, force: *force, by: *by }),
         Event::SessionReparented { parent } => session.parent = *parent,
         Event::QueueHeld { by_hand } => session.hold = if *by_hand { Hold::ByHand } else { Hold::AfterInterrupt },

@@ -60,7 +60,6 @@ impl Host {
             AgentReport::RequestClosed { native, end } => self.on_request_closed(seen, &native, end, step),
             AgentReport::Conversation { native } => self.on_conversation(seen, native, step),
             AgentReport::Goal { goal } => self.on_goal(seen, goal, step),
-            AgentReport::Attended { present } => self.on_attended(seen, present, step),
             AgentReport::TurnCounted { usage } => self.on_counted(seen, usage, step),
             AgentReport::PolicyApplied { tool, decision, summary } => {
                 self.log(seen.session, seen.stamp(), Event::RequestPolicy { tool, decision, summary }, step);
@@ -92,12 +91,6 @@ impl Host {
     fn on_goal(&mut self, seen: &Seen, goal: Option<Goal>, step: &mut Step) {
         if self.sessions.get(&seen.session).is_some_and(|session| session.goal != goal) {
             self.log(seen.session, seen.stamp(), Event::GoalChanged { goal }, step);
-        }
-    }
-
-    fn on_attended(&mut self, seen: &Seen, present: bool, step: &mut Step) {
-        if self.sessions.get(&seen.session).is_some_and(|session| session.attended.is_some() != present) {
-            self.log(seen.session, seen.stamp(), Event::SessionAttended { present }, step);
         }
     }
 

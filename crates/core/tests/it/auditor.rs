@@ -115,7 +115,6 @@ impl Auditor {
             | Event::SessionSeen
             | Event::SessionConversation { .. }
             | Event::GoalChanged { .. }
-            | Event::SessionAttended { .. }
             | Event::TurnCounted { .. }
             | Event::SessionNotice { .. }
             | Event::RequestPolicy { .. }

@@ -58,7 +58,6 @@ events! {
     "session.seen" => SessionSeen {}
     "session.conversation" => SessionConversation { native: String, }
     "goal.changed" => GoalChanged { goal: Option<Goal>, }
-    "session.attended" => SessionAttended { present: bool, }
     "session.notice" => SessionNotice { text: String, }
     "session.stopping" => SessionStopAsked { by: Option<SessionId>, force: bool, }
     "session.exited" => SessionExited { end: SessionEnd, }
@@ -120,7 +119,6 @@ pub(crate) fn turn_of(event: &Event) -> Option<TurnNumber> {
         | Event::SessionSeen
         | Event::SessionConversation { .. }
         | Event::GoalChanged { .. }
-        | Event::SessionAttended { .. }
         | Event::SessionNotice { .. }
         | Event::SessionStopAsked { .. }
         | Event::SessionExited { .. }

@@ -147,7 +147,6 @@ mirror! {
         processes: Option<Processes>,
         conversation: Option<String>,
         goal: Option<Goal>,
-        attended: Option<Timestamp>,
         basis: Basis,
         turns_begun: u32,
         last_turn: Option<EndedTurn>,

@@ -456,13 +456,13 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
         (source(), at(), text()),
     );
     let queue = (vec(message(live_state()), 0..4), of(message_id()), of(message_id()));
-    let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>(), of(text()), of(goal()), of(at()));
+    let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>(), of(text()), of(goal()));
     (fixed, life, queue, rest)
         .prop_map(|(fixed, life, queue, rest)| {
             let (id, name, profile, parent, created_at, last_used_at) = fixed;
             let (phase, mut work, stopping, hold, processes, basis) = life;
             let (messages, stop_next, unclear) = queue;
-            let (turns_begun, last_turn, cursor, conversation, goal, attended) = rest;
+            let (turns_begun, last_turn, cursor, conversation, goal) = rest;
             settle_requests(&mut work, id);
             let messages: std::collections::BTreeMap<_, _> =
                 messages.into_iter().map(|message| (message.id, Message { session: id, ..message })).collect();
@@ -484,7 +484,6 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
                 processes,
                 conversation,
                 goal,
-                attended,
                 basis,
                 turns_begun,
                 last_turn,
@@ -545,7 +544,6 @@ fn session_event() -> BoxedStrategy<Event> {
         Just(Event::SessionSeen),
         text().prop_map(|native| Event::SessionConversation { native }),
         of(goal()).prop_map(|goal| Event::GoalChanged { goal }),
-        any::<bool>().prop_map(|present| Event::SessionAttended { present }),
         text().prop_map(|text| Event::SessionNotice { text }),
         (of(session_id()), any::<bool>()).prop_map(|(by, force)| Event::SessionStopAsked { by, force }),
         of(session_id()).prop_map(|parent| Event::SessionReparented { parent }),

@@ -57,8 +57,6 @@ fn busy_session(scribe: &mut Scribe) {
     scribe.work(id(1), "printf 'ü\\0'", "\u{fc}\u{0}\u{1b}[0m\u{fffd}");
     scribe.event(id(1), Event::SessionConversation { native: "5a1f".to_owned() });
     scribe.event(id(1), Event::SessionNotice { text: "it retries".to_owned() });
-    scribe.event(id(1), Event::SessionAttended { present: true });
-    scribe.event(id(1), Event::SessionAttended { present: false });
     let usage = Usage { input_tokens: 20, output_tokens: 10, ..Usage::default() };
     scribe.event(id(1), Event::TurnCounted { turn: TurnNumber::new(2), usage });
     let (tool, decision, summary) = ("Bash".to_owned(), "allow".to_owned(), "git status".to_owned());

@@ -99,7 +99,6 @@ impl Model {
             cursor: 0,
             conversation: None,
             goal: None,
-            attended: false,
             uncounted: false,
             stop_next: None,
             unclear: None,

@@ -36,7 +36,6 @@ pub(crate) struct ModelSession {
     pub(crate) cursor: u64,
     conversation: Option<String>,
     goal: Option<adjutant_core::session::Goal>,
-    attended: bool,
     /// The last turn has ended, and nobody has said what it has cost.
     uncounted: bool,
     stop_next: Option<MessageId>,
@@ -362,7 +361,7 @@ impl Model {
         loop {
             let Some(s) = self.s(id) else { return };
             let free = s.ready && s.seen && !s.exited && s.stopping.is_none() && s.hold == Hold::Off;
-            if !free || s.attended || self.out(id).is_some() {
+            if !free || self.out(id).is_some() {
                 return;
             }
             let (first, how) = match self.running(id) {

@@ -75,11 +75,6 @@ impl Model {
                 self.change(id, |s| s.goal = goal.clone());
                 news
             }
-            AgentReport::Attended { present } => {
-                let news = s.attended != *present;
-                self.change(id, |s| s.attended = *present);
-                news
-            }
             AgentReport::TurnCounted { .. } => {
                 let news = s.uncounted;
                 self.change(id, |s| s.uncounted = false);

@@ -1,13 +1,12 @@
 //! What has to hold after each commit, and at the end of everything.
 
-use adjutant_core::agent::AgentReport;
 use adjutant_core::message::{MessageEnd, MessageState};
 use adjutant_core::outcome::UnknownReason;
 use adjutant_core::session::{Hold, Phase, Session, Work};
 use adjutant_core::{Call, CallId, Caller, Input, SessionId, Step};
 
 use super::{Fate, World};
-use crate::machine::{Machine, Told};
+use crate::machine::Machine;
 use crate::model::At;
 use crate::waits::Wait;
 
@@ -84,11 +83,6 @@ impl World {
             self.feed(vec![(input, self.now)], Fate::Lives);
         }
         let wall = self.now.wall;
-        if self.host.session(id).is_some_and(|s| s.attended.is_some()) {
-            let report = AgentReport::Attended { present: false };
-            let input = self.reported(id, Told { report, cursor: None, answer: None });
-            self.feed(vec![(input, self.now)], Fate::Lives);
-        }
         for _ in 0..3 {
             let Some(machine) = self.machines.get_mut(&id) else { return };
             let told = machine.obey(&mut self.choices, true);

@@ -26,7 +26,7 @@ impl World {
         let attempt = Attempt::new(u32::try_from(self.choices.below(3)).unwrap_or(0) + 1);
         let native = format!("q{}", self.choices.below(4));
         let evidence = Evidence { source: "rumour".to_owned(), detail: String::new(), at: self.now.wall };
-        let report = match self.choices.below(21) {
+        let report = match self.choices.below(20) {
             0 => started(1),
             1 => AgentReport::Ready,
             2 if self.choices.once_in(3) => AgentReport::StartFailed { why: StartFailure::Withdrawn },
@@ -43,9 +43,8 @@ impl World {
             13 | 14 => AgentReport::Seen { level: Level { working: self.choices.once_in(2) } },
             15 => AgentReport::Conversation { native },
             16 => AgentReport::Notice { text: "rumour".to_owned() },
-            17 => AgentReport::Attended { present: self.choices.once_in(3) },
-            18 => AgentReport::TurnCounted { usage: Usage { input_tokens: 1, ..Usage::default() } },
-            19 => {
+            17 => AgentReport::TurnCounted { usage: Usage { input_tokens: 1, ..Usage::default() } },
+            18 => {
                 let (tool, decision) = ("Bash".to_owned(), "allow".to_owned());
                 AgentReport::PolicyApplied { tool, decision, summary: native }
             }

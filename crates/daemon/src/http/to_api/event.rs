@@ -62,7 +62,6 @@ fn data(host: &Host, event: &Event) -> Value {
         }
         Event::SessionConversation { native } => json!({"agent_session": native}),
         Event::GoalChanged { goal } => json!({"goal": goal.as_ref().map(super::session::goal)}),
-        Event::SessionAttended { present } => json!({"present": present}),
         Event::TurnCounted { usage, .. } => json!({"usage": super::usage(*usage)}),
         Event::SessionNotice { text } => json!({"text": text}),
         Event::SessionUnseen { why } => json!({"why": words::unknown_text(why)}),

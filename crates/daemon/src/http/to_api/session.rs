@@ -59,7 +59,6 @@ pub(crate) fn session(host: &Host, session: &Session, now: Timestamp) -> WireSes
         pending: session.requests().map(|r| request(session, r)).collect(),
         queued: session.queued() as u64,
         held: session.hold != adjutant_core::session::Hold::Off,
-        attended_at: session.attended.map(time),
         goal: session.goal.as_ref().map(goal),
         exit: exit(session),
     }
