@@ -779,3 +779,28 @@ fn the_end_does_not_wait_for_a_paste() {
     assert!(began.elapsed() < Duration::from_secs(8), "{:?} {interrupted:#?}", began.elapsed());
     assert_eq!(world.adj(["status", &x]).expect_code(0).word(), "exited");
 }
+
+/// What hooks have told does not stay on the disk for ever, and a daemon that comes later knows what it has to.
+#[test]
+fn the_spool_gives_back_what_is_on_record() {
+    use std::os::unix::fs::MetadataExt;
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let long = "All work and no play makes Jack a dull boy. ".repeat(2_000);
+    for number in 1..=6 {
+        assert_eq!(world.answer(&x, &format!("{long}[[say {number}]]")), number.to_string());
+    }
+    let uuid = world.adj(["--json", "status", &x]).expect_code(0).json()["uuid"].as_str().expect("an id").to_owned();
+    let spools = std::process::Command::new("find").arg(world.state()).args(["-name", "hooks", "-type", "f"]).output();
+    let spools = String::from_utf8(spools.expect("find runs").stdout).expect("text");
+    let spool = spools.lines().find(|path| path.contains(&uuid)).unwrap_or_else(|| panic!("{uuid} in {spools}"));
+    let file = std::fs::metadata(spool).expect("a spool");
+    assert!(file.blocks() * 512 + 100_000 < file.len(), "{} bytes on disk of {}", file.blocks() * 512, file.len());
+    world.kill_daemon();
+    assert_eq!(world.answer(&x, "[[say seven]]"), "seven");
+    assert_eq!(world.adj(["last-message", "-n", "2", &x]).expect_code(0).stdout, "6\n\nseven\n");
+    let taken = world.adj(["--json", "queue", "list", "-a", &x]).expect_code(0).json();
+    let done = taken.as_array().expect("messages").iter().filter(|one| one["state"] == "completed").count();
+    assert_eq!(done, 7, "{taken:#}");
+    world.assert_sound();
+}

@@ -103,6 +103,10 @@ impl Seat {
             spool,
             reader,
             offset,
+            // What a daemon had on record when this one came.
+            committed: offset,
+            took: false,
+            told_full: false,
             runner: None,
             runner_handle: None,
             agent: None,

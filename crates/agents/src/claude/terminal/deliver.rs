@@ -66,6 +66,10 @@ impl Driver {
     async fn carry_out(&mut self, order: Order) -> Driven<Worked> {
         match order {
             Order::Deliver { message, attempt, text, as_command } => {
+                if self.takes_text(false) {
+                    // What is read on the way may show that it takes none any more.
+                    self.forget().await?;
+                }
                 if !self.takes_text(false) {
                     return Ok(Worked::Wait(Order::Deliver { message, attempt, text, as_command }));
                 }

@@ -36,11 +36,11 @@ pub use self::exec::exec_main;
 
 use self::begin::Seat;
 use self::changes::Changes;
-use self::machine::{Machine, Told};
+use self::machine::{Machine, RESTED, RestedNote, Told};
 use self::tmux::Tmux;
 use self::typing::Typing;
 use self::usage::Uncounted;
-use crate::claude::hooks::{Spool, SpoolReader, file_answer};
+use crate::claude::hooks::{Line, Spool, SpoolReader, file_answer};
 use crate::claude::transcript;
 use crate::process::{ProcessHandle, Stamp};
 use crate::runner::wall_ms;
@@ -110,6 +110,12 @@ struct Driver {
     reader: SpoolReader,
     /// Up to here the spool has been reported.
     offset: u64,
+    /// Up to here the daemon has everything on record when it hands over the next message.
+    committed: u64,
+    /// The turn that runs, or ran last, took a message.
+    took: bool,
+    /// It was told that the spool is full.
+    told_full: bool,
     runner: Option<Incarnation>,
     runner_handle: Option<ProcessHandle>,
     agent: Option<Incarnation>,
@@ -194,6 +200,7 @@ impl Driver {
             // What was noted on the way is read before anything waits.
             self.read_spool().await?;
             self.count_late().await?;
+            self.look_at_room().await?;
             self.work_off().await?;
             self.read_spool().await?;
             if self.wait().await? {
@@ -239,6 +246,9 @@ impl Driver {
                 None
             });
             let Some((line, next)) = found else { return Ok(()) };
+            if line.event == RESTED && !self.holds_here(&line) {
+                continue;
+            }
             let began_at = self.machine.turn.as_ref().map(|turn| turn.began_at);
             let mut told = self.machine.take(&line);
             if next > self.offset {
@@ -249,12 +259,53 @@ impl Driver {
         }
     }
 
+    /// Whether a note of what is known at rest stands right behind the line that it tells of.
+    fn holds_here(&self, line: &Line) -> bool {
+        let note = serde_json::from_str::<RestedNote>(line.payload.get());
+        note.is_ok_and(|note| note.behind == self.reader.began())
+    }
+
+    /// Gives back the room of what nobody reads again, once all that it came to is noted behind it. Only the end of a message's
+    /// turn is known to be on record: the next message is handed over after that.
+    async fn forget(&mut self) -> Driven {
+        if !self.spool.is_worth_forgetting(self.committed) {
+            return Ok(());
+        }
+        let behind = self.reader.next_offset();
+        let Some(note) = self.machine.rested(behind) else { return Ok(()) };
+        let noted = self.note(RESTED, &note);
+        self.read_spool().await?;
+        // What came in between is known by now, and the note holds for nobody.
+        if noted && self.reader.began() == behind {
+            self.spool.forget(self.committed);
+        }
+        Ok(())
+    }
+
+    /// Tells people once that the spool takes no more.
+    async fn look_at_room(&mut self) -> Driven {
+        let full = self.spool.is_full();
+        if full && !std::mem::replace(&mut self.told_full, full) {
+            let text = "the spool of hooks is full: what Claude Code tells is not taken down until this turn has ended";
+            self.report(AgentReport::Notice { text: text.to_owned() }).await?;
+        }
+        self.told_full = full;
+        Ok(())
+    }
+
     /// Reports what a line means, unless that was done before; the last report carries the place behind it.
     async fn tell(&mut self, at: i64, next: u64, mut told: Vec<Told>) -> Driven {
         if next <= self.offset {
             return Ok(());
         }
         self.offset = next;
+        for (report, _) in &told {
+            if matches!(report, AgentReport::Taken { .. }) {
+                self.took = true;
+            } else if matches!(report, AgentReport::TurnEnded { .. }) && std::mem::replace(&mut self.took, false) {
+                self.committed = next;
+            }
+        }
         // What was given up is not called ready on its way out.
         told.retain(|(report, _)| self.not_ready.is_none() || !matches!(report, AgentReport::Ready));
         let last = told.len().saturating_sub(1);
