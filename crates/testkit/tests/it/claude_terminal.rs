@@ -800,7 +800,7 @@ fn the_spool_gives_back_what_is_on_record() {
     assert_eq!(world.answer(&x, "[[say seven]]"), "seven");
     assert_eq!(world.adj(["last-message", "-n", "2", &x]).expect_code(0).stdout, "6\n\nseven\n");
     let taken = world.adj(["--json", "queue", "list", "-a", &x]).expect_code(0).json();
-    let done = taken.as_array().expect("messages").iter().filter(|one| one["state"] == "completed").count();
+    let done = taken.as_array().expect("messages").iter().filter(|one| one["state"] == "done").count();
     assert_eq!(done, 7, "{taken:#}");
     world.assert_sound();
 }
