@@ -113,7 +113,27 @@ fn recorded(
             tool: entry.tool,
         }
     };
-    kept.into_iter().filter(wanted).map(wire).collect()
+    let mut entries: Vec<LogEntry> = kept.into_iter().filter(wanted).map(wire).collect();
+    add_last_answer(&mut entries, told.last());
+    entries
+}
+
+/// Adds the answer of the last turn where the agent's record does not have it: it is written a moment after the end.
+fn add_last_answer(entries: &mut Vec<LogEntry>, last: Option<&Told>) {
+    let Some((turn, answer)) = last.and_then(|last| Some((&last.turn, last.answer.as_deref()?.trim_end()))) else {
+        return;
+    };
+    let number = Some(turn.number.get());
+    let says = |entry: &LogEntry| {
+        entry.role == Role::Assistant && entry.turn == number && entry.text.trim_end().ends_with(answer)
+    };
+    if answer.is_empty() || entries.iter().any(says) {
+        return;
+    }
+    let behind = entries.iter().position(|entry| entry.turn > number).unwrap_or(entries.len());
+    let at = Some(to_api::time(turn.ended_at));
+    let (role, text) = (Role::Assistant, answer.to_owned());
+    entries.insert(behind, LogEntry { role, text, turn: number, at, from: None, message: None, tool: None });
 }
 
 fn role(speaker: Speaker) -> Role {
