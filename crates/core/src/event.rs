@@ -378,3 +378,46 @@ impl Event {
         }
     }
 }
+
+/// Whether the name of a type is meant by a pattern, in which `*` stands for anything, also for nothing.
+pub fn type_matches(pattern: &str, name: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let Some(mut rest) = name.strip_prefix(pieces.next().unwrap_or_default()) else { return false };
+    let Some(last) = pieces.next_back() else { return rest.is_empty() };
+    // The first place of each piece leaves the most for those behind it.
+    for piece in pieces {
+        let Some(at) = rest.find(piece) else { return false };
+        rest = &rest[at + piece.len()..];
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_anything_anywhere() {
+        for (pattern, name) in [
+            ("turn.failed", "turn.failed"),
+            ("*", "turn.failed"),
+            ("turn.*", "turn.failed"),
+            ("*.failed", "turn.failed"),
+            ("t*.f*ed", "turn.failed"),
+            ("turn.failed*", "turn.failed"),
+            ("**d", "turn.failed"),
+            ("*e*e*", "message.ended"),
+        ] {
+            assert!(type_matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("", "x"),
+            ("turn", "turn.failed"),
+            ("*failed.", "turn.failed"),
+            ("turn*turn", "turn"),
+            ("*e*e*e*e*", "ended"),
+        ] {
+            assert!(!type_matches(pattern, name), "{pattern} {name}");
+        }
+    }
+}

@@ -31,7 +31,8 @@ pub enum MessageKind {
     Command,
     /// It was queued by `wake`.
     Wake,
-    /// The host tells a sender that nothing will come of a message. Nobody is told what becomes of a notice.
+    /// The host tells a sender that a message has failed, or that nothing will come of it. Nobody is told what becomes of a
+    /// notice.
     Notice,
 }
 

@@ -268,6 +268,8 @@ pub struct Session {
     pub ready: Vec<MessageId>,
     /// The message in delivery whose turn somebody wants stopped as soon as it begins.
     pub stop_next: Option<MessageId>,
+    /// The session that asked last for the end of the turn that runs, ran last, or is about to begin.
+    pub interrupted_by: Option<SessionId>,
     /// The newest message that ended while nobody knew whether it was taken; evidence may still come.
     pub unclear: Option<MessageId>,
     /// How far its driver's journal has been taken into the log.

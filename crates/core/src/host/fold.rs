@@ -95,6 +95,7 @@ impl Host {
             messages: Default::default(),
             ready: Vec::new(),
             stop_next: None,
+            interrupted_by: None,
             unclear: None,
             cursor: 0,
         });
@@ -217,7 +218,7 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         }
         Event::MessageEnded { message, end } => session.end_message(*message, end.clone(), at, projected),
         Event::TurnStarted { turn, origin } => session.begin_turn(*turn, *origin, at),
-        Event::TurnInterruptAsked { turn, .. } => session.ask_stop(*turn, at),
+        Event::TurnInterruptAsked { turn, by } => session.ask_stop(*turn, *by, at),
         Event::TurnEnded { turn, end } => session.end_turn(*turn, end, at, projected),
         Event::TurnCounted { turn, usage } => session.count(*turn, *usage, projected),
         Event::RequestOpened { request, turn, asked } => {
@@ -288,7 +289,8 @@ impl Session {
     }
 
     /// A turn that has not begun is the one that the message in delivery will open.
-    fn ask_stop(&mut self, number: TurnNumber, at: Timestamp) {
+    fn ask_stop(&mut self, number: TurnNumber, by: Option<SessionId>, at: Timestamp) {
+        self.interrupted_by = by;
         match self.turn_mut().filter(|turn| turn.number == number) {
             Some(turn) => turn.interrupt_asked_at = Some(at),
             None => self.stop_next = self.delivering().map(|message| message.id),
@@ -422,6 +424,8 @@ impl Session {
 
     fn begin_turn(&mut self, number: TurnNumber, origin: TurnOrigin, at: Timestamp) {
         self.turns_begun = self.turns_begun.max(number.get());
+        // Who asked before it began asked for the end of this one.
+        self.interrupted_by = self.interrupted_by.filter(|_| self.stop_next.is_some());
         self.work = Work::Turn(RunningTurn {
             number,
             origin,

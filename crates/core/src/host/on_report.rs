@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Host;
+use super::after::TakenBack;
 use super::step::{Stamp, Step};
 use crate::agent::{
     AgentReport, Evidence, NewRequest, RequestEnd, SessionEnd, StartFailure, TurnEnd, TurnOrigin, Usage,
@@ -11,7 +12,7 @@ use crate::event::Event;
 use crate::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
 use crate::input::{Act, Text};
 use crate::limits;
-use crate::message::{MessageEnd, MessageState, Undeliverable};
+use crate::message::{Dependency, DependencyState, MessageEnd, MessageState, Undeliverable};
 use crate::outcome::{Outcome, UnknownReason};
 use crate::session::{Goal, Phase, Processes, Session};
 use crate::time::{Now, Timestamp};
@@ -138,10 +139,21 @@ impl Host {
         }
         let stop = session.stop_next == Some(message);
         let turn = self.turn_for(seen, TurnOrigin::Message(message), step);
+        let evidence = self.beside(seen.session, message, evidence);
         self.log(seen.session, seen.stamp(), Event::MessageAccepted { message, turn, evidence }, step);
         if stop {
             step.acts.push(Act::Interrupt { session: seen.session, turn });
         }
+    }
+
+    /// What was taken is more than the message's text where that had waited for others.
+    fn beside(&self, session: SessionId, message: MessageId, mut evidence: Evidence) -> Evidence {
+        if let Some(after) = self.message(session, message).and_then(|message| message.after.as_ref()) {
+            let ended = |of: &&Dependency| matches!(of.state, DependencyState::Settled { .. });
+            let (ended, all) = (after.of.iter().filter(ended).count(), after.of.len());
+            evidence.detail.push_str(&format!("; beside its text, the results of {ended} of {all} that it waited for"));
+        }
+        evidence
     }
 
     /// The turn that runs, or one that begins here because of what was seen.
@@ -320,7 +332,7 @@ impl Host {
         for (message, end) in ends {
             let stamp = Stamp::at(seen.observed_at);
             if end == MessageEnd::Cancelled {
-                self.cancel(seen.session, message, by, stamp, step);
+                self.cancel(seen.session, message, TakenBack { by, killed: true }, stamp, step);
             } else {
                 self.log(seen.session, stamp, Event::MessageEnded { message, end }, step);
             }
