@@ -1,6 +1,6 @@
 //! Events: what has happened, as the log keeps it.
 
-use crate::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin};
+use crate::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin, Usage};
 use crate::id::{Attempt, MessageId, RequestId, Seq, SessionId, TurnNumber};
 use crate::message::{Came, Message, MessageEnd, Settlement};
 use crate::name::SessionName;
@@ -208,6 +208,13 @@ pub enum Event {
         /// How.
         end: TurnEnd,
     },
+    /// What a turn has cost, which was not known when it ended.
+    TurnCounted {
+        /// Which.
+        turn: TurnNumber,
+        /// What it has cost.
+        usage: Usage,
+    },
     /// The agent has put a request.
     RequestOpened {
         /// Its id.
@@ -256,6 +263,7 @@ impl Event {
             Self::SessionSeen => "session.seen",
             Self::SessionConversation { .. } => "session.conversation",
             Self::GoalChanged { .. } => "goal.changed",
+            Self::TurnCounted { .. } => "turn.usage",
             Self::SessionNotice { .. } => "session.notice",
             Self::SessionStopAsked { .. } => "session.stopping",
             Self::SessionExited { .. } => "session.exited",
@@ -299,6 +307,7 @@ impl Event {
             | Self::TurnInterruptAsked { turn, .. }
             | Self::TurnInterruptPassed { turn, .. }
             | Self::TurnEnded { turn, .. }
+            | Self::TurnCounted { turn, .. }
             | Self::RequestOpened { turn, .. } => Some(*turn),
             Self::SessionCreated { .. }
             | Self::SessionStarted { .. }
@@ -347,6 +356,7 @@ impl Event {
             | Self::GoalChanged { .. }
             | Self::SessionNotice { .. } => Source::Protocol,
             Self::SessionCreated { .. }
+            | Self::TurnCounted { .. }
             | Self::SessionUnseen { .. }
             | Self::SessionSeen
             | Self::SessionStopAsked { .. }

@@ -117,9 +117,10 @@ pub enum MessageEnd {
 pub enum Undeliverable {
     /// The session ended before it ran.
     SessionExited,
-    /// It was handed over as often as is allowed, and is proven not to have been taken.
+    /// It is proven not to have been taken, and never will be: it was handed over as often as is allowed, or the agent takes
+    /// no such text.
     NeverTaken {
-        /// What the last attempt showed.
+        /// What the last attempt showed, or why such a text is not taken.
         detail: String,
     },
 }

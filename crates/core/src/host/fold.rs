@@ -1,7 +1,7 @@
 //! The fold: the one place where state changes, used by the live run and by a rebuild from the log.
 
 use super::{Host, Projected};
-use crate::agent::{Evidence, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin};
+use crate::agent::{Evidence, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin, Usage};
 use crate::event::{Event, Logged, Place};
 use crate::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
 use crate::message::{Came, DependencyState, Message, MessageEnd, MessageState, Settlement, Way};
@@ -57,6 +57,7 @@ impl Host {
             | Event::TurnInterruptAsked { .. }
             | Event::TurnInterruptPassed { .. }
             | Event::TurnEnded { .. }
+            | Event::TurnCounted { .. }
             | Event::RequestAnswered { .. }
             | Event::RequestClosed { .. }
             | Event::RequestPolicy { .. } => {}
@@ -171,6 +172,7 @@ fn message_of(event: &Event) -> Option<MessageId> {
         | Event::TurnInterruptAsked { .. }
         | Event::TurnInterruptPassed { .. }
         | Event::TurnEnded { .. }
+        | Event::TurnCounted { .. }
         | Event::RequestOpened { .. }
         | Event::RequestAnswered { .. }
         | Event::RequestClosed { .. }
@@ -218,6 +220,7 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         Event::TurnStarted { turn, origin } => session.begin_turn(*turn, *origin, at),
         Event::TurnInterruptAsked { turn, by } => session.ask_stop(*turn, *by, at),
         Event::TurnEnded { turn, end } => session.end_turn(*turn, end, at, projected),
+        Event::TurnCounted { turn, usage } => session.count(*turn, *usage, projected),
         Event::RequestOpened { request, turn, asked } => {
             let opened = Request {
                 id: *request,
@@ -445,6 +448,13 @@ impl Session {
         };
         projected.turns.insert((self.id, number), ended.clone());
         self.last_turn = Some(ended);
+    }
+
+    fn count(&mut self, number: TurnNumber, usage: Usage, projected: &mut Projected) {
+        if let Some(ended) = self.last_turn.as_mut().filter(|ended| ended.number == number) {
+            ended.end.usage = Some(usage);
+            projected.turns.insert((self.id, number), ended.clone());
+        }
     }
 
     fn open_request(&mut self, request: Request, projected: &mut Projected) {

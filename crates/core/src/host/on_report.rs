@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::Host;
 use super::after::TakenBack;
 use super::step::{Stamp, Step};
-use crate::agent::{AgentReport, Evidence, NewRequest, RequestEnd, SessionEnd, StartFailure, TurnEnd, TurnOrigin};
+use crate::agent::{
+    AgentReport, Evidence, NewRequest, RequestEnd, SessionEnd, StartFailure, TurnEnd, TurnOrigin, Usage,
+};
 use crate::event::Event;
 use crate::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
 use crate::input::{Act, Text};
@@ -49,6 +51,7 @@ impl Host {
             AgentReport::NotTaken { message, attempt, detail } => {
                 self.on_not_taken(seen, message, attempt, detail, step);
             }
+            AgentReport::Refused { message, attempt, detail } => self.on_refused(seen, message, attempt, detail, step),
             AgentReport::Unclear { message, attempt, why } => self.on_unclear(seen, message, attempt, why, step),
             AgentReport::TurnStarted { origin } => {
                 self.turn_for(seen, origin, step);
@@ -58,6 +61,7 @@ impl Host {
             AgentReport::RequestClosed { native, end } => self.on_request_closed(seen, &native, end, step),
             AgentReport::Conversation { native } => self.on_conversation(seen, native, step),
             AgentReport::Goal { goal } => self.on_goal(seen, goal, step),
+            AgentReport::TurnCounted { usage } => self.on_counted(seen, usage, step),
             AgentReport::PolicyApplied { tool, decision, summary } => {
                 self.log(seen.session, seen.stamp(), Event::RequestPolicy { tool, decision, summary }, step);
             }
@@ -88,6 +92,14 @@ impl Host {
     fn on_goal(&mut self, seen: &Seen, goal: Option<Goal>, step: &mut Step) {
         if self.sessions.get(&seen.session).is_some_and(|session| session.goal != goal) {
             self.log(seen.session, seen.stamp(), Event::GoalChanged { goal }, step);
+        }
+    }
+
+    /// Only what is not known yet is counted: a later word about another turn must not change this one.
+    fn on_counted(&mut self, seen: &Seen, usage: Usage, step: &mut Step) {
+        let last = self.sessions.get(&seen.session).and_then(|session| session.last_turn.as_ref());
+        if let Some(turn) = last.filter(|turn| turn.end.usage.is_none()).map(|turn| turn.number) {
+            self.log(seen.session, seen.stamp(), Event::TurnCounted { turn, usage }, step);
         }
     }
 
@@ -159,13 +171,18 @@ impl Host {
         if !self.is_delivering(seen.session, id, attempt) {
             return;
         }
-        let event = if attempt.get() < limits::ATTEMPTS_MAX {
-            Event::MessageReturned { message: id, detail }
-        } else {
-            let why = Undeliverable::NeverTaken { detail };
-            Event::MessageEnded { message: id, end: MessageEnd::Undeliverable { why } }
-        };
-        self.log(seen.session, seen.stamp(), event, step);
+        if attempt.get() >= limits::ATTEMPTS_MAX {
+            return self.on_refused(seen, id, attempt, detail, step);
+        }
+        self.log(seen.session, seen.stamp(), Event::MessageReturned { message: id, detail }, step);
+    }
+
+    /// What is refused is not handed over again.
+    fn on_refused(&mut self, seen: &Seen, id: MessageId, attempt: Attempt, detail: String, step: &mut Step) {
+        if self.is_delivering(seen.session, id, attempt) {
+            let end = MessageEnd::Undeliverable { why: Undeliverable::NeverTaken { detail } };
+            self.log(seen.session, seen.stamp(), Event::MessageEnded { message: id, end }, step);
+        }
     }
 
     fn on_unclear(&mut self, seen: &Seen, id: MessageId, attempt: Attempt, why: UnknownReason, step: &mut Step) {

@@ -597,6 +597,7 @@ fn turn_event() -> BoxedStrategy<Event> {
         (turn_number(), of(session_id())).prop_map(|(turn, by)| Event::TurnInterruptAsked { turn, by }),
         (turn_number(), text()).prop_map(|(turn, detail)| Event::TurnInterruptPassed { turn, detail }),
         (turn_number(), turn_end()).prop_map(|(turn, end)| Event::TurnEnded { turn, end }),
+        (turn_number(), usage()).prop_map(|(turn, usage)| Event::TurnCounted { turn, usage }),
     ]
     .boxed()
 }

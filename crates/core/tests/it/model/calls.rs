@@ -104,6 +104,7 @@ impl Model {
             cursor: 0,
             conversation: None,
             goal: None,
+            uncounted: false,
             stop_next: None,
             unclear: None,
         });

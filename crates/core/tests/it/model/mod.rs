@@ -37,6 +37,8 @@ pub(crate) struct ModelSession {
     pub(crate) cursor: u64,
     conversation: Option<String>,
     goal: Option<adjutant_core::session::Goal>,
+    /// The last turn has ended, and nobody has said what it has cost.
+    uncounted: bool,
     stop_next: Option<MessageId>,
     unclear: Option<MessageId>,
 }

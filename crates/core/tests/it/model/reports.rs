@@ -50,6 +50,7 @@ impl Model {
             AgentReport::StartFailed { .. } => self.fail_to_start(s),
             AgentReport::Taken { message, .. } => self.taken(s, *message),
             AgentReport::NotTaken { message, attempt, detail } => self.not_taken(id, *message, *attempt, detail),
+            AgentReport::Refused { message, attempt, detail } => self.refused(id, *message, *attempt, detail),
             AgentReport::Unclear { message, attempt, why } => {
                 let out = self.is_out(id, *message, *attempt);
                 if out {
@@ -72,6 +73,11 @@ impl Model {
             AgentReport::Goal { goal } => {
                 let news = s.goal != *goal;
                 self.change(id, |s| s.goal = goal.clone());
+                news
+            }
+            AgentReport::TurnCounted { .. } => {
+                let news = s.uncounted;
+                self.change(id, |s| s.uncounted = false);
                 news
             }
             AgentReport::PolicyApplied { .. } | AgentReport::Notice { .. } => true,
@@ -139,14 +145,21 @@ impl Model {
         true
     }
 
+    fn refused(&mut self, id: SessionId, message: MessageId, attempt: Attempt, detail: &str) -> bool {
+        let out = self.is_out(id, message, attempt);
+        if out {
+            let why = Undeliverable::NeverTaken { detail: detail.to_owned() };
+            self.over(message, MessageEnd::Undeliverable { why });
+        }
+        out
+    }
+
     fn not_taken(&mut self, id: SessionId, message: MessageId, attempt: Attempt, detail: &str) -> bool {
         if !self.is_out(id, message, attempt) {
             return false;
         }
         if attempt.get() >= limits::ATTEMPTS_MAX {
-            let why = Undeliverable::NeverTaken { detail: detail.to_owned() };
-            self.over(message, MessageEnd::Undeliverable { why });
-            return true;
+            return self.refused(id, message, attempt, detail);
         }
         self.messages.iter_mut().filter(|m| m.id == message).for_each(|m| m.returned += 1);
         self.front -= 1;
@@ -161,6 +174,7 @@ impl Model {
         let Some(number) = self.running(id).map(|t| t.number) else { return false };
         let turn = self.turns.iter_mut().find(|t| t.session == id && t.number == number).expect("a turn that runs");
         (turn.outcome, turn.exit) = (Some(outcome.clone()), exit);
+        self.change(id, |s| s.uncounted = true);
         self.requests.iter_mut().filter(|r| r.session == id).for_each(|r| r.open = false);
         let mut taken: Vec<(u64, MessageId)> =
             self.of(id).filter(|m| m.at == At::In(number)).map(|m| (m.joined, m.id)).collect();

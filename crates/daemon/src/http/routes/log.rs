@@ -63,7 +63,7 @@ pub(super) async fn log(call: Incoming) -> Result<Json<Vec<LogEntry>>, Failure> 
     let before =
         move |reader: &Reader| first.map_or(Ok(None), |first| reader.turn(session, TurnNumber::new(first - 1)));
     let after = call.app.read(before).await?.map(|turn| turn.ended_at);
-    let kept = record(&call, session).await?;
+    let kept = record(&call, session, after).await?;
     let left_out = left_out.filter(|_| kept.is_none());
     let look = move |host: &Host| match kept {
         Some(kept) => recorded(host, session, &told, kept, after, tools),
@@ -76,8 +76,12 @@ pub(super) async fn log(call: Incoming) -> Result<Json<Vec<LogEntry>>, Failure> 
     Ok(Json(shown))
 }
 
-/// What the agent itself keeps of the conversation, if it keeps anything.
-pub(super) async fn record(call: &Incoming, id: SessionId) -> Result<Option<Vec<ConversationEntry>>, Failure> {
+/// What the agent itself keeps of the conversation, if it keeps anything; what was said before a moment may be left out.
+pub(super) async fn record(
+    call: &Incoming,
+    id: SessionId,
+    since: Option<Timestamp>,
+) -> Result<Option<Vec<ConversationEntry>>, Failure> {
     let known = move |host: &Host| {
         let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
         Ok::<_, Failure>((session.profile.clone(), session.conversation.clone()))
@@ -87,7 +91,8 @@ pub(super) async fn record(call: &Incoming, id: SessionId) -> Result<Option<Vec<
     let place = call.app.places.of(id);
     let read = tokio::task::spawn_blocking(move || {
         let native = conversation.as_deref();
-        agent.conversation(ConversationOf { place: &place, profile: &profile, native, entries_max: ENTRIES_MAX })
+        let of = ConversationOf { place: &place, profile: &profile, native, entries_max: ENTRIES_MAX, since };
+        agent.conversation(of)
     });
     match read.await.map_err(|_| Failure::internal("reading the agent's record failed"))? {
         Ok(entries) => Ok(Some(entries)),
@@ -132,7 +137,28 @@ fn recorded(
             appended: None,
         }
     };
-    kept.into_iter().filter(wanted).map(wire).collect()
+    let mut entries: Vec<LogEntry> = kept.into_iter().filter(wanted).map(wire).collect();
+    add_last_answer(&mut entries, told.last());
+    entries
+}
+
+/// Adds the answer of the last turn where the agent's record does not have it: it is written a moment after the end.
+fn add_last_answer(entries: &mut Vec<LogEntry>, last: Option<&Told>) {
+    let Some((turn, answer)) = last.and_then(|last| Some((&last.turn, last.answer.as_deref()?.trim_end()))) else {
+        return;
+    };
+    let number = Some(turn.number.get());
+    let says = |entry: &LogEntry| {
+        entry.role == Role::Assistant && entry.turn == number && entry.text.trim_end().ends_with(answer)
+    };
+    if answer.is_empty() || entries.iter().any(says) {
+        return;
+    }
+    let behind = entries.iter().position(|entry| entry.turn > number).unwrap_or(entries.len());
+    let at = Some(to_api::time(turn.ended_at));
+    let (role, text) = (Role::Assistant, answer.to_owned());
+    let said = LogEntry { role, text, turn: number, at, from: None, message: None, tool: None, appended: None };
+    entries.insert(behind, said);
 }
 
 fn role(speaker: Speaker) -> Role {
@@ -194,7 +220,7 @@ fn told(reader: &Reader, session: SessionId, turn: EndedTurn) -> Result<Told, Re
     let mut asked = Vec::new();
     for id in &turn.messages {
         if let (Some(message), Some(text)) = (reader.message(*id)?, reader.text_of_message(*id)?) {
-            let answers = |session, turn| reader.answer(session, turn).ok().flatten();
+            let answers = |session, turn| frame::final_text(reader, session, turn);
             let frame = message.after.as_ref().map(|after| frame::frame(after, &answers));
             asked.push(Asked { message, text, frame });
         }
