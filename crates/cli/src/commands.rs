@@ -18,6 +18,7 @@ pub(crate) mod kill;
 pub(crate) mod last_message;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod mcp;
 pub(crate) mod project;
 pub(crate) mod queue;
 pub(crate) mod requests;
@@ -138,6 +139,7 @@ verbs! {
     "workspace" House workspace::WorkspaceArgs calls run_workspace;
     "daemon" House daemon::DaemonArgs plain run_daemon;
     "doctor" House doctor::DoctorArgs calls run_doctor;
+    "mcp" House mcp::McpArgs calls run_mcp;
     "install-skill" House install_skill::InstallSkillArgs plain run_install_skill;
     "whoami" House whoami::WhoamiArgs calls run_whoami;
     "completions" House completions::CompletionsArgs plain run_completions;

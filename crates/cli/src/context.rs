@@ -2,7 +2,7 @@
 
 use adjutant_api::home::Home;
 use adjutant_api::{ErrorBody, ErrorCode};
-use adjutant_client::{Client, ClientOptions};
+use adjutant_client::{Client, ClientOptions, Warn};
 
 use crate::config::Config;
 use crate::duration::Limit;
@@ -78,16 +78,27 @@ impl Context {
 
     fn new_client(&self) -> Result<Client, CommandError> {
         let coloured = Ui::new(self.ui.json, self.ui.quiet, crate::ui::Colour::Auto);
-        Ok(Client::new(ClientOptions {
-            home: Self::home()?,
-            adj: std::env::current_exe()?,
-            token: variables::token()?,
-            autostart: self.autostart,
-            environment: variables::all(),
-            warn: Box::new(move |remark, hint| {
-                coloured.warning(remark);
-                coloured.hint(hint);
-            }),
-        }))
+        let warn = move |remark: &str, hint: &str| {
+            coloured.warning(remark);
+            coloured.hint(hint);
+        };
+        new_client(self.autostart, Box::new(warn))
     }
+
+    /// Whether a daemon may be started.
+    pub(crate) fn autostart(&self) -> bool {
+        self.autostart
+    }
+}
+
+/// A client for the caller of this process.
+pub(crate) fn new_client(autostart: bool, warn: Warn) -> Result<Client, CommandError> {
+    Ok(Client::new(ClientOptions {
+        home: Context::home()?,
+        adj: std::env::current_exe()?,
+        token: variables::token()?,
+        autostart,
+        environment: variables::all(),
+        warn,
+    }))
 }

@@ -38,7 +38,7 @@ const fn pinned(name: &'static str, why: &'static str, pinned: Pinned) -> Need {
 }
 
 /// Everything, in the order in which it is installed.
-pub(crate) const NEEDS: [Need; 14] = [
+pub(crate) const NEEDS: [Need; 15] = [
     component("rustfmt", "the format is checked", &["cargo", "fmt", "--version"]),
     component("clippy", "the lints hold the rules of the house", &["cargo", "clippy", "--version"]),
     Need {
@@ -80,13 +80,32 @@ pub(crate) const NEEDS: [Need; 14] = [
             package: "@anthropic-ai/claude-code",
             version: "2.1.328",
             program: "claude",
+            with: &[],
             variable: "ADJ_TEST_CLAUDE",
         },
     ),
     pinned(
         "Codex 0.169.0",
         "its driver is tested with the real one",
-        Pinned { package: "@openai/codex", version: "0.169.0", program: "codex", variable: "ADJ_TEST_CODEX" },
+        Pinned {
+            package: "@openai/codex",
+            version: "0.169.0",
+            program: "codex",
+            with: &[],
+            variable: "ADJ_TEST_CODEX",
+        },
+    ),
+    pinned(
+        "MCP conformance suite 0.1.16",
+        "`adj mcp` is held to the protocol by a stranger's tests",
+        Pinned {
+            package: "@modelcontextprotocol/conformance",
+            version: "0.1.16",
+            program: "conformance",
+            // The suite uses what node has since 22.
+            with: &["node@22.23.3"],
+            variable: "ADJ_TEST_MCP_CONFORMANCE",
+        },
     ),
 ];
 
