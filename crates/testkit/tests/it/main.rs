@@ -23,6 +23,7 @@ mod http;
 mod kill_points;
 mod killed_sessions;
 mod look;
+mod mcp;
 mod messages;
 mod must_show;
 mod places;
