@@ -11,6 +11,7 @@ pub(crate) mod exec;
 pub(crate) mod export;
 pub(crate) mod goal;
 pub(crate) mod hook;
+pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod install_skill;
 pub(crate) mod interrupt;
@@ -139,6 +140,7 @@ verbs! {
     "workspace" House workspace::WorkspaceArgs calls run_workspace;
     "daemon" House daemon::DaemonArgs plain run_daemon;
     "doctor" House doctor::DoctorArgs calls run_doctor;
+    "import" House import::ImportArgs calls run_import;
     "mcp" House mcp::McpArgs calls run_mcp;
     "install-skill" House install_skill::InstallSkillArgs plain run_install_skill;
     "whoami" House whoami::WhoamiArgs calls run_whoami;

@@ -14,6 +14,7 @@ mod curl;
 mod daemon_killed;
 mod daemon_restarted;
 mod damaged_store;
+mod drop_in;
 mod ending;
 mod export;
 mod fan_out;
