@@ -1,7 +1,6 @@
 //! The server on loopback, for clients that speak HTTP. Its address holds a secret: there is no way in without it.
 
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -97,9 +96,7 @@ fn is_same(given: &[u8], wanted: &[u8]) -> bool {
 fn secret() -> Result<String, ErrorBody> {
     let mut bytes = [0; limits::SECRET_BYTES];
     getrandom::fill(&mut bytes).map_err(|error| internal(&error))?;
-    let mut text = String::new();
-    bytes.iter().for_each(|byte| drop(write!(text, "{byte:02x}")));
-    Ok(text)
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn not_bound(port: u16, error: &io::Error) -> ErrorBody {

@@ -22,7 +22,7 @@ fn the_whole_life_of_a_session() {
     assert_eq!((&waited["exit"], &waited["result"]["results"][0]["outcome"]), (&json!(0), &json!("completed")));
     let answers = client.call("last-message", json!({"id": session}));
     assert!(answers["result"][0]["text"].as_str().expect("a text").starts_with("me in /"), "{answers:#}");
-    let killed = client.call("kill", json!({"session": [session]}));
+    let killed = client.call("kill", json!({"ids": [session]}));
     assert_eq!((&killed["exit"], &killed["result"][0]["killed"]), (&json!(0), &json!(true)), "{killed:#}");
     client.leave();
 }
@@ -68,7 +68,7 @@ fn a_refusal_has_its_code_and_what_helps() {
         let refused = client.call(tool, arguments);
         assert_eq!((&refused["exit"], &refused["error"]["code"]), (&json!(2), &json!("usage")), "{tool}: {refused:#}");
     }
-    assert_eq!(client.call("kill", json!({"session": ["--all"]}))["exit"], 2);
+    assert_eq!(client.call("kill", json!({"ids": ["--all"]}))["exit"], 2);
     let unknown = client.request("tools/call", &json!({"name": "daemon_stop", "arguments": {}}));
     assert_eq!(unknown["error"]["code"], -32602, "{unknown:#}");
     client.leave();
