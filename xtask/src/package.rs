@@ -45,6 +45,15 @@ pub(crate) const PLATFORMS: [Platform; 2] = [
     Platform { target: "aarch64-unknown-linux-gnu", debian: "arm64", node: "arm64", machine: 183 },
 ];
 
+/// What packing costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// As small as it gets: for those who download it.
+    Small,
+    /// As fast as it gets: for those who look whether it is right.
+    Fast,
+}
+
 /// What the caller wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -86,7 +95,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         None => build(&root, options)?,
     };
     let out = exec::profile_dir("package")?;
-    for made in package(&root, &binary, options.platform, &out)? {
+    let effort = if options.debug { Effort::Fast } else { Effort::Small };
+    for made in package(&root, &binary, options.platform, effort, &out)? {
         say!("{}", made.display());
     }
     Ok(())
@@ -109,12 +119,18 @@ fn build(root: &Path, options: &Options) -> Result<PathBuf> {
 }
 
 /// Makes every package of one binary; gives the files.
-pub(crate) fn package(root: &Path, binary: &Path, platform: Platform, out: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn package(
+    root: &Path,
+    binary: &Path,
+    platform: Platform,
+    effort: Effort,
+    out: &Path,
+) -> Result<Vec<PathBuf>> {
     elf::check(binary, platform)?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let tree = Tree::make(root, binary, platform)?;
-    let tarball = tarball::make(&tree, platform, out)?;
-    let mut made = vec![deb::make(&tree, platform, out)?, npm::make(&tree, platform, out)?];
+    let tarball = tarball::make(&tree, platform, effort, out)?;
+    let mut made = vec![deb::make(&tree, platform, effort, out)?, npm::make(&tree, platform, out)?];
     made.push(brew::make(&tarball, platform, out)?);
     made.push(notes::make(root, out)?);
     made.insert(0, tarball);
@@ -154,9 +170,12 @@ mod tests {
         String::from_utf8(exec::output(command).unwrap()).unwrap()
     }
 
+    /// Packages of the adj under test, without what only a debugger reads.
     fn made() -> (tempfile::TempDir, Vec<PathBuf>) {
         let out = tempfile::tempdir().unwrap();
-        let files = package(&exec::root(), &adj(), PLATFORMS[0], out.path()).unwrap();
+        let binary = out.path().join("stripped");
+        exec::output(exec::command("strip").arg("-o").arg(&binary).arg(adj())).unwrap();
+        let files = package(&exec::root(), &binary, PLATFORMS[0], Effort::Fast, out.path()).unwrap();
         (out, files)
     }
 
@@ -168,53 +187,55 @@ mod tests {
         said(exec::command(program).arg("--version"))
     }
 
-    #[test]
-    fn packages_hold_what_they_should_and_run() {
-        let (out, files) = made();
-        let expected = format!("adj {VERSION}\n");
-
-        let unpacked = out.path().join("unpacked");
+    fn assert_tarball(files: &[PathBuf], out: &Path) {
+        let unpacked = out.join("unpacked");
         std::fs::create_dir(&unpacked).unwrap();
-        exec::output(exec::command("tar").arg("-xzf").arg(with_end(&files, ".tar.gz")).arg("-C").arg(&unpacked))
-            .unwrap();
+        let tarball = with_end(files, ".tar.gz");
+        exec::output(exec::command("tar").arg("-xzf").arg(tarball).arg("-C").arg(&unpacked)).unwrap();
         let inside = unpacked.join(format!("adjutant-{VERSION}-{}", PLATFORMS[0].target));
-        assert_eq!(version_of(&inside.join("adj")), expected);
+        assert_eq!(version_of(&inside.join("adj")), format!("adj {VERSION}\n"));
         for file in ["README.md", "LICENSE-MIT", "completions/adj.bash", "completions/_adj", "man/man1/adj-create.1"] {
             assert!(std::fs::metadata(inside.join(file)).unwrap().len() > 500, "{file}");
         }
+    }
 
-        let deb = with_end(&files, ".deb");
+    fn assert_debian(files: &[PathBuf], out: &Path) {
+        let deb = with_end(files, ".deb");
         let fields = said(exec::command("dpkg-deb").arg("--field").arg(deb));
         assert!(fields.contains("Package: adjutant\n") && fields.contains("Architecture: amd64\n"), "{fields}");
-        let installed = out.path().join("installed");
+        let installed = out.join("installed");
         exec::output(exec::command("dpkg-deb").arg("--extract").arg(deb).arg(&installed)).unwrap();
-        assert_eq!(version_of(&installed.join("usr/bin/adj")), expected);
-        for file in [
-            "man/man1/adj.1.gz",
-            "bash-completion/completions/adj",
-            "zsh/vendor-completions/_adj",
-            "doc/adjutant/copyright",
-        ] {
-            assert!(installed.join("usr/share").join(file).is_file(), "{file}");
+        assert_eq!(version_of(&installed.join("usr/bin/adj")), format!("adj {VERSION}\n"));
+        let share = installed.join("usr/share");
+        for file in ["man/man1/adj.1.gz", "bash-completion/completions/adj", "doc/adjutant/copyright"] {
+            assert!(share.join(file).is_file(), "{file}");
         }
+    }
 
-        let prefix = out.path().join("prefix");
+    fn assert_npm(files: &[PathBuf], out: &Path) {
+        let prefix = out.join("prefix");
         let mut npm = exec::command("npm");
         npm.args(["install", "--offline", "--no-audit", "--no-fund", "--global", "--prefix"]).arg(&prefix);
-        npm.arg(with_end(&files, ".tgz")).env("HOME", out.path());
-        exec::output(&mut npm).unwrap();
-        assert_eq!(version_of(&prefix.join("bin/adj")), expected);
+        exec::output(npm.arg(with_end(files, ".tgz")).env("HOME", out)).unwrap();
+        assert_eq!(version_of(&prefix.join("bin/adj")), format!("adj {VERSION}\n"));
+    }
+
+    fn assert_texts(files: &[PathBuf]) {
+        let sum = sum(with_end(files, ".tar.gz")).unwrap();
+        for file in ["adjutant.rb", "SHA256SUMS"] {
+            assert!(std::fs::read_to_string(with_end(files, file)).unwrap().contains(&sum), "{file}");
+        }
+        let notes = std::fs::read_to_string(with_end(files, ".md")).unwrap();
+        assert!(notes.contains("\n- ") && !notes.contains("# Changelog"), "{notes}");
     }
 
     #[test]
-    fn formula_and_sums_say_the_same_of_the_tarball() {
-        let (_out, files) = made();
-        let sum = sum(with_end(&files, ".tar.gz")).unwrap();
-        for file in ["adjutant.rb", "SHA256SUMS"] {
-            assert!(std::fs::read_to_string(with_end(&files, file)).unwrap().contains(&sum), "{file}");
-        }
-        let notes = std::fs::read_to_string(with_end(&files, ".md")).unwrap();
-        assert!(notes.contains("\n- ") && !notes.contains("# Changelog"), "{notes}");
+    fn packages_hold_what_they_should_and_run() {
+        let (out, files) = made();
+        assert_tarball(&files, out.path());
+        assert_debian(&files, out.path());
+        assert_npm(&files, out.path());
+        assert_texts(&files);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::tree::{Tree, copy};
-use super::{HOME, Platform, SUMMARY, VERSION};
+use super::{Effort, HOME, Platform, SUMMARY, VERSION};
 use crate::exec;
 
 /// Where each file of the tree goes, below `usr/share`.
@@ -17,7 +17,7 @@ const SHARED: [(&str, &str); 5] = [
     ("CHANGELOG.md", "doc/adjutant/changelog"),
 ];
 
-pub(super) fn make(tree: &Tree, platform: Platform, out: &Path) -> Result<PathBuf> {
+pub(super) fn make(tree: &Tree, platform: Platform, effort: Effort, out: &Path) -> Result<PathBuf> {
     let staged = tempfile::tempdir()?;
     let share = staged.path().join("usr/share");
     copy(&tree.adj(), &staged.path().join("usr/bin/adj"), 0o755)?;
@@ -36,7 +36,13 @@ pub(super) fn make(tree: &Tree, platform: Platform, out: &Path) -> Result<PathBu
     // The temporary directory is its owner's alone; a package's root is everybody's.
     std::fs::set_permissions(staged.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     let file = out.join(format!("adjutant_{VERSION}_{}.deb", platform.debian));
-    exec::output(exec::command("dpkg-deb").args(["--root-owner-group", "--build"]).arg(staged.path()).arg(&file))?;
+    let packed = match effort {
+        Effort::Small => "-Zxz",
+        Effort::Fast => "-Znone",
+    };
+    exec::output(
+        exec::command("dpkg-deb").args(["--root-owner-group", packed, "--build"]).arg(staged.path()).arg(&file),
+    )?;
     Ok(file)
 }
 

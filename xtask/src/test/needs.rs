@@ -38,7 +38,7 @@ const fn pinned(name: &'static str, why: &'static str, pinned: Pinned) -> Need {
 }
 
 /// Everything, in the order in which it is installed.
-pub(crate) const NEEDS: [Need; 15] = [
+pub(crate) const NEEDS: [Need; 16] = [
     component("rustfmt", "the format is checked", &["cargo", "fmt", "--version"]),
     component("clippy", "the lints hold the rules of the house", &["cargo", "clippy", "--version"]),
     Need {
@@ -72,6 +72,7 @@ pub(crate) const NEEDS: [Need; 15] = [
         source: Source::System(Packages { brew: "node", ..Packages::same("nodejs") }),
         ..program("node", "the pinned agents are programs of node", &["node", "--version"])
     },
+    program("dpkg", "the Debian package is made and opened again", &["dpkg-deb", "--version"]),
     program("npm", "the pinned agents come from its registry", &["npm", "--version"]),
     pinned(
         "Claude Code 2.1.328",
