@@ -20,12 +20,15 @@ mod parse;
 mod project;
 mod result;
 mod runtime;
+mod sandbox;
 mod screen;
 mod skills;
 mod table;
+mod translate;
 mod ui;
 mod value;
 mod variables;
+mod way;
 
 fn main() -> std::process::ExitCode {
     let mut words = std::env::args_os();

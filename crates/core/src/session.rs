@@ -53,6 +53,32 @@ pub struct Profile {
     pub keep_failed: bool,
 }
 
+impl Profile {
+    /// A session of which nothing is asked but that this agent's program runs in this directory, without asking anybody.
+    pub fn bare(agent: AgentName, path: &str, program: &str) -> Self {
+        Self {
+            agent,
+            mode: Mode::Native,
+            path: path.to_owned(),
+            project: None,
+            worktree: None,
+            description: None,
+            model: None,
+            effort: None,
+            headless: false,
+            sandbox: None,
+            arguments: Vec::new(),
+            resume: None,
+            policy: Policy::default(),
+            program: program.to_owned(),
+            env_names: Vec::new(),
+            key: None,
+            token_hash: String::new(),
+            keep_failed: false,
+        }
+    }
+}
+
 /// Which conversation of the agent's a session takes up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resume {
@@ -242,6 +268,8 @@ pub struct Session {
     pub ready: Vec<MessageId>,
     /// The message in delivery whose turn somebody wants stopped as soon as it begins.
     pub stop_next: Option<MessageId>,
+    /// The session that asked last for the end of the turn that runs, ran last, or is about to begin.
+    pub interrupted_by: Option<SessionId>,
     /// The newest message that ended while nobody knew whether it was taken; evidence may still come.
     pub unclear: Option<MessageId>,
     /// How far its driver's journal has been taken into the log.
@@ -323,18 +351,21 @@ impl Session {
         self.messages.values().filter(|m| m.state.is_queued()).map(|m| m.bytes).sum()
     }
 
+    /// Whether messages may go to it now, whatever it is at.
+    fn takes_messages(&self) -> bool {
+        self.phase == Phase::Live && self.stopping.is_none() && self.hold == Hold::Off
+    }
+
     /// The message that may be handed over now, if the session can take one.
     pub fn deliverable(&self) -> Option<MessageId> {
-        let free =
-            self.phase == Phase::Live && self.work == Work::Idle && self.stopping.is_none() && self.hold == Hold::Off;
         let first = *self.ready.first()?;
-        (free && self.delivering().is_none()).then_some(first)
+        (self.takes_messages() && self.work == Work::Idle && self.delivering().is_none()).then_some(first)
     }
 
     /// The message that is meant for the running turn and may be put into it now. One that came back opens a turn.
     pub fn steerable(&self) -> Option<MessageId> {
         let turn = self.turn()?;
-        let free = self.phase == Phase::Live && self.stopping.is_none() && self.hold == Hold::Off;
+        let free = self.takes_messages();
         // Nothing is put into an open question, nor into a turn that is to end.
         if !free || !turn.requests.is_empty() || turn.interrupt_asked_at.is_some() || self.delivering().is_some() {
             return None;

@@ -1,10 +1,12 @@
 //! Claude Code, in a terminal or by its protocol alone.
 
+mod answer;
 mod environment;
 mod find;
 mod headless;
 mod home;
 mod hooks;
+mod login;
 mod requests;
 mod resume;
 mod terminal;

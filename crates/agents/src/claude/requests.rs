@@ -43,6 +43,30 @@ pub(super) enum Decided {
     },
 }
 
+impl Decided {
+    /// What a rule says that refuses.
+    pub(super) fn refused_by_rule(asked: &Asked) -> Self {
+        Self::Deny { message: format!("A rule of this session refuses {}.", asked.tool) }
+    }
+
+    /// The decision as Claude Code reads it, in its hooks and in its protocol alike.
+    pub(super) fn words(&self) -> Value {
+        match self {
+            Self::Deny { message } => json!({"behavior": "deny", "message": message}),
+            Self::Allow { input, remember } => {
+                let mut words = json!({"behavior": "allow"});
+                if let Some(input) = input {
+                    words["updatedInput"] = input.clone();
+                }
+                if let Some(remember) = remember {
+                    words["updatedPermissions"] = remember.clone();
+                }
+                words
+            }
+        }
+    }
+}
+
 impl Asked {
     /// One line of what the tool is to do.
     pub(super) fn summary(&self) -> String {
@@ -84,6 +108,15 @@ impl Asked {
             multiple,
             questions,
             details: self.input.to_string(),
+        }
+    }
+
+    /// Whether an answer is one to what is asked.
+    pub(super) fn takes(&self, answer: &RequestAnswer) -> bool {
+        match answer {
+            RequestAnswer::Allow | RequestAnswer::Always => !self.is_question(),
+            RequestAnswer::Choose(_) | RequestAnswer::Text(_) => self.is_question(),
+            RequestAnswer::Deny { .. } | RequestAnswer::Dismiss => true,
         }
     }
 
@@ -149,12 +182,20 @@ fn questions(input: &Value) -> Vec<Question> {
     input["questions"].as_array().into_iter().flatten().map(question).collect()
 }
 
-/// One line, not too long.
+/// A text as one line, not too long.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SUMMARY_CHARS_MAX).collect()
+}
+
+/// All lines in one, not too long: whoever answers has to see that there is a second command.
 fn cut(text: &str) -> String {
-    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
-    let more = line.chars().count() > SUMMARY_CHARS_MAX || text.trim().lines().count() > 1;
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let line = lines.join(" ⏎ ");
+    if line.chars().count() <= SUMMARY_CHARS_MAX {
+        return line;
+    }
     let kept: String = line.chars().take(SUMMARY_CHARS_MAX - 1).collect();
-    if more { format!("{kept}…") } else { kept }
+    format!("{kept}…")
 }
 
 #[cfg(test)]
@@ -185,6 +226,8 @@ mod tests {
         let long = Asked { input: json!({"command": format!("echo {}\nrm x", "é".repeat(400))}), ..bash() };
         assert_eq!(long.summary().chars().count(), SUMMARY_CHARS_MAX);
         assert!(long.what().ends_with("\nrm x"), "a rule sees all of it");
+        let two = Asked { input: json!({"command": "mkdir a\n\n  rm -rf b\n"}), ..bash() };
+        assert_eq!(two.summary(), "mkdir a ⏎ rm -rf b");
     }
 
     #[test]

@@ -137,7 +137,7 @@ async fn take(context: &mut Context, stored: Stored, dry_run: bool) -> Result<To
         told.result = "would be taken";
         return Ok(told);
     }
-    let wanted = wanted(context, stored)?;
+    let wanted = wanted(context, stored).await?;
     match context.client()?.create(&wanted).await {
         Ok(_) => told.result = "taken",
         Err(error) => {
@@ -159,8 +159,8 @@ fn left(stored: &Stored) -> Option<String> {
     mode(&stored.mode).is_none().then(|| format!("its mode `{}` is not known", stored.mode))
 }
 
-fn wanted(context: &mut Context, stored: Stored) -> Result<CreateSession, CommandError> {
-    let own = CreateOptions::default().session(context)?;
+async fn wanted(context: &mut Context, stored: Stored) -> Result<CreateSession, CommandError> {
+    let own = CreateOptions::default().session(context).await?;
     Ok(CreateSession {
         cli: stored.cli,
         path: stored.path,

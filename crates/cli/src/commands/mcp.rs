@@ -9,9 +9,10 @@ use adjutant_mcp::Caller;
 use serde_json::{Map, Value, json};
 
 use crate::commands::Outcome;
-use crate::commands::create::{CreateOptions, directory};
-use crate::context::{Context, new_client};
+use crate::commands::create::CreateOptions;
+use crate::context::Context;
 use crate::error::{CommandError, hinted};
+use crate::way::{Way, directory_below};
 
 /// Serve the same verbs as tools of the Model Context Protocol, for agents without a shell
 ///
@@ -29,7 +30,7 @@ pub(crate) struct McpArgs {
 }
 
 pub(crate) async fn run_mcp(context: &mut Context, args: &McpArgs) -> Outcome {
-    let caller = caller(context)?;
+    let caller = caller(context).await?;
     if args.http {
         let told = |address: &str| say_address(context, address);
         adjutant_mcp::serve_http(caller, args.port, told).await?;
@@ -48,23 +49,24 @@ fn say_address(context: &mut Context, address: &str) -> Result<(), ErrorBody> {
 }
 
 /// What a create of this caller says where a tool does not.
-fn caller(context: &mut Context) -> Result<Caller, CommandError> {
-    let own = CreateOptions::default().session(context)?;
+async fn caller(context: &mut Context) -> Result<Caller, CommandError> {
+    let own = CreateOptions::default().session(context).await?;
     let own = serde_json::to_value(own).map_err(|error| CommandError::internal(&error))?;
     let own: BTreeMap<String, Value> = serde_json::from_value(own).map_err(|error| CommandError::internal(&error))?;
-    let autostart = context.autostart();
+    let clients = context.clients()?;
+    let way = clients.way.clone();
     Ok(Caller {
-        // Remarks for people have nobody to read them here.
-        client: Arc::new(move || new_client(autostart, Box::new(|_, _| {})).map_err(body)),
-        complete: Arc::new(move |said| complete(&own, said).map_err(body)),
+        client: Arc::new(move || clients.make().map_err(body)),
+        complete: Arc::new(move |said| complete(&way, &own, said).map_err(body)),
         hinted,
     })
 }
 
 /// Fills in what the caller is. A directory may be relative to that of the server, as it may be on the command line.
-fn complete(own: &BTreeMap<String, Value>, said: &mut Map<String, Value>) -> Result<(), CommandError> {
+fn complete(way: &Way, own: &BTreeMap<String, Value>, said: &mut Map<String, Value>) -> Result<(), CommandError> {
     if let Some(Value::String(path)) = said.get("path") {
-        let resolved = directory(Some(Path::new(path)))?;
+        let base = own.get("path").and_then(Value::as_str).unwrap_or_default();
+        let resolved = directory_below(way, Path::new(path), Path::new(base))?;
         said.insert("path".to_owned(), Value::String(resolved));
     }
     said.retain(|_, value| !value.is_null());

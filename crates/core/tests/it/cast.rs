@@ -1,7 +1,7 @@
 //! The agents, sessions and limits that the tests play with.
 
 use adjutant_core::agent::{Capabilities, FrameStyle, Mode, Source};
-use adjutant_core::session::{Policy, Profile};
+use adjutant_core::session::Profile;
 use adjutant_core::{AgentName, HostConfig, SessionId};
 
 pub(crate) fn abilities(sure: bool) -> Capabilities {
@@ -33,7 +33,13 @@ pub(crate) fn config() -> HostConfig {
     let deaf = Capabilities { interrupt: false, ..abilities(true) };
     let agents = [("sure", abilities(true)), ("plain", abilities(false)), ("deaf", deaf)];
     let agents = agents.into_iter().map(|(name, can)| (AgentName::new(name), can)).collect();
-    HostConfig { queue_messages_max: 5, queue_bytes_max: 60, sessions_live_max: 5, ..HostConfig::new(agents) }
+    HostConfig {
+        queue_messages_max: 5,
+        queue_bytes_max: 60,
+        notices_waiting_max: 2,
+        sessions_live_max: 5,
+        ..HostConfig::new(agents)
+    }
 }
 
 pub(crate) fn session_id(number: u8) -> SessionId {
@@ -43,24 +49,6 @@ pub(crate) fn session_id(number: u8) -> SessionId {
 }
 
 pub(crate) fn profile(agent: &str, number: u8) -> Profile {
-    Profile {
-        agent: AgentName::new(agent),
-        mode: Mode::Native,
-        path: "/work".to_owned(),
-        project: None,
-        worktree: None,
-        description: None,
-        model: None,
-        effort: None,
-        headless: false,
-        sandbox: None,
-        arguments: Vec::new(),
-        resume: None,
-        policy: Policy::default(),
-        program: "/bin/agent".to_owned(),
-        env_names: Vec::new(),
-        key: None,
-        token_hash: format!("hash of {number}"),
-        keep_failed: true,
-    }
+    let bare = Profile::bare(AgentName::new(agent), "/work", "/bin/agent");
+    Profile { token_hash: format!("hash of {number}"), keep_failed: true, ..bare }
 }

@@ -27,6 +27,7 @@ mod look;
 mod mcp;
 mod messages;
 mod must_show;
+mod other_host;
 mod places;
 mod projects;
 mod queue;

@@ -7,12 +7,13 @@ use adjutant_api::types::message::{Message as WireMessage, MessageKind as WireKi
 use adjutant_core::agent::FrameStyle;
 use adjutant_core::call::{Answer, Call, NewMessage};
 use adjutant_core::event::Event;
-use adjutant_core::message::{Message, MessageKind};
+use adjutant_core::message::{Message, MessageKind, MessageState};
 use adjutant_core::time::Due;
 use adjutant_core::{Host, MessageId, SessionId};
 use adjutant_store::ReadError;
 use axum::Json;
 
+use super::heard::heard;
 use crate::clock::Clock;
 use crate::frame;
 use crate::http::call::Incoming;
@@ -30,11 +31,14 @@ const LISTED_MESSAGES_MAX: usize = 10_000;
 pub(super) async fn send(call: Incoming) -> Result<Json<Sent>, Failure> {
     let session = call.session_to_change().await?;
     let wanted: SendMessage = call.body()?;
-    let (confirm_ms, wake_me) = (wanted.confirm_ms, wanted.wake_me);
+    let (confirm_ms, wake_me, once) = (wanted.confirm_ms, wanted.wake_me, wanted.once);
     let new = new_message(&call, wanted)?;
     if let Some(id) = new.reply_to {
         let known = call.app.read(move |reader| reader.message(id)).await?;
         known.ok_or_else(|| resolve::message_not_found(id))?;
+    }
+    if once && let Some(sent) = sent_before(&call, session, new.key.clone()).await? {
+        return Ok(Json(sent));
     }
     let text = Arc::clone(&new.text);
     let mut follower = confirm_ms.map(|_| Follower::live(&call.app, vec![session]));
@@ -59,12 +63,21 @@ fn new_message(call: &Incoming, wanted: SendMessage) -> Result<NewMessage, Failu
             return Err(Failure::new(ErrorCode::NotSupported, format!("there are no messages of kind `{word}`")));
         }
     };
+    let due = from_api::due(wanted.delay_ms, wanted.run_at, now)?;
+    if kind == MessageKind::Steer && due.is_some() {
+        let message = "a message for the running turn has no later time: leave out `steer`, or the time";
+        return Err(Failure::new(ErrorCode::Usage, message));
+    }
+    if wanted.confirm_ms.is_some() && due.is_some_and(|due| !due.is_due(now)) {
+        let message = "a message that is not due yet is not taken yet: leave out the confirmation, or the time";
+        return Err(Failure::new(ErrorCode::Usage, message));
+    }
     Ok(NewMessage {
         text: from_api::text(wanted.text, call.app.message_bytes_max)?,
         kind,
         key: from_api::key(wanted.key)?,
         reply_to: wanted.reply_to.as_deref().map(resolve::message_id).transpose()?,
-        due: from_api::due(wanted.delay_ms, wanted.run_at, now)?,
+        due,
         after: None,
         expires: wanted.expires_ms.map(|millis| Due::after(now, millis)),
         interrupt: wanted.kind == Some(WireKind::Interrupt),
@@ -86,6 +99,23 @@ pub(super) async fn enqueue(
     let text = (!replayed).then(|| text.to_owned());
     let wire = one(call, session, message, text).await?;
     Ok(Sent { message: wire, handed, ahead: ahead as u64, repeated: replayed })
+}
+
+/// The message that has come with this key and has ended since; one that lives is found by the core.
+pub(super) async fn sent_before(
+    call: &Incoming,
+    session: SessionId,
+    key: Option<String>,
+) -> Result<Option<Sent>, Failure> {
+    let Some(key) = key else {
+        return Err(Failure::new(ErrorCode::Usage, "`once` is said of a key, and there is none"));
+    };
+    let all = stored(call, session).await?;
+    let has_ended = |message: &Message| matches!(message.state, MessageState::Ended { .. });
+    let found = all.iter().rfind(|message| message.key.as_ref() == Some(&key) && has_ended(message));
+    let Some(found) = found else { return Ok(None) };
+    let message = one(call, session, found.id, None).await?;
+    Ok(Some(Sent { message, handed: true, ahead: 0, repeated: true }))
 }
 
 /// Waits until the agent has taken the message, or it is clear that it will not.
@@ -113,6 +143,9 @@ async fn confirmed(
     match tokio::time::timeout(std::time::Duration::from_millis(limit_ms), taken).await {
         Ok(Ok(())) => {
             let message = one(call, session, id, Some(text.to_owned())).await?;
+            if message.receipt.settled_at.is_some() {
+                heard(&call.app, call.caller, std::slice::from_ref(&message.id)).await;
+            }
             Ok(Sent { message, ..sent })
         }
         Ok(Err(failure)) => Err(failure),
