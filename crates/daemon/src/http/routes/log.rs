@@ -157,7 +157,10 @@ fn add_last_answer(entries: &mut Vec<LogEntry>, last: Option<&Told>) {
     let behind = entries.iter().position(|entry| entry.turn > number).unwrap_or(entries.len());
     let at = Some(to_api::time(turn.ended_at));
     let (role, text) = (Role::Assistant, answer.to_owned());
-    entries.insert(behind, LogEntry { role, text, turn: number, at, from: None, message: None, tool: None });
+    entries.insert(
+        behind,
+        LogEntry { role, text, turn: number, at, from: None, message: None, tool: None, appended: None },
+    );
 }
 
 fn role(speaker: Speaker) -> Role {
