@@ -157,10 +157,8 @@ fn add_last_answer(entries: &mut Vec<LogEntry>, last: Option<&Told>) {
     let behind = entries.iter().position(|entry| entry.turn > number).unwrap_or(entries.len());
     let at = Some(to_api::time(turn.ended_at));
     let (role, text) = (Role::Assistant, answer.to_owned());
-    entries.insert(
-        behind,
-        LogEntry { role, text, turn: number, at, from: None, message: None, tool: None, appended: None },
-    );
+    let said = LogEntry { role, text, turn: number, at, from: None, message: None, tool: None, appended: None };
+    entries.insert(behind, said);
 }
 
 fn role(speaker: Speaker) -> Role {
