@@ -12,7 +12,7 @@ pub(crate) fn abilities(sure: bool) -> Capabilities {
         steer: sure,
         requests: true,
         goals: false,
-        resume: false,
+        resume: sure,
         usage: false,
         model: false,
         effort: false,
@@ -62,5 +62,6 @@ pub(crate) fn profile(agent: &str, number: u8) -> Profile {
         key: None,
         token_hash: format!("hash of {number}"),
         keep_failed: true,
+        trust: false,
     }
 }

@@ -49,6 +49,7 @@ mirror! {
         key: Option<String>,
         token_hash: String,
         keep_failed: bool,
+        trust: bool,
     }
 }
 
@@ -154,6 +155,8 @@ mirror! {
         stop_next: Option<MessageId>,
         unclear: Option<MessageId>,
         cursor: u64,
+        revivals: u32,
+        turns_before: u32,
     } beside { messages }
 }
 
