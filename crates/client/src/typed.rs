@@ -86,7 +86,9 @@ functions! {
     send(id: &str, message: &SendMessage) -> Sent =
         Call::new(&methods::SEND, &[id]).body(message).within(beyond(message.confirm_ms.unwrap_or(0)) + limits::ANSWER);
     /// Puts a message into the queue, reviving an ended session.
-    wake(id: &str, message: &WakeSession) -> Option<Sent> = Call::new(&methods::WAKE, &[id]).body(message);
+    wake(id: &str, message: &WakeSession) -> Option<Sent> = Call::new(&methods::WAKE, &[id])
+        .body(message)
+        .within(beyond(message.timeout_ms.unwrap_or(READY_MS_DEFAULT)));
     /// Changes a queued message.
     edit(id: &str, message: &str, change: &EditMessage) -> Message =
         Call::new(&methods::EDIT, &[id, message]).body(change);

@@ -74,6 +74,8 @@ pub struct Revival {
     pub program: String,
     /// The SHA-256 of its new token, in hexadecimal digits.
     pub token_hash: String,
+    /// What is missing of what it had before, in one line.
+    pub notice: Option<String>,
 }
 
 /// What a message is to wait for beside time.
@@ -254,7 +256,7 @@ pub enum Refusal {
         why: String,
     },
     /// Another session that lives has the conversation.
-    #[error("the conversation {conversation} is that of {by}, which lives; two at once would write it")]
+    #[error("the conversation {conversation} is open in {by}, which lives; one conversation has one writer")]
     ConversationInUse {
         /// The agent's own id of the conversation.
         conversation: String,

@@ -99,6 +99,7 @@ impl Filler {
             key: None,
             token_hash: uuid.to_string(),
             keep_failed: true,
+            trust: false,
         };
         let seed = u64::from_be_bytes(uuid.as_bytes()[8..].try_into().unwrap_or_default());
         let new = NewSession { id, name_seed: seed, name: None, profile, parent: None, message: None };

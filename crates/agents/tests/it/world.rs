@@ -74,6 +74,7 @@ impl World {
             ready_ms_max: 20_000,
             profile: profile(),
             trust: false,
+            begins_anew: false,
         }
     }
 
@@ -343,5 +344,6 @@ pub(crate) fn profile() -> Profile {
         key: None,
         token_hash: String::new(),
         keep_failed: false,
+        trust: false,
     }
 }

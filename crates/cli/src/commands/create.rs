@@ -228,11 +228,7 @@ impl CreateOptions {
     /// The session that these options describe.
     pub(crate) fn session(&self, context: &mut Context) -> Result<CreateSession, CommandError> {
         let cli = self.chosen_cli(context)?;
-        let (environment, unsent) = environment();
-        if !unsent.is_empty() {
-            let names = unsent.join(", ");
-            context.ui.warning(&format!("Variables that are not UTF-8 are not passed on: {names}."));
-        }
+        let environment = passed_on(context);
         let rules = self.policy.as_deref().map(Rules::read).transpose()?.unwrap_or_default();
         let inherited = house::inherited();
         Ok(CreateSession {
@@ -341,6 +337,16 @@ fn not_there(path: &Path, error: &io::Error) -> CommandError {
 
 /// Variables by which a session proves who it is; another session has its own.
 const IDENTITY: [&str; 3] = ["ADJ_SESSION", "ADJ_PARENT", "ADJ_SESSION_TOKEN"];
+
+/// The caller's variables for a session's agent; a warning names those that cannot be sent.
+pub(crate) fn passed_on(context: &mut Context) -> BTreeMap<String, String> {
+    let (environment, unsent) = environment();
+    if !unsent.is_empty() {
+        let names = unsent.join(", ");
+        context.ui.warning(&format!("Variables that are not UTF-8 are not passed on: {names}."));
+    }
+    environment
+}
 
 /// The caller's variables, and the names of those that cannot be sent.
 fn environment() -> (BTreeMap<String, String>, Vec<String>) {

@@ -35,9 +35,12 @@ impl Host {
             self.check_first(&session.name, &session.profile.agent, first, now)?;
         }
         let after = message.as_ref().map(|first| self.begin_after(first, now)).transpose()?.flatten();
-        let Revival { program, token_hash } = revival;
+        let Revival { program, token_hash, notice } = revival;
         let stamp = Stamp::at(now.wall);
         self.log(id, stamp, Event::SessionRevived { by: caller.session(), program, token_hash }, step);
+        if let Some(text) = notice {
+            self.log(id, stamp, Event::SessionNotice { text }, step);
+        }
         step.acts.push(Act::Launch { session: id });
         match message {
             Some(message) => {
@@ -54,8 +57,11 @@ impl Host {
         }
     }
 
-    /// Whether a session that has exited can be started again now.
-    fn check_revival(&self, session: &Session) -> Result<(), Refusal> {
+    /// Whether a session that has exited can be started again now, as far as is known here.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_revival(&self, session: &Session) -> Result<(), Refusal> {
         let agent = &session.profile.agent;
         let refused = |why: String| Refusal::NotResumable { session: session.name.clone(), why };
         if !self.can(agent, |c| c.resume) {
@@ -74,9 +80,7 @@ impl Host {
     pub(super) fn check_writer(&self, agent: &AgentName, conversation: &str) -> Result<(), Refusal> {
         let is_it = |s: &&Session| !s.has_exited() && s.profile.agent == *agent && s.holds(conversation);
         match self.sessions.values().find(is_it) {
-            Some(by) => {
-                Err(Refusal::ConversationInUse { conversation: conversation.to_owned(), by: by.name.clone() })
-            }
+            Some(by) => Err(Refusal::ConversationInUse { conversation: conversation.to_owned(), by: by.name.clone() }),
             None => Ok(()),
         }
     }

@@ -10,7 +10,7 @@ use adjutant_core::{Answer, Call, Caller, MessageId, Refusal, SessionId};
 use crate::stage::{Stage, message};
 
 fn revival(number: u32) -> Revival {
-    Revival { program: "/new/agent".to_owned(), token_hash: format!("hash of life {number}") }
+    Revival { program: "/new/agent".to_owned(), token_hash: format!("hash of life {number}"), notice: None }
 }
 
 fn revive(stage: &mut Stage, session: SessionId, message: Option<NewMessage>) -> Result<Answer, Refusal> {

@@ -153,7 +153,9 @@ impl World {
         let session = self.choices.pick(&ended).unwrap_or(stray);
         let message = (self.choices.below(3) > 0).then(|| self.new_message());
         self.revivals += 1;
-        let revival = Revival { program: "/bin/agent".to_owned(), token_hash: format!("again {}", self.revivals) };
+        let notice = self.choices.once_in(4).then(|| "without A".to_owned());
+        let token_hash = format!("again {}", self.revivals);
+        let revival = Revival { program: "/bin/agent".to_owned(), token_hash, notice };
         Call::Revive { session, revival, message }
     }
 

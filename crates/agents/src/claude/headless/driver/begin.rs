@@ -31,8 +31,7 @@ impl Driver {
             let detail = format!("the session's directory cannot be written: {error}");
             return self.start_failed(StartFailure::AgentStartFailed { detail }).await;
         }
-        let resume = plan.profile.resume.as_ref();
-        let resumed = match resume.map(|wanted| taken_up(wanted, &config_dir, &plan.directory)).transpose() {
+        let resumed = match taken_up(&plan, &config_dir) {
             Ok(resumed) => resumed,
             Err(detail) => return self.start_failed(StartFailure::AgentStartFailed { detail }).await,
         };
