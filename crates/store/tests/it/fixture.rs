@@ -33,7 +33,7 @@ fn dir() -> PathBuf {
 /// Everything a host may hold: sessions, messages, turns and requests in every state.
 fn content() -> (Scribe, Vec<Batch>) {
     let mut scribe = Scribe::new();
-    let parts: [fn(&mut Scribe); 7] = [
+    let parts: [fn(&mut Scribe); 8] = [
         busy_session,
         waiting_session,
         queued_messages,

@@ -76,9 +76,34 @@ impl Scene {
     #[track_caller]
     fn wake(&self, session: &str, text: &str) -> Value {
         let woken = self.world().adj(["--json", "wake", session, "--message", text]).expect_code(0).json();
-        let id = woken["message"]["id"].as_str().unwrap_or_else(|| panic!("no message: {woken:#}")).to_owned();
+        let id = woken["id"].as_str().unwrap_or_else(|| panic!("no message: {woken:#}")).to_owned();
         let _ = self.world().adj(["wait", session, "--for", &id]).expect_code(0);
         message(self.world(), session, &id)
+    }
+
+    /// Waits until the agent has written this answer down: what it has not, it cannot take up again. Claude Code writes in
+    /// batches, a moment after the end was told.
+    #[track_caller]
+    fn await_written(&self, session: &str, answer: &str) {
+        let Self::Claude(world, _) = self else { return };
+        let native = record(world, session)["agent_session"].as_str().expect("a conversation").to_owned();
+        let (file, wanted) = (format!("{native}.jsonl"), format!("\"text\":\"{answer}\""));
+        let projects = world.root().join("home/.claude/projects");
+        await_fact("the transcript has it", AGENT_MAX, || {
+            let dirs = std::fs::read_dir(&projects).into_iter().flatten().flatten();
+            let mut texts = dirs.filter_map(|dir| std::fs::read_to_string(dir.path().join(&file)).ok());
+            texts.any(|text| text.contains(&wanted))
+        });
+    }
+
+    /// Waits until the log has these words.
+    #[track_caller]
+    fn await_logged(&self, session: &str, words: &[&str]) {
+        await_fact("the agent's record has it", AGENT_MAX, || {
+            let logs = self.world().adj(["--json", "logs", session]).expect_code(0).json();
+            let logs = crate::look::texts(logs.as_array().expect("entries"), "text");
+            words.iter().all(|word| logs.iter().any(|logged| logged == word))
+        });
     }
 
     /// What follows from a life, an end and another life, wherever one looks.
@@ -90,11 +115,7 @@ impl Scene {
         assert_eq!((&listed[0]["id"], &listed[0]["status"]), (&session.into(), &"idle".into()), "{listed:#}");
         let said = world.adj(["--json", "last-message", "-n", "9", session]).expect_code(0).json();
         assert_eq!(crate::look::texts(said.as_array().expect("answers"), "text"), ["first", "second"]);
-        await_fact("the log has all of it", AGENT_MAX, || {
-            let logs = world.adj(["--json", "logs", session]).expect_code(0).json();
-            let logs = crate::look::texts(logs.as_array().expect("entries"), "text");
-            ["[[say first]]", "first", "[[say second]]", "second"].iter().all(|part| logs.iter().any(|l| l == part))
-        });
+        self.await_logged(session, &["[[say first]]", "first", "[[say second]]", "second"]);
         let life = event_types(world, session, "session.created,session.ready,session.exited,session.revived");
         let expected =
             ["session.created", "session.ready", "session.exited", "session.revived", "session.ready"].as_slice();
@@ -142,13 +163,11 @@ fn a_killed_session_goes_on_where_it_was() {
         }
         assert_ne!(after["agent"]["pid"], before["agent"]["pid"]);
         let _ = scene.world().adj(["kill", "--purge", &x]).expect_code(0);
-        let kept = std::fs::read_dir(scene.world().state().join("sessions")).expect("the directory of sessions");
         await_fact("nothing of its lives is left", SOON, || {
             let uuid = before["uuid"].as_str().expect("an id");
             let all = std::fs::read_dir(scene.world().state().join("sessions")).expect("the directory of sessions");
             !all.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(uuid))
         });
-        drop(kept);
     }
 }
 
@@ -157,6 +176,7 @@ fn c14_after_a_reboot_all_are_listed_and_are_revived() {
     for scene in every_agent() {
         let x = scene.create(&[]);
         assert_eq!(scene.ask(&x, "[[say first]]"), "first\n");
+        scene.await_written(&x, "first");
         scene.reboot();
         await_fact("it is known to have ended", AGENT_MAX, || status(scene.world(), &x) == "exited");
         let listed = scene.world().adj(["--json", "list", "-a"]).expect_code(0).json();
@@ -172,6 +192,7 @@ fn an_agent_that_was_killed_in_a_turn_goes_on_and_the_turn_is_told_as_it_ended()
     for scene in [Scene::headless(), Scene::terminal()] {
         let x = scene.create(&[]);
         assert_eq!(scene.ask(&x, "[[say first]]"), "first\n");
+        scene.await_written(&x, "first");
         let cut_off = crate::look::begin(scene.world(), &x, "[[say never]] [[hold for-ever]]");
         let [_, agent] = processes(scene.world(), &x);
         agent.signal(Signal::KILL);
@@ -221,13 +242,13 @@ fn a_delayed_wake_starts_the_agent_now_and_runs_then() {
     assert_eq!(scene.ask(&x, "[[say first]]"), "first\n");
     let _ = scene.world().adj(["kill", &x]).expect_code(0);
     let far = scene.world().adj(["--json", "wake", &x, "--delay", "1h", "[[say far]]"]).expect_code(0).json();
-    assert_eq!((&far["message"]["delayed"], status(scene.world(), &x)), (&true.into(), "idle".to_owned()));
+    assert_eq!((&far["delayed"], status(scene.world(), &x)), (&true.into(), "idle".to_owned()));
     let soon = scene.world().adj(["wake", "-q", &x, "--delay", "1s", "[[say second]]"]).expect_code(0);
     let _ = scene.world().adj(["wait", &x, "--for", soon.word()]).expect_code(0);
     assert_eq!(scene.newest_texts(), ["[[say first]]", "[[say second]]"]);
     // G15: nobody is there to start it for a wake that is due later.
     let _ = scene.world().adj(["kill", &x]).expect_code(0);
-    let told = message(scene.world(), &x, far["message"]["id"].as_str().expect("an id"));
+    let told = message(scene.world(), &x, far["id"].as_str().expect("an id"));
     assert_eq!(told["state"], "cancelled", "{told:#}");
 }
 
@@ -310,7 +331,8 @@ fn g15_a_wake_that_fails_leaves_the_session_as_it_was_and_says_why() {
         std::fs::create_dir(&broken).expect("a directory in the world");
         for name in ["claude", "codex"] {
             let script = broken.join(name);
-            let says = "#!/bin/sh\ncase $1 in --version) echo 'codex-cli 0.145.0' ;; *) echo dying >&2; exit 3 ;; esac\n";
+            let says =
+                "#!/bin/sh\ncase $1 in --version) echo 'codex-cli 0.145.0' ;; *) echo dying >&2; exit 3 ;; esac\n";
             std::fs::write(&script, says).expect("a file in the world");
             let mode = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
             std::fs::set_permissions(&script, mode).expect("a mode");
@@ -401,7 +423,10 @@ fn a_shell_cannot_be_revived_and_says_so() {
     assert_eq!(shown["resumable"], false);
     for words in [vec!["--json", "wake", &x, "echo second"], vec!["--json", "wake", &x]] {
         let refused = world.adj(words).expect_error(4, "session_exited");
-        assert!(refused.error()["message"].as_str().is_some_and(|why| why.contains("cannot be revived")), "{refused:#?}");
+        assert!(
+            refused.error()["message"].as_str().is_some_and(|why| why.contains("cannot be revived")),
+            "{refused:#?}"
+        );
     }
     let refused = world.adj(["--json", "send", &x, "echo second"]).expect_error(4, "session_exited");
     assert!(!refused.stderr.contains("adj wake"), "{refused:#?}");
