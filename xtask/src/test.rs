@@ -11,6 +11,7 @@ pub(crate) mod generated;
 mod install;
 mod needs;
 mod pinned;
+mod space;
 mod steps;
 mod stream;
 mod tally;

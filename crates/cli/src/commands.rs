@@ -12,6 +12,7 @@ pub(crate) mod export;
 pub(crate) mod goal;
 pub(crate) mod hook;
 pub(crate) mod inspect;
+pub(crate) mod install_skill;
 pub(crate) mod interrupt;
 pub(crate) mod kill;
 pub(crate) mod last_message;
@@ -137,6 +138,7 @@ verbs! {
     "workspace" House workspace::WorkspaceArgs calls run_workspace;
     "daemon" House daemon::DaemonArgs plain run_daemon;
     "doctor" House doctor::DoctorArgs calls run_doctor;
+    "install-skill" House install_skill::InstallSkillArgs plain run_install_skill;
     "whoami" House whoami::WhoamiArgs calls run_whoami;
     "completions" House completions::CompletionsArgs plain run_completions;
     "dev" Hidden dev::DevArgs plain run_dev;

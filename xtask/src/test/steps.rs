@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Options, Run, generated, needs, stream, tools};
+use super::{Options, Run, generated, needs, space, stream, tools};
 use crate::{Verdict, exec, tidy};
 
 /// One step: what it is called, what it does, and when it is left out.
@@ -46,6 +46,7 @@ fn is_partial(options: &Options) -> bool {
 }
 
 fn install(_: &mut Run<'_>) -> Result<()> {
+    space::tell(&exec::profile_dir("debug")?)?;
     let installed = needs::provide(&needs::NEEDS)?;
     say!("{} needs, {installed} installed", needs::NEEDS.len());
     Ok(())

@@ -1,5 +1,6 @@
 //! Claude Code, in a terminal or by its protocol alone.
 
+mod answer;
 mod environment;
 mod find;
 mod headless;
@@ -18,10 +19,15 @@ use std::collections::BTreeMap;
 use adjutant_core::AgentName;
 use adjutant_core::agent::{Capabilities, FrameStyle, Mode, Source, StartFailure};
 
+use crate::skills::SkillReader;
 use crate::{
     Agent, Attach, AttachTo, ConversationEntry, ConversationError, ConversationOf, DriverStart, DriverTask, Driving,
-    Program,
+    Program, SkillPlaces,
 };
+
+/// Where it looks for skills.
+const SKILLS: SkillReader =
+    SkillReader { variable: "CLAUDE_CONFIG_DIR", directory: ".claude", program: "claude", local: ".claude/skills" };
 
 /// The agent `claude`.
 #[derive(Debug)]
@@ -101,5 +107,9 @@ impl Agent for Claude {
             )),
             false => terminal::attach(of.place, of.read_only),
         }
+    }
+
+    fn skills(&self, environment: &BTreeMap<String, String>) -> Option<SkillPlaces> {
+        SKILLS.places(environment)
     }
 }
