@@ -100,14 +100,15 @@ async fn revive(
         return told_of(call, session, message, text).await;
     }
     call.app.launches.forget(&token);
-    match told? {
+    match told {
         // Somebody else was first: it lives already.
-        Answer::Queued { message, handed, ahead, replayed } => {
+        Ok(Answer::Queued { message, handed, ahead, replayed }) => {
             let message = one(call, session, message, None).await?;
             Ok(Some(Sent { message, handed, ahead: ahead as u64, repeated: replayed }))
         }
-        Answer::Done => Ok(None),
-        other => Err(Failure::internal(format!("a revival was answered with {other:?}"))),
+        Ok(Answer::Done) => Ok(None),
+        Ok(other) => Err(Failure::internal(format!("a revival was answered with {other:?}"))),
+        Err(refusal) => Err(refusal.into()),
     }
 }
 
