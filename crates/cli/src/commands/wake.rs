@@ -3,14 +3,13 @@
 use adjutant_api::types::message::{AwaitedStateWord, Message, WakeSession};
 
 use crate::commands::Outcome;
-use crate::commands::create::passed_on;
 use crate::commands::queue::awaited_name;
 use crate::commands::send::note_dropped;
 use crate::context::Context;
 use crate::duration::{Limit, Span};
-use crate::house;
 use crate::message::TextArgs;
 use crate::value::{Moment, SessionArg, Variable};
+use crate::way;
 
 /// Queue a message, now or later, reviving a session that has ended
 ///
@@ -70,19 +69,20 @@ impl WakeArgs {
 pub(crate) async fn run_wake(context: &mut Context, args: &WakeArgs) -> Outcome {
     let text = args.text.optional(context.message_max_bytes()?)?;
     let dropped = text.as_ref().map_or(0, |text| text.dropped);
-    let inherited = house::inherited();
+    let around = way::surroundings(context).await?;
     let message = WakeSession {
         text: text.map(|text| text.text),
         key: args.key.clone(),
+        once: false,
         expires_ms: args.expires.map(Span::millis),
         delay_ms: args.delay.map(Span::millis),
         run_at: args.run_at.map(|moment| moment.0),
         after: args.after.iter().map(ToString::to_string).collect(),
         any: args.any,
-        environment: passed_on(context),
+        environment: around.environment,
         env: args.env.iter().map(|v| (v.name.clone(), v.value.clone())).collect(),
-        umask: inherited.umask,
-        soft_limits: inherited.soft_limits,
+        umask: around.umask,
+        soft_limits: around.soft_limits,
         timeout_ms: args.timeout.and_then(Limit::millis),
     };
     let (ui, client) = context.parts()?;

@@ -106,12 +106,13 @@ async fn on_wire(app: &App, events: Vec<Entry>) -> Result<Vec<adjutant_api::type
 }
 
 async fn write(app: &App, records: &Records, tail: Vec<Entry>, from: Seq, wanted: &Wanted) -> Result<(), ReaderGone> {
-    records.write(&EventRecord::Alive { seq: Some(from.get()) }, None).await?;
     let shown = on_wire(app, tail).await.map_err(|_| ReaderGone)?;
     for event in shown {
         let id = event.seq.to_string();
         records.write(&EventRecord::Event { event }, Some(&id)).await?;
     }
+    // A reader passes over what is not behind its cursor, so the cursor comes behind what it is shown.
+    records.write(&EventRecord::Alive { seq: Some(from.get()) }, None).await?;
     let mut follower = Follower::new(app, wanted.sessions.clone(), from);
     let mut alive = stream::alive_clock();
     let mut ending = app.ending.subscribe();

@@ -8,6 +8,7 @@ use adjutant_core::time::Due;
 use adjutant_core::{ExitStatus, MessageId};
 use axum::Json;
 
+use super::messages::sent_before;
 use super::revive::{Means, wake_or_revive};
 use crate::clock::Clock;
 use crate::http::call::Incoming;
@@ -43,6 +44,11 @@ pub(super) async fn wake(call: Incoming) -> Result<Json<Option<Sent>>, Failure> 
         expires: wanted.expires_ms.map(|millis| Due::after(now, millis)),
         interrupt: false,
     };
+    if wanted.once
+        && let Some(sent) = sent_before(&call, session, new.key.clone()).await?
+    {
+        return Ok(Json(Some(sent)));
+    }
     for look in 1.. {
         let after = after(&call, &wanted.after, wanted.any).await?;
         let message = NewMessage { after, ..new.clone() };
