@@ -187,6 +187,12 @@ pub enum Call {
         /// Its new place.
         place: Option<Place>,
     },
+    /// The calling session has been told otherwise what has become of messages that it sent: notices of that which still
+    /// wait in its queue are taken back.
+    Heard {
+        /// Which messages.
+        messages: Vec<MessageId>,
+    },
     /// Answer a request.
     Respond {
         /// Which request.

@@ -52,7 +52,8 @@ fn variables(frame: &str, after: &After) -> String {
     )
 }
 
-fn frame(after: &After, answers: Answers<'_>) -> String {
+/// What was put beside a message, for a reader of the log.
+pub(crate) fn frame(after: &After, answers: Answers<'_>) -> String {
     let share = FRAME_TEXT_BYTES_MAX.min(FRAME_BYTES_MAX / after.of.len().max(1));
     let mut frame =
         format!("{OURS}What this message waited for; lines that begin with `{THEIRS}` are not its sender's.\n");

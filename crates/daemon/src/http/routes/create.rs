@@ -16,10 +16,10 @@ use adjutant_core::{AgentName, SessionId, SessionName};
 use axum::Json;
 use uuid::Uuid;
 
-use super::asked;
 use super::placed;
 use super::ready::{await_ready, start_failure};
 use super::sessions::record;
+use super::{asked, environment};
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::http::follow::Follower;
@@ -30,7 +30,8 @@ use crate::workspace::Made;
 
 /// `POST /v1/sessions`
 pub(super) async fn create(call: Incoming) -> Result<Json<WireSession>, Failure> {
-    let wanted: CreateSession = call.body()?;
+    let mut wanted: CreateSession = call.body()?;
+    wanted.environment = environment::or_base(&wanted.environment, &wanted.env)?;
     let no_wait = wanted.no_wait;
     let ready_ms_max = wanted.timeout_ms.unwrap_or(READY_MS_DEFAULT);
     let (new, launch, made) = prepare(&call, wanted).await?;

@@ -12,6 +12,7 @@ use adjutant_core::session::Profile;
 use adjutant_core::{Host, MessageId, SessionId};
 
 use super::create::{merged, program};
+use super::environment::or_base;
 use super::messages::{enqueue, one};
 use super::ready::await_ready;
 use crate::http::call::Incoming;
@@ -122,8 +123,8 @@ async fn prepare(call: &Incoming, profile: &Profile, means: &Means) -> Result<(R
         let message = format!("its directory {} is not there any more", profile.path);
         return Err(Failure::new(ErrorCode::PathNotFound, message));
     }
-    let extra = means.extra(profile);
-    let program = program(agent, merged(&means.environment, &extra), profile.mode).await?;
+    let (environment, extra) = (or_base(&means.environment, &means.env)?, means.extra(profile));
+    let program = program(agent, merged(&environment, &extra), profile.mode).await?;
     let token = new_token().map_err(|error| Failure::internal(error.to_string()))?;
     let missing: Vec<&str> =
         profile.env_names.iter().filter(|name| !extra.contains_key(*name)).map(String::as_str).collect();
@@ -132,7 +133,7 @@ async fn prepare(call: &Incoming, profile: &Profile, means: &Means) -> Result<(R
     });
     let revival = Revival { program: program.display().to_string(), token_hash: token_hash(&token), notice };
     let launch = Launch {
-        caller_environment: means.environment.clone(),
+        caller_environment: environment,
         extra_environment: extra,
         inherited: call.app.inherited.overridden(means.umask, means.soft_limits.clone()),
         token,
