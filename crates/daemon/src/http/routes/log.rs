@@ -160,7 +160,8 @@ fn add_last_answer(entries: &mut Vec<LogEntry>, last: Option<&Told>) {
     let behind = entries.iter().position(|entry| entry.turn > number).unwrap_or(entries.len());
     let at = Some(to_api::time(turn.ended_at));
     let (role, text) = (Role::Assistant, answer.to_owned());
-    entries.insert(behind, LogEntry { role, text, turn: number, at, from: None, message: None, tool: None });
+    let said = LogEntry { role, text, turn: number, at, from: None, message: None, tool: None, appended: None };
+    entries.insert(behind, said);
 }
 
 fn role(speaker: Speaker) -> Role {
@@ -222,7 +223,7 @@ fn told(reader: &Reader, session: SessionId, turn: EndedTurn) -> Result<Told, Re
     let mut asked = Vec::new();
     for id in &turn.messages {
         if let (Some(message), Some(text)) = (reader.message(*id)?, reader.text_of_message(*id)?) {
-            let answers = |session, turn| reader.answer(session, turn).ok().flatten();
+            let answers = |session, turn| frame::final_text(reader, session, turn);
             let frame = message.after.as_ref().map(|after| frame::frame(after, &answers));
             asked.push(Asked { message, text, frame });
         }
