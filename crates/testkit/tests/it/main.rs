@@ -32,6 +32,7 @@ mod places;
 mod projects;
 mod queue;
 mod read_only;
+mod revive;
 mod scenario;
 mod sessions;
 mod shell;
