@@ -269,6 +269,9 @@ pub enum Refusal {
         /// What it cannot do.
         what: &'static str,
     },
+    /// The message cannot stand there.
+    #[error("{0}")]
+    Misplaced(&'static str),
     /// The caller may not do that.
     #[error("{0}")]
     Forbidden(String),

@@ -381,17 +381,16 @@ impl Host {
         place: Option<Place>,
     ) -> Result<(), Refusal> {
         let Some(place) = place else { return Ok(()) };
-        let agent = &self.known(session)?.profile.agent;
         let becomes_ready = match due {
             None => self.waiting(session, id)?.state == MessageState::Ready,
             Some(due) => due.is_none(),
         };
         if !becomes_ready {
-            return Err(not_supported(agent, "give a place to a message that is not due yet"));
+            return Err(Refusal::Misplaced("a message that is not due yet has no place in the queue"));
         }
         let Place::After(other) = place else { return Ok(()) };
         if other == id || self.waiting(session, other)?.state != MessageState::Ready {
-            return Err(not_supported(agent, "put a message behind itself or behind one that is not due yet"));
+            return Err(Refusal::Misplaced("a message cannot stand behind itself or behind one that is not due yet"));
         }
         Ok(())
     }

@@ -112,7 +112,7 @@ fn word_of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::QueueFull { .. } => "queue full",
         Refusal::TooManySessions(_) => "too many sessions",
         Refusal::TooDeep(_) => "too deep",
-        Refusal::NotSupported { .. } => "not supported",
+        Refusal::NotSupported { .. } | Refusal::Misplaced(_) => "not supported",
         Refusal::Forbidden(_) => "forbidden",
         Refusal::RequestNotFound(_) => "no request",
         Refusal::RequestNotPending(_) => "not pending",

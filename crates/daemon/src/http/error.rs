@@ -73,7 +73,7 @@ impl From<Refusal> for Failure {
             Refusal::MessageStarted(_) => ErrorCode::MessageStarted,
             Refusal::QueueFull { .. } | Refusal::TooManySessions(_) => ErrorCode::QueueFull,
             Refusal::NotSupported { .. } => ErrorCode::NotSupported,
-            Refusal::NotASession | Refusal::AfterTooMany(_) => ErrorCode::Usage,
+            Refusal::NotASession | Refusal::AfterTooMany(_) | Refusal::Misplaced(_) => ErrorCode::Usage,
             Refusal::Forbidden(_) | Refusal::TooDeep(_) | Refusal::SessionLives(_) => ErrorCode::Forbidden,
             Refusal::RequestNotFound(_) => ErrorCode::RequestNotFound,
             Refusal::RequestNotPending(_) => ErrorCode::RequestNotPending,
@@ -98,6 +98,7 @@ impl From<Refusal> for Failure {
             | Refusal::NotASession
             | Refusal::AfterTooMany(_)
             | Refusal::NotSupported { .. }
+            | Refusal::Misplaced(_)
             | Refusal::Forbidden(_)
             | Refusal::RequestNotFound(_)
             | Refusal::RequestNotPending(_)

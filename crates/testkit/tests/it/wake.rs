@@ -274,6 +274,22 @@ fn what_is_delayed_is_no_work_that_is_waited_for_and_that_is_said() {
 }
 
 #[test]
+fn what_was_put_beside_a_message_is_not_denied_when_its_session_is_forgotten() {
+    let world = World::new();
+    let (a, b) = (world.shell(), world.shell());
+    let _ = world.adj(["ask", &a, "echo last"]).expect_code(0);
+    let sent = world.adj(["wake", "-q", &b, "--after", &a, "true"]).expect_code(0);
+    let _ = world.adj(["wait", &b, "--for", sent.word()]).expect_code(0);
+    assert!(world.adj(["logs", &b]).expect_code(0).stdout.contains("its final text:\n| last\n"));
+    let _ = world.adj(["kill", "--purge", &a]).expect_code(0);
+    let logged = world.adj(["logs", &b]).expect_code(0).stdout;
+    assert!(
+        logged.contains(&format!("{a}, turn 1: completed, exit code 0; its final text is no longer kept")),
+        "{logged}"
+    );
+}
+
+#[test]
 fn g10_a_repetition_says_that_it_is_one() {
     let world = World::new();
     let b = world.shell();

@@ -220,7 +220,7 @@ fn told(reader: &Reader, session: SessionId, turn: EndedTurn) -> Result<Told, Re
     let mut asked = Vec::new();
     for id in &turn.messages {
         if let (Some(message), Some(text)) = (reader.message(*id)?, reader.text_of_message(*id)?) {
-            let answers = |session, turn| reader.answer(session, turn).ok().flatten();
+            let answers = |session, turn| frame::final_text(reader, session, turn);
             let frame = message.after.as_ref().map(|after| frame::frame(after, &answers));
             asked.push(Asked { message, text, frame });
         }

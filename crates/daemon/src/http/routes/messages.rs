@@ -251,7 +251,7 @@ async fn appended(call: &Incoming, session: SessionId, messages: Vec<Message>) -
     let style = move |host: &Host| host.session(session).and_then(|s| host.capabilities(s)).map(|can| can.frame);
     let style = call.app.look(style).await?.unwrap_or(FrameStyle::Plain);
     let read = move |reader: &adjutant_store::Reader| {
-        let answers = |session, turn| reader.answer(session, turn).ok().flatten();
+        let answers = |session, turn| frame::final_text(reader, session, turn);
         let bytes = |message: &Message| {
             let after = message.after.as_ref().filter(|_| framed(message))?;
             Some(frame::framed("", after, style, &answers).len() as u64)
