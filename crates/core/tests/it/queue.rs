@@ -185,6 +185,21 @@ fn g6_a_message_that_is_never_taken_fails_and_is_kept() {
 }
 
 #[test]
+fn g6_a_text_that_is_refused_is_not_handed_over_again() {
+    let mut stage = Stage::new();
+    let x = stage.live("sure");
+    let m = stage.send(x, "refused");
+    let next = stage.send(x, "next");
+    let (attempt, detail) = (Attempt::new(2), "of another attempt".to_owned());
+    stage.report_at(x, None, AgentReport::Refused { message: m, attempt, detail });
+    assert!(matches!(stage.state(m), MessageState::Delivering { .. }));
+    let (attempt, detail) = (Attempt::FIRST, "it would be changed on the way".to_owned());
+    stage.report_at(x, None, AgentReport::Refused { message: m, attempt, detail: detail.clone() });
+    assert_eq!(stage.end(m), MessageEnd::Undeliverable { why: Undeliverable::NeverTaken { detail } });
+    assert_eq!(stage.handed(), [(next, 1)]);
+}
+
+#[test]
 fn g6_proof_about_an_earlier_attempt_says_nothing_about_this_one() {
     let mut stage = Stage::new();
     let x = stage.live("sure");

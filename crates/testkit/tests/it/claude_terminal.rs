@@ -790,6 +790,9 @@ fn the_spool_gives_back_what_is_on_record() {
     for number in 1..=6 {
         assert_eq!(world.answer(&x, &format!("{long}[[say {number}]]")), number.to_string());
     }
+    // The transcript may not have it yet.
+    let said = world.adj(["logs", &x, "-n", "1"]).expect_code(0).stdout;
+    assert!(said.trim_end().ends_with("[ASSISTANT]\n6"), "{}", &said[said.len() - 200..]);
     let uuid = world.adj(["--json", "status", &x]).expect_code(0).json()["uuid"].as_str().expect("an id").to_owned();
     let spools = std::process::Command::new("find").arg(world.state()).args(["-name", "hooks", "-type", "f"]).output();
     let spools = String::from_utf8(spools.expect("find runs").stdout).expect("text");
