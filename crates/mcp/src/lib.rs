@@ -19,13 +19,16 @@ use serde_json::{Map, Value};
 pub use self::http::serve_http;
 pub use self::server::serve_stdio;
 
+/// Completes the body of a create.
+pub type Complete = Arc<dyn Fn(&mut Map<String, Value>) -> Result<(), ErrorBody> + Send + Sync>;
+
 /// What the caller of this server is, told by whoever starts it.
 #[derive(Clone)]
 pub struct Caller {
     /// Makes a client of the daemon; each call of a tool has one of its own, so that none waits for another.
     pub client: Arc<dyn Fn() -> Result<Client, ErrorBody> + Send + Sync>,
     /// Completes the body of a create: the agent, the directory and the environment of whoever starts the server.
-    pub complete: Arc<dyn Fn(&mut Map<String, Value>) -> Result<(), ErrorBody> + Send + Sync>,
+    pub complete: Complete,
     /// Adds to an error the command that helps.
     pub hinted: fn(ErrorBody) -> ErrorBody,
 }
