@@ -87,6 +87,7 @@ pub(crate) mod tests {
             key: None,
             token_hash: String::new(),
             keep_failed: false,
+            owner: None,
         }
     }
 }

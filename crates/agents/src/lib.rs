@@ -15,6 +15,7 @@ pub mod process;
 pub mod runner;
 pub mod shell;
 mod timer;
+mod variables;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::conversation::{ConversationEntry, ConversationError, ConversationOf, Speaker};
 pub use self::goal::{Goal, GoalAnswer, GoalWish};
 pub use self::policy::{Verdict, verdict};
+pub use self::variables::is_plain_variable;
 
 /// Orders that may wait for one driver; the supervisor never waits for more.
 pub const ORDERS_WAITING_MAX: usize = 256;

@@ -2,6 +2,7 @@
 
 pub mod daemon;
 pub mod event;
+pub mod gateway;
 pub mod goal;
 pub mod hook;
 pub mod log;

@@ -25,7 +25,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    async fn over(stream: UnixStream) -> Result<Self, ClientError> {
+    pub(crate) async fn over(stream: UnixStream) -> Result<Self, ClientError> {
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| lost(&error, false))?;
         tokio::spawn(async move {
             // Its end is seen by whoever waits for an answer.
@@ -112,7 +112,7 @@ impl Client {
 }
 
 /// Connects; `None` when nothing listens there.
-async fn connect(socket: &Path) -> Result<Option<UnixStream>, ClientError> {
+pub(crate) async fn connect(socket: &Path) -> Result<Option<UnixStream>, ClientError> {
     let mut backoff = Backoff::until(Instant::now() + limits::CONNECT);
     loop {
         let error = match timeout(limits::CONNECT, UnixStream::connect(socket)).await {

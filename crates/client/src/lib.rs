@@ -8,6 +8,7 @@ mod call;
 mod connect;
 mod error;
 mod events;
+mod gateway;
 mod goal;
 mod limits;
 mod lines;
@@ -25,6 +26,7 @@ use adjutant_api::home::Home;
 
 pub use error::ClientError;
 pub use events::Flow;
+pub use gateway::gateway_status;
 pub use terminal::Terminal;
 
 use connect::Link;

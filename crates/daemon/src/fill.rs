@@ -99,9 +99,11 @@ impl Filler {
             key: None,
             token_hash: uuid.to_string(),
             keep_failed: true,
+            owner: None,
         };
         let seed = u64::from_be_bytes(uuid.as_bytes()[8..].try_into().unwrap_or_default());
-        let new = NewSession { id, name_seed: seed, name: None, profile, parent: None, message: None };
+        let new =
+            NewSession { id, name_seed: seed, name: None, profile, parent: None, message: None, owned_live_max: None };
         self.handle(Input::Call { id: CallId(0), caller: Caller::Human, call: Call::Create(Box::new(new)) })?;
         self.report(id, AgentReport::Ready, None)?;
         Ok(id)

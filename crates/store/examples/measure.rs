@@ -170,6 +170,7 @@ fn create_sessions(host: &mut Host, writer: &mut Writer) -> Result<()> {
             key: None,
             token_hash: format!("{number:064x}"),
             keep_failed: false,
+            owner: None,
         };
         let name = format!("session-{number}").parse()?;
         step.log(host, id(number), Event::SessionCreated { name, profile: Box::new(profile), parent: None });

@@ -23,6 +23,9 @@ use crate::{
     Program,
 };
 
+/// The variable that says where Claude Code keeps its things.
+pub(crate) const PLACE_VARIABLE: &str = "CLAUDE_CONFIG_DIR";
+
 /// The agent `claude`.
 #[derive(Debug)]
 pub struct Claude {

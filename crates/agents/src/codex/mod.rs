@@ -27,6 +27,9 @@ use crate::{
     Agent, Attach, AttachTo, ConversationEntry, ConversationError, ConversationOf, DriverTask, Driving, Place, Program,
 };
 
+/// The variable that says where Codex keeps its things.
+pub(crate) const PLACE_VARIABLE: &str = "CODEX_HOME";
+
 /// The agent `codex`.
 #[derive(Debug)]
 pub struct Codex {

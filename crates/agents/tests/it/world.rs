@@ -343,5 +343,6 @@ pub(crate) fn profile() -> Profile {
         key: None,
         token_hash: String::new(),
         keep_failed: false,
+        owner: None,
     }
 }

@@ -62,5 +62,6 @@ pub(crate) fn profile(agent: &str, number: u8) -> Profile {
         key: None,
         token_hash: format!("hash of {number}"),
         keep_failed: true,
+        owner: None,
     }
 }
