@@ -44,7 +44,7 @@ fn a_token_creates_sends_waits_reads_and_kills_in_its_own_directories() {
     let id = created(&gate.call(&box_token, "POST", "/v1/sessions", &shell_in(&world.work())));
     let sent =
         gate.call(&box_token, "POST", &format!("/v1/sessions/{id}/messages"), r#"{"text":"printf 'a\\n\\nb\\n'"}"#);
-    assert_eq!((sent.0, sent.1["message"]["from"].as_str()), (200, Some("token t1")), "{:#}", sent.1);
+    assert_eq!((sent.0, sent.1["from"].as_str()), (200, Some("token t1")), "{:#}", sent.1);
     let waited = world.adj(["--json", "wait", &id]).expect_code(0).json();
     assert_eq!(waited["outcome"], "completed");
     let (_, answers) = gate.call(&box_token, "GET", &format!("/v1/sessions/{id}/answers"), "");

@@ -25,7 +25,9 @@ impl Stream {
     pub(crate) fn after(gate: &Gate, token: &str, path: &str, cursor: Option<&str>) -> Self {
         let mut stream = gate.connect();
         let cursor = cursor.map_or(String::new(), |cursor| format!("last-event-id: {cursor}\r\n"));
-        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n{cursor}\r\n");
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {token}\r\n{cursor}\r\n"
+        );
         stream.write_all(head.as_bytes()).expect("the gateway reads");
         Self { reader: BufReader::new(stream) }
     }
