@@ -63,31 +63,10 @@ pub enum ConversationError {
 #[cfg(test)]
 pub(crate) mod tests {
     use adjutant_core::AgentName;
-    use adjutant_core::agent::Mode;
-    use adjutant_core::session::{Policy, Profile};
+    use adjutant_core::session::Profile;
 
     /// A session in which nothing was asked for.
     pub(crate) fn profile() -> Profile {
-        Profile {
-            agent: AgentName::new("any"),
-            mode: Mode::Native,
-            path: "/".to_owned(),
-            project: None,
-            worktree: None,
-            description: None,
-            model: None,
-            effort: None,
-            headless: false,
-            sandbox: None,
-            arguments: Vec::new(),
-            resume: None,
-            policy: Policy::default(),
-            program: "/bin/any".to_owned(),
-            env_names: Vec::new(),
-            key: None,
-            token_hash: String::new(),
-            keep_failed: false,
-            owner: None,
-        }
+        Profile::bare(AgentName::new("any"), "/", "/bin/any")
     }
 }

@@ -14,6 +14,7 @@ mod policy;
 pub mod process;
 pub mod runner;
 pub mod shell;
+mod skills;
 mod timer;
 mod variables;
 mod watch;
@@ -35,6 +36,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::conversation::{ConversationEntry, ConversationError, ConversationOf, Speaker};
 pub use self::goal::{Goal, GoalAnswer, GoalWish};
 pub use self::policy::{Verdict, verdict};
+pub use self::skills::SkillPlaces;
 pub use self::variables::is_plain_variable;
 
 /// Orders that may wait for one driver; the supervisor never waits for more.
@@ -80,6 +82,13 @@ pub trait Agent: Send + Sync {
     fn attach(&self, of: AttachTo<'_>) -> Result<Attach, String> {
         let _ = of;
         Ok(Attach::Terminal)
+    }
+
+    /// Where it looks for skills when a caller with this environment starts it; nothing where it knows none. Blocks for
+    /// as long as looking for a few files takes.
+    fn skills(&self, environment: &BTreeMap<String, String>) -> Option<SkillPlaces> {
+        let _ = environment;
+        None
     }
 }
 

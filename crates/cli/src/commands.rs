@@ -13,6 +13,7 @@ pub(crate) mod gateway;
 pub(crate) mod goal;
 pub(crate) mod hook;
 pub(crate) mod inspect;
+pub(crate) mod install_skill;
 pub(crate) mod interrupt;
 pub(crate) mod introduce;
 pub(crate) mod kill;
@@ -141,6 +142,7 @@ verbs! {
     "daemon" House daemon::DaemonArgs plain run_daemon;
     "gateway" House gateway::GatewayArgs plain run_gateway;
     "doctor" House doctor::DoctorArgs calls run_doctor;
+    "install-skill" House install_skill::InstallSkillArgs plain run_install_skill;
     "whoami" House whoami::WhoamiArgs calls run_whoami;
     "completions" House completions::CompletionsArgs plain run_completions;
     "dev" Hidden dev::DevArgs plain run_dev;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use adjutant_agents::process::Inherited;
 pub(crate) use adjutant_agents::runner::frame::{Frame, FrameDecoder};
-use adjutant_agents::{Agent, AgentSettings, Program};
+use adjutant_agents::{Agent, AgentSettings, Program, SkillPlaces};
 use adjutant_api::home::Home;
 use adjutant_api::{ErrorBody, ErrorCode};
 pub(crate) use adjutant_daemon::Webhook;
@@ -144,6 +144,13 @@ pub(crate) fn find_agents(environment: &BTreeMap<String, String>) -> Vec<(String
     };
     let all = adjutant_agents::registry(&AgentSettings::default());
     all.into_iter().map(|(name, agent)| (name.to_string(), find(agent.as_ref()))).collect()
+}
+
+/// The agents of this build that look for skills, each with where it does so for a caller with this environment.
+pub(crate) fn skill_places(environment: &BTreeMap<String, String>) -> Vec<(String, SkillPlaces)> {
+    let all = adjutant_agents::registry(&AgentSettings::default());
+    let places = all.into_iter().map(|(name, agent)| Some((name.to_string(), agent.skills(environment)?)));
+    places.flatten().collect()
 }
 
 /// Fills a store for benches.

@@ -20,6 +20,7 @@ mod project;
 mod result;
 mod runtime;
 mod screen;
+mod skills;
 mod table;
 mod ui;
 mod value;

@@ -56,6 +56,33 @@ pub struct Profile {
     pub owner: Option<TokenId>,
 }
 
+impl Profile {
+    /// A session of which nothing is asked but that this agent's program runs in this directory, without asking anybody.
+    pub fn bare(agent: AgentName, path: &str, program: &str) -> Self {
+        Self {
+            agent,
+            mode: Mode::Native,
+            path: path.to_owned(),
+            project: None,
+            worktree: None,
+            description: None,
+            model: None,
+            effort: None,
+            headless: false,
+            sandbox: None,
+            arguments: Vec::new(),
+            resume: None,
+            policy: Policy::default(),
+            program: program.to_owned(),
+            env_names: Vec::new(),
+            key: None,
+            token_hash: String::new(),
+            keep_failed: false,
+            owner: None,
+        }
+    }
+}
+
 /// Which conversation of the agent's a session takes up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resume {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use adjutant_agents::{AgentSettings, registry};
 use adjutant_api::home::Home;
 use adjutant_api::protocol::VERSION;
-use adjutant_core::agent::{AnswerSize, Evidence, Mode, SessionEnd, TurnEnd};
+use adjutant_core::agent::{AnswerSize, Evidence, SessionEnd, TurnEnd};
 use adjutant_core::call::{Call, Caller, NewMessage, NewSession};
 use adjutant_core::message::MessageKind;
-use adjutant_core::session::{Policy, Profile};
+use adjutant_core::session::Profile;
 use adjutant_core::{AgentReport, CallId, ExitStatus, Host, HostConfig, Input, MessageId, SessionId, Step};
 use adjutant_store::Writer;
 use uuid::Uuid;
@@ -81,25 +81,11 @@ impl Filler {
         let uuid = Uuid::now_v7();
         let id = SessionId::from_bytes(*uuid.as_bytes());
         let profile = Profile {
-            agent: self.agent.clone(),
-            mode: Mode::Native,
-            path: "/srv/app".to_owned(),
             project: Some("app".to_owned()),
-            worktree: None,
             description: Some("made for a bench".to_owned()),
-            model: None,
-            effort: None,
-            headless: false,
-            sandbox: None,
-            arguments: Vec::new(),
-            resume: None,
-            policy: Policy::default(),
-            program: "/bin/false".to_owned(),
-            env_names: Vec::new(),
-            key: None,
             token_hash: uuid.to_string(),
             keep_failed: true,
-            owner: None,
+            ..Profile::bare(self.agent.clone(), "/srv/app", "/bin/false")
         };
         let seed = u64::from_be_bytes(uuid.as_bytes()[8..].try_into().unwrap_or_default());
         let new =

@@ -111,6 +111,7 @@ pub(crate) fn wait(made: &Move) -> Option<Frame> {
         Move::Hold(gate) => Some(Frame::Gate(gate.clone())),
         Move::Hang => Some(Frame::Hang),
         Move::Say(_)
+        | Move::Report
         | Move::Think(_)
         | Move::Tool { .. }
         | Move::Status { .. }

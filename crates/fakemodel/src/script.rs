@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `[[say TEXT]]` | writes text; a TEXT that begins with `"` is a JSON string |
 //! | `[[repeat N TEXT]]` | writes text N times over |
+//! | `[[report]]` | writes the text that the last tool returned, as a model does that tells what it found |
 //! | `[[think TEXT]]` | thinks |
 //! | `[[tool NAME JSON]]` | calls a tool; several in one step are parallel calls |
 //! | `[[pause MS]]` | is silent for so long |
@@ -31,6 +32,8 @@ pub type Step = Vec<Move>;
 pub enum Move {
     /// Writes this text.
     Say(String),
+    /// Writes what the last tool returned. A dialect makes it a text when it has read the request.
+    Report,
     /// Thinks this text.
     Think(String),
     /// Calls a tool.
@@ -96,6 +99,7 @@ impl Move {
         match self {
             Self::Status { tries, .. } | Self::StreamError { tries, .. } | Self::Drop { tries } => *tries,
             Self::Say(_)
+            | Self::Report
             | Self::Think(_)
             | Self::Tool { .. }
             | Self::Pause(_)
@@ -165,8 +169,19 @@ pub struct Found<'a> {
     pub step: Step,
 }
 
-const VERBS: [&str; 13] =
-    ["say", "repeat", "think", "tool", "pause", "hold", "hang", "status", "error", "drop", "stop", "usage", "then"];
+/// The step with what the last tool returned in the places where it is to be told.
+pub(crate) fn reported(step: Step, result: impl FnOnce() -> String) -> Step {
+    if !step.contains(&Move::Report) {
+        return step;
+    }
+    let said = Move::Say(result());
+    step.into_iter().map(|made| if made == Move::Report { said.clone() } else { made }).collect()
+}
+
+const VERBS: [&str; 14] = [
+    "say", "report", "repeat", "think", "tool", "pause", "hold", "hang", "status", "error", "drop", "stop", "usage",
+    "then",
+];
 
 /// Whether a text holds a marker.
 pub fn has_marker(text: &str) -> bool {
@@ -231,6 +246,7 @@ fn json(text: &str) -> Result<(Value, &str), String> {
 fn plain(verb: &str, words: &str) -> Result<Option<Move>, String> {
     Ok(Some(match verb {
         "say" => Move::Say(words.to_owned()),
+        "report" => Move::Report,
         "think" => Move::Think(words.to_owned()),
         "repeat" => {
             let (count, text) = words.split_once(' ').ok_or("repeat needs a number and a text")?;
@@ -294,6 +310,12 @@ mod tests {
         let tries: Vec<_> = made.iter().map(Move::tries).collect();
         assert_eq!(tries, [Some(3), None, Some(1), None]);
         assert!(matches!(&made[0], Move::Status { code: 529, .. }));
+    }
+
+    #[test]
+    fn what_a_tool_returned_is_told() {
+        let step = parse("so: [[say a]] [[report]]").unwrap().remove(0);
+        assert_eq!(reported(step, || "b".into()), [Move::Say("a".into()), Move::Say("b".into())]);
     }
 
     #[test]

@@ -6,14 +6,14 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use adjutant_core::agent::{AgentName, AnswerSize, Evidence, Mode, TurnEnd, TurnOrigin};
+use adjutant_core::agent::{AgentName, AnswerSize, Evidence, TurnEnd, TurnOrigin};
 use adjutant_core::event::{Event, Logged};
 use adjutant_core::host::{Host, HostConfig, Projected};
 use adjutant_core::id::{Attempt, MessageId, Seq, SessionId};
 use adjutant_core::input::Text;
 use adjutant_core::message::{Message, MessageEnd, MessageKind, MessageState, Sender};
 use adjutant_core::outcome::{ExitStatus, Outcome};
-use adjutant_core::session::{Policy, Profile};
+use adjutant_core::session::Profile;
 use adjutant_core::time::Timestamp;
 use adjutant_store::{Batch, Reader, Scope, Writer, open};
 
@@ -152,25 +152,8 @@ fn create_sessions(host: &mut Host, writer: &mut Writer) -> Result<()> {
     let mut step = Step::default();
     for number in 0..SESSIONS {
         let profile = Profile {
-            agent: AgentName::new("measured"),
-            mode: Mode::Native,
-            path: "/srv/app".to_owned(),
-            project: None,
-            worktree: None,
-            description: None,
-            model: None,
-            effort: None,
-            headless: false,
-            sandbox: None,
-            arguments: Vec::new(),
-            resume: None,
-            policy: Policy::default(),
-            program: "/usr/bin/bash".to_owned(),
-            env_names: Vec::new(),
-            key: None,
             token_hash: format!("{number:064x}"),
-            keep_failed: false,
-            owner: None,
+            ..Profile::bare(AgentName::new("measured"), "/srv/app", "/usr/bin/bash")
         };
         let name = format!("session-{number}").parse()?;
         step.log(host, id(number), Event::SessionCreated { name, profile: Box::new(profile), parent: None });

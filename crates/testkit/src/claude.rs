@@ -25,7 +25,15 @@ impl ClaudeWorld {
     /// # Panics
     /// Where the test command has not said where Claude Code is, or nothing can be written.
     pub fn new() -> Self {
-        let mut this = Self { world: World::new(), model: Model::start() };
+        Self::with_model(Model::start())
+    }
+
+    /// A new world with this model.
+    ///
+    /// # Panics
+    /// Where the test command has not said where Claude Code is, or nothing can be written.
+    pub fn with_model(model: Model) -> Self {
+        let mut this = Self { world: World::new(), model };
         let seed = serde_json::json!({
             "hasCompletedOnboarding": true,
             "projects": { this.world.work().display().to_string(): { "hasTrustDialogAccepted": true } },

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+use adjutant_fakemodel::script::Book;
 use adjutant_fakemodel::{Options, Server};
 
 /// A model server that fails its test when an agent breaks the protocol.
@@ -16,7 +17,16 @@ impl Model {
     /// # Panics
     /// Where it cannot listen.
     pub fn start() -> Self {
-        Self { server: Server::start(Options::default()).expect("a model server on loopback") }
+        Self::with_book(Book::default())
+    }
+
+    /// A server at a free port that plays by this book what has no marker.
+    ///
+    /// # Panics
+    /// Where it cannot listen.
+    pub fn with_book(book: Book) -> Self {
+        let options = Options { book, ..Options::default() };
+        Self { server: Server::start(options).expect("a model server on loopback") }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Claude Code, in a terminal or by its protocol alone.
 
+mod answer;
 mod environment;
 mod find;
 mod headless;
@@ -18,13 +19,15 @@ use std::collections::BTreeMap;
 use adjutant_core::AgentName;
 use adjutant_core::agent::{Capabilities, FrameStyle, Mode, Source, StartFailure};
 
+use crate::skills::SkillReader;
 use crate::{
     Agent, Attach, AttachTo, ConversationEntry, ConversationError, ConversationOf, DriverStart, DriverTask, Driving,
-    Program,
+    Program, SkillPlaces,
 };
 
-/// The variable that says where Claude Code keeps its things.
-pub(crate) const PLACE_VARIABLE: &str = "CLAUDE_CONFIG_DIR";
+/// Where it looks for skills.
+pub(crate) const SKILLS: SkillReader =
+    SkillReader { variable: "CLAUDE_CONFIG_DIR", directory: ".claude", program: "claude", local: ".claude/skills" };
 
 /// The agent `claude`.
 #[derive(Debug)]
@@ -104,5 +107,9 @@ impl Agent for Claude {
             )),
             false => terminal::attach(of.place, of.read_only),
         }
+    }
+
+    fn skills(&self, environment: &BTreeMap<String, String>) -> Option<SkillPlaces> {
+        SKILLS.places(environment)
     }
 }

@@ -43,6 +43,30 @@ pub(super) enum Decided {
     },
 }
 
+impl Decided {
+    /// What a rule says that refuses.
+    pub(super) fn refused_by_rule(asked: &Asked) -> Self {
+        Self::Deny { message: format!("A rule of this session refuses {}.", asked.tool) }
+    }
+
+    /// The decision as Claude Code reads it, in its hooks and in its protocol alike.
+    pub(super) fn words(&self) -> Value {
+        match self {
+            Self::Deny { message } => json!({"behavior": "deny", "message": message}),
+            Self::Allow { input, remember } => {
+                let mut words = json!({"behavior": "allow"});
+                if let Some(input) = input {
+                    words["updatedInput"] = input.clone();
+                }
+                if let Some(remember) = remember {
+                    words["updatedPermissions"] = remember.clone();
+                }
+                words
+            }
+        }
+    }
+}
+
 impl Asked {
     /// One line of what the tool is to do.
     pub(super) fn summary(&self) -> String {
@@ -84,6 +108,15 @@ impl Asked {
             multiple,
             questions,
             details: self.input.to_string(),
+        }
+    }
+
+    /// Whether an answer is one to what is asked.
+    pub(super) fn takes(&self, answer: &RequestAnswer) -> bool {
+        match answer {
+            RequestAnswer::Allow | RequestAnswer::Always => !self.is_question(),
+            RequestAnswer::Choose(_) | RequestAnswer::Text(_) => self.is_question(),
+            RequestAnswer::Deny { .. } | RequestAnswer::Dismiss => true,
         }
     }
 
@@ -149,7 +182,12 @@ fn questions(input: &Value) -> Vec<Question> {
     input["questions"].as_array().into_iter().flatten().map(question).collect()
 }
 
-/// One line, not too long.
+/// A text as one line, not too long.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SUMMARY_CHARS_MAX).collect()
+}
+
+/// The first line, not too long, and whether there is more.
 fn cut(text: &str) -> String {
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
     let more = line.chars().count() > SUMMARY_CHARS_MAX || text.trim().lines().count() > 1;

@@ -23,12 +23,15 @@ use adjutant_core::AgentName;
 use adjutant_core::agent::{Capabilities, FrameStyle, Mode, Source, StartFailure};
 
 use self::server::Servers;
+use crate::skills::SkillReader;
 use crate::{
     Agent, Attach, AttachTo, ConversationEntry, ConversationError, ConversationOf, DriverTask, Driving, Place, Program,
+    SkillPlaces,
 };
 
-/// The variable that says where Codex keeps its things.
-pub(crate) const PLACE_VARIABLE: &str = "CODEX_HOME";
+/// Where it looks for skills. Those of a directory are in the place that several agents share.
+pub(crate) const SKILLS: SkillReader =
+    SkillReader { variable: "CODEX_HOME", directory: ".codex", program: "codex", local: ".agents/skills" };
 
 /// The agent `codex`.
 #[derive(Debug)]
@@ -98,6 +101,10 @@ impl Agent for Codex {
 
     fn attach(&self, of: AttachTo<'_>) -> Result<Attach, String> {
         attach::how(of)
+    }
+
+    fn skills(&self, environment: &BTreeMap<String, String>) -> Option<SkillPlaces> {
+        SKILLS.places(environment)
     }
 }
 

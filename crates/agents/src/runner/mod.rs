@@ -11,6 +11,9 @@
 
 mod begin;
 mod claim;
+mod control;
+mod drive;
+mod ending;
 pub mod frame;
 mod journal;
 mod launch;
@@ -30,6 +33,9 @@ pub use terminal::{View, open_terminal};
 
 pub(crate) use begin::{Claimed, Signals};
 pub(crate) use claim::{Claim, claim, withdraw};
+pub(crate) use control::{Caller, Control, read_text};
+pub(crate) use drive::{Driven, Driver, Held, Meaning, Seat, Told};
+pub(crate) use ending::{Ending, Looked, left};
 pub(crate) use journal::{Attachment, Found, Journal, Reader as JournalReader, create as create_journal, wall_ms};
 pub(crate) use launch::{NotLaunched, launch_held};
 pub(crate) use link::{Heard, Link};

@@ -3,6 +3,10 @@
 //! Every change here is additive. A reader skips records of a type that it does not know, so that a daemon and a
 //! runner of different versions get along; a field that is new has a default.
 
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
 use adjutant_core::Timestamp;
 use adjutant_core::outcome::ExitStatus;
 use adjutant_core::process::Incarnation;
@@ -129,6 +133,20 @@ pub(crate) struct AnswerRecord {
     /// The file's name in the session's directory, when it is long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<String>,
+}
+
+impl AnswerRecord {
+    /// The text, from wherever it is.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub(crate) fn load(&self, state_dir: &Path) -> io::Result<Arc<str>> {
+        match (&self.text, &self.file) {
+            (Some(text), _) => Ok(text.as_str().into()),
+            (None, Some(file)) => Ok(std::fs::read_to_string(state_dir.join(file))?.into()),
+            (None, None) => Ok("".into()),
+        }
+    }
 }
 
 /// How a request was closed.

@@ -11,7 +11,7 @@ use adjutant_agents::{Adoption, Agent, DriverReport, DriverStart, DriverTask, La
 use adjutant_core::agent::{AgentReport, Mode, SessionEnd, TurnEnd, TurnOrigin};
 use adjutant_core::id::Attempt;
 use adjutant_core::process::{Incarnation, Liveness};
-use adjutant_core::session::{Policy, Profile};
+use adjutant_core::session::Profile;
 use adjutant_core::{AgentName, ExitStatus, MessageId, Outcome, SessionId};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -324,25 +324,5 @@ pub(crate) fn assert_done(done: &Done, text: &str) {
 
 /// A session in which nothing was asked for.
 pub(crate) fn profile() -> Profile {
-    Profile {
-        agent: AgentName::new("any"),
-        mode: Mode::Native,
-        path: "/".to_owned(),
-        project: None,
-        worktree: None,
-        description: None,
-        model: None,
-        effort: None,
-        headless: false,
-        sandbox: None,
-        arguments: Vec::new(),
-        resume: None,
-        policy: Policy::default(),
-        program: "/bin/any".to_owned(),
-        env_names: Vec::new(),
-        key: None,
-        token_hash: String::new(),
-        keep_failed: false,
-        owner: None,
-    }
+    Profile::bare(AgentName::new("any"), "/", "/bin/any")
 }

@@ -1,7 +1,7 @@
 //! The agents, sessions and limits that the tests play with.
 
 use adjutant_core::agent::{Capabilities, FrameStyle, Mode, Source};
-use adjutant_core::session::{Policy, Profile};
+use adjutant_core::session::Profile;
 use adjutant_core::{AgentName, HostConfig, SessionId};
 
 pub(crate) fn abilities(sure: bool) -> Capabilities {
@@ -43,25 +43,6 @@ pub(crate) fn session_id(number: u8) -> SessionId {
 }
 
 pub(crate) fn profile(agent: &str, number: u8) -> Profile {
-    Profile {
-        agent: AgentName::new(agent),
-        mode: Mode::Native,
-        path: "/work".to_owned(),
-        project: None,
-        worktree: None,
-        description: None,
-        model: None,
-        effort: None,
-        headless: false,
-        sandbox: None,
-        arguments: Vec::new(),
-        resume: None,
-        policy: Policy::default(),
-        program: "/bin/agent".to_owned(),
-        env_names: Vec::new(),
-        key: None,
-        token_hash: format!("hash of {number}"),
-        keep_failed: true,
-        owner: None,
-    }
+    let bare = Profile::bare(AgentName::new(agent), "/work", "/bin/agent");
+    Profile { token_hash: format!("hash of {number}"), keep_failed: true, ..bare }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::record::Request;
-use crate::script::{Book, Move, Step};
+use crate::script::{Book, Move, Step, reported};
 
 /// What stands before a message that a person sent during a turn.
 const STEERED: &str = "The user sent a new message while you were working:";
@@ -60,7 +60,20 @@ pub(super) fn step(request: &Request, body: &Value, book: &Book) -> Result<(Stri
     }
     let found = book.step(&texts)?;
     let whose = ["x-claude-code-session-id", "x-claude-code-agent-id"].map(|name| request.header(name).unwrap_or("-"));
-    Ok((format!("{} {} {} {}", whose[0], whose[1], found.number, found.text), found.step))
+    Ok((
+        format!("{} {} {} {}", whose[0], whose[1], found.number, found.text),
+        reported(found.step, || last_result(body)),
+    ))
+}
+
+/// What the last tool returned, as text.
+fn last_result(body: &Value) -> String {
+    let messages = body["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let blocks = messages.iter().rev().filter_map(|message| message["content"].as_array());
+    let result = blocks.flat_map(|blocks| blocks.iter().rev()).find(|block| block["type"] == "tool_result");
+    let Some(content) = result.map(|block| &block["content"]) else { return String::new() };
+    let parts = content.as_array().into_iter().flatten().filter_map(|part| part["text"].as_str());
+    content.as_str().map_or_else(|| parts.collect(), str::to_owned)
 }
 
 #[cfg(test)]

@@ -97,8 +97,8 @@ impl Message {
             }
             Move::Stop(reason) => self.stop = Some(reason.clone()),
             Move::Usage(usage) => self.usage = *usage,
-            // Its answer has no message.
-            Move::Status { .. } => {}
+            // A report has become a text, and the answer of a status has no message.
+            Move::Report | Move::Status { .. } => {}
         }
     }
 

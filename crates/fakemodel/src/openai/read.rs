@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::record::Request;
-use crate::script::{Book, Step};
+use crate::script::{Book, Step, reported};
 
 /// Beginnings of what the client itself adds as a message of the user.
 const ADDED: [&str; 8] = [
@@ -72,7 +72,16 @@ pub(super) fn step(request: &Request, body: &Value, book: &Book) -> Result<(Stri
     let found = book.step(&texts(body))?;
     let turn = metadata(request)["turn_id"].as_str().unwrap_or_default().to_owned();
     let thread = thread_of(request).unwrap_or("-");
-    Ok((format!("{thread} {turn} {} {}", found.number, found.text), found.step))
+    Ok((format!("{thread} {turn} {} {}", found.number, found.text), reported(found.step, || last_result(body))))
+}
+
+/// What the last tool returned, as text.
+fn last_result(body: &Value) -> String {
+    let items = body["input"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let output = items.iter().rev().map(|item| &item["output"]).find(|output| !output.is_null());
+    let Some(output) = output else { return String::new() };
+    let parts = output.as_array().into_iter().flatten().filter_map(|part| part["text"].as_str());
+    output.as_str().map_or_else(|| parts.collect(), str::to_owned)
 }
 
 #[cfg(test)]

@@ -86,8 +86,8 @@ impl Response {
             }
             Move::Stop(reason) => self.stop = Some(reason.clone()),
             Move::Usage(usage) => self.usage = *usage,
-            // Its answer has no stream.
-            Move::Status { .. } => {}
+            // A report has become a text, and the answer of a status has no stream.
+            Move::Report | Move::Status { .. } => {}
         }
     }
 

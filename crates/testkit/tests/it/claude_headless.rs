@@ -81,10 +81,15 @@ impl Stage {
     }
 
     fn agent(&self, session: &str) -> Process {
+        self.process(session, "agent_pid")
+    }
+
+    /// A process of the session, as the record of its start names it.
+    fn process(&self, session: &str, name: &str) -> Process {
         let started = self.world.adj(["watch", "--json", "--since", "0", "--types", "session.started", session]);
         let event: Value = serde_json::from_str(started.stdout.lines().next().expect("a line")).expect("an event");
-        let pid = event["data"]["agent_pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
-        pid.and_then(Process::open).expect("the agent's process")
+        let pid = event["data"][name].as_u64().and_then(|pid| u32::try_from(pid).ok());
+        pid.and_then(Process::open).expect("a process")
     }
 
     /// A message of a session, ended or not.
@@ -794,12 +799,25 @@ fn a_killed_runner_leaves_nothing_of_its_session() {
     stage.world.send(&x, "x [[hold never]]");
     assert!(stage.model.await_held("never", SOON));
     let agent = stage.agent(&x);
-    let started = stage.world.adj(["watch", "--json", "--since", "0", "--types", "session.started", &x]);
-    let event: Value = serde_json::from_str(started.stdout.lines().next().expect("a line")).expect("an event");
-    let runner = event["data"]["runner_pid"].as_u64().and_then(|pid| Process::open(u32::try_from(pid).ok()?));
-    runner.expect("the runner").signal(Signal::KILL);
+    stage.process(&x, "runner_pid").signal(Signal::KILL);
     assert_eq!(stage.world.adj(["wait", &x]).code, 4);
     assert!(agent.ends_within(SOON));
     let status = stage.status(&x);
     assert_eq!((&status["status"], &status["exit"]["how"]), (&"exited".into(), &"lost".into()), "{status:#}");
+}
+
+/// A runner that hangs says nothing to a new daemon either; the end does not wait for that.
+#[test]
+fn a_session_whose_runner_hangs_is_ended_all_the_same() {
+    let stage = Stage::new();
+    let x = stage.create(&[]);
+    let agent = stage.agent(&x);
+    let runner = stage.process(&x, "runner_pid");
+    runner.signal(Signal::STOP);
+    stage.world.kill_daemon();
+    let seen = stage.world.adj(["status", &x]).expect_code(0);
+    assert_eq!(seen.word(), "unknown", "{seen:#?}");
+    let killed = stage.world.adj(["kill", "--force", &x]).expect_code(0);
+    assert!(runner.ends_within(SOON) && agent.ends_within(SOON), "{killed:#?}");
+    assert_eq!(stage.status(&x)["status"], "exited");
 }

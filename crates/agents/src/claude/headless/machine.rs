@@ -1,25 +1,22 @@
 //! What a session's journal tells, record by record: the same records give the same state, whoever reads them and when.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use adjutant_core::agent::{AgentReport, AnswerSize, Evidence, RequestEnd, StartFailure, TurnEnd, TurnOrigin, Usage};
+use adjutant_core::agent::{AgentReport, Evidence, RequestEnd, StartFailure, TurnEnd, TurnOrigin, Usage};
 use adjutant_core::id::Attempt;
-use adjutant_core::limits::{ANSWER_BYTES_MAX, SUMMARY_CHARS_MAX};
 use adjutant_core::outcome::{Outcome, UnknownReason};
 use adjutant_core::session::{Policy, Profile, Resume};
 use adjutant_core::{MessageId, SessionId, Timestamp};
 
 use super::hear::{Ended, Heard, Said, State, read};
 use super::speak::{Tag, message_of};
-use crate::claude::requests::Asked;
+use crate::claude::answer::ended;
+use crate::claude::requests::{Asked, one_line};
 use crate::policy::{Verdict, verdict};
+use crate::runner::Told;
 
 /// Who says that a message was taken.
 const EVIDENCE_SOURCE: &str = "protocol";
-
-/// A report, and the text beside it.
-pub(super) type Told = (AgentReport, Option<Arc<str>>);
 
 /// A message that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -306,11 +303,9 @@ impl Machine {
                 (Outcome::Unknown { why: UnknownReason::EndUnseen { detail } }, text, None)
             }
         };
-        let (answer, cut_bytes) = cut(answer);
-        let size = AnswerSize { bytes: answer.len() as u64, cut_bytes };
-        let (detail, usage) = (detail.map(|detail| one_line(&detail)), Some(usage));
-        let end = TurnEnd { detail, usage, answer: size, ..TurnEnd::bare(outcome) };
-        told.push((AgentReport::TurnEnded { end }, Some(Arc::from(answer))));
+        let (end, answer) = ended(outcome, detail.map(|detail| one_line(&detail)), &answer);
+        let end = TurnEnd { usage: Some(usage), ..end };
+        told.push((AgentReport::TurnEnded { end }, Some(answer.into())));
     }
 
     fn on_asked(&mut self, native: String, asked: Asked, told: &mut Vec<Told>) {
@@ -332,25 +327,6 @@ impl Machine {
 
 fn closed(native: String, end: RequestEnd) -> Told {
     (AgentReport::RequestClosed { native, end }, None)
-}
-
-/// One line, not too long.
-fn one_line(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().take(SUMMARY_CHARS_MAX).collect()
-}
-
-/// A text without its middle where it is too long, and how many bytes that leaves out.
-fn cut(text: String) -> (String, u64) {
-    let most = usize::try_from(ANSWER_BYTES_MAX).unwrap_or(usize::MAX);
-    if text.len() <= most {
-        return (text, 0);
-    }
-    let head = text.floor_char_boundary(most / 2);
-    let tail = text.ceil_char_boundary(text.len() - most / 2 + 128);
-    let left_out = tail - head;
-    let kept = format!("{}\n[... {left_out} bytes left out ...]\n{}", &text[..head], &text[tail..]);
-    (kept, left_out as u64)
 }
 
 #[cfg(test)]

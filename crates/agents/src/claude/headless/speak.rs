@@ -113,19 +113,7 @@ pub(super) fn refusal(native: &str) -> String {
 
 /// The answer to a request.
 pub(super) fn answer(native: &str, decided: &Decided) -> String {
-    let response = match decided {
-        Decided::Allow { input, remember } => {
-            let mut response = json!({"behavior": "allow"});
-            if let Some(input) = input {
-                response["updatedInput"] = input.clone();
-            }
-            if let Some(remember) = remember {
-                response["updatedPermissions"] = remember.clone();
-            }
-            response
-        }
-        Decided::Deny { message } => json!({"behavior": "deny", "message": message}),
-    };
+    let response = decided.words();
     let inner = json!({"subtype": "success", "request_id": native, "response": response});
     json!({"type": "control_response", "response": inner}).to_string()
 }

@@ -1,117 +1,100 @@
-//! What Claude Code asks by its `PermissionRequest` and `Elicitation` hooks, and how it is answered there.
+//! What Claude Code asks by its `PermissionRequest` and `Elicitation` hooks, and how it is answered there. What a tool asks
+//! is the same as in its protocol; a form of a server's and a dialog are known here alone.
 
-use adjutant_core::agent::{NewRequest, Question, QuestionOption, RequestKind};
+use adjutant_core::agent::{NewRequest, Question, RequestKind};
 use serde_json::{Value, json};
 
-use crate::RequestAnswer;
-use crate::limits::SUMMARY_CHARS_MAX;
+use crate::claude::requests::{Asked as Tool, Decided, one_line};
+use crate::{RequestAnswer, Verdict};
 
 /// A question as it was put.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Asked {
-    what: What,
-    tool: String,
-    summary: String,
-    payload: Value,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    Permission,
-    Questions,
+pub(super) enum Asked {
+    /// A tool wants to be used, or asks a person something.
+    Tool(Tool),
     /// A server of tools asks for something.
-    Form,
+    Form {
+        /// The server.
+        server: String,
+        /// What it asks.
+        summary: String,
+    },
     /// A dialog that only the terminal can answer.
-    Dialog,
+    Dialog {
+        /// What the status file calls it.
+        what: String,
+    },
 }
-
-/// The tool by which the model asks the user.
-const QUESTIONS: &str = "AskUserQuestion";
-
-/// Where a tool's input says what it is about, in the order in which it is looked for.
-const TELLING: [&str; 9] =
-    ["command", "file_path", "path", "url", "query", "pattern", "notebook_path", "description", "prompt"];
 
 /// Reads the payload of a hook that asks; `None` where it asks nothing that can be understood.
 pub(super) fn read(payload: &str) -> Option<Asked> {
-    let payload: Value = serde_json::from_str(payload).ok()?;
+    let mut payload: Value = serde_json::from_str(payload).ok()?;
     if let Some(server) = payload["mcp_server_name"].as_str() {
         let summary = format!("{server} asks: {}", payload["message"].as_str().unwrap_or_default());
-        return Some(Asked { what: What::Form, tool: server.to_owned(), summary: line(&summary), payload });
+        return Some(Asked::Form { server: server.to_owned(), summary: one_line(&summary) });
     }
     let tool = payload["tool_name"].as_str()?.to_owned();
-    let input = &payload["tool_input"];
-    let what = if tool == QUESTIONS { What::Questions } else { What::Permission };
-    let about = TELLING.iter().find_map(|key| input[*key].as_str());
-    let about = match what {
-        What::Questions => input["questions"][0]["question"].as_str().unwrap_or_default().to_owned(),
-        What::Permission | What::Form | What::Dialog => about.map_or_else(|| input.to_string(), str::to_owned),
-    };
-    Some(Asked { what, summary: line(&about), tool, payload })
+    let (input, suggestions) = (payload["tool_input"].take(), payload["permission_suggestions"].take());
+    Some(Asked::Tool(Tool { tool, input, suggestions }))
 }
 
 /// A dialog of which no hook tells.
 pub(super) fn dialog(what: &str) -> Asked {
-    let summary = format!("a dialog is open in the terminal ({what}); a person has to answer it there");
-    Asked { what: What::Dialog, tool: "terminal".to_owned(), summary, payload: Value::Null }
+    Asked::Dialog { what: what.to_owned() }
 }
 
-fn line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SUMMARY_CHARS_MAX).collect()
+/// What a rule says to a tool, in the hook's words.
+pub(super) fn ruled(asked: &Tool, verdict: Verdict) -> String {
+    decided(match verdict {
+        Verdict::Allow => asked.decided(&RequestAnswer::Allow),
+        Verdict::Deny => Decided::refused_by_rule(asked),
+    })
 }
 
 impl Asked {
-    /// The tool and what it is to do, for rules; `None` for what no rule may answer.
-    pub(super) fn rule_words(&self) -> Option<(&str, &str)> {
-        (self.what == What::Permission).then_some((self.tool.as_str(), self.summary.as_str()))
+    /// The tool, where rules may answer; `None` for what no rule may answer.
+    pub(super) fn for_rules(&self) -> Option<&Tool> {
+        match self {
+            Self::Tool(tool) if !tool.is_question() => Some(tool),
+            Self::Tool(_) | Self::Form { .. } | Self::Dialog { .. } => None,
+        }
     }
 
     /// Whether it can be answered from elsewhere.
     pub(super) fn is_answerable(&self) -> bool {
-        self.what != What::Dialog
+        !matches!(self, Self::Dialog { .. })
     }
 
     /// Whether the agent goes on with its turn when this is refused, so that the turn has to be stopped besides.
     pub(super) fn outlives_refusal(&self) -> bool {
-        self.what == What::Form
+        matches!(self, Self::Form { .. })
     }
 
     /// The refusal that ends the turn as well, where the agent has such a thing.
     pub(super) fn refusal(&self) -> String {
-        match self.what {
-            What::Form => declined(),
-            What::Permission | What::Questions | What::Dialog => deny(Some("the turn was interrupted"), true),
+        match self {
+            Self::Form { .. } => declined(),
+            Self::Tool(_) | Self::Dialog { .. } => {
+                decision(&json!({"behavior": "deny", "message": "the turn was interrupted", "interrupt": true}))
+            }
         }
     }
 
     /// The request that is reported.
     pub(super) fn request(&self, id: &str) -> NewRequest {
-        let questions = self.questions();
-        let options = questions.first().map(|first| first.options.iter().map(|option| option.label.clone()).collect());
-        NewRequest {
-            native: id.to_owned(),
-            kind: match self.what {
-                What::Permission => RequestKind::Permission,
-                // A dialog has options that are known at the terminal alone, so no answer from elsewhere is one of them.
-                What::Questions | What::Dialog => RequestKind::Choice,
-                What::Form => RequestKind::Input,
-            },
-            tool: Some(self.tool.clone()),
-            summary: self.summary.clone(),
-            options: options.unwrap_or_default(),
-            multiple: questions.first().is_some_and(|first| first.multiple),
-            questions,
-            details: self.payload["tool_input"].to_string(),
+        match self {
+            Self::Tool(tool) => tool.request(id),
+            Self::Form { server, summary } => bare(id, RequestKind::Input, server, summary.clone()),
+            Self::Dialog { what } => {
+                let text = format!("a dialog is open in the terminal ({what}); a person has to answer it there");
+                // It has options that are known at the terminal alone, so no answer from elsewhere is one of them.
+                let mut request = bare(id, RequestKind::Choice, "terminal", text.clone());
+                let label = "terminal".to_owned();
+                request.questions =
+                    vec![Question { label, text, options: Vec::new(), multiple: false, free_text: false }];
+                request
+            }
         }
-    }
-
-    fn questions(&self) -> Vec<Question> {
-        if self.what == What::Dialog {
-            let (label, text) = (self.tool.clone(), self.summary.clone());
-            return vec![Question { label, text, options: Vec::new(), multiple: false, free_text: false }];
-        }
-        let asked = self.payload["tool_input"]["questions"].as_array().map(Vec::as_slice).unwrap_or_default();
-        asked.iter().map(question).collect()
     }
 
     /// The answer in the hook's words.
@@ -119,77 +102,31 @@ impl Asked {
     /// # Errors
     /// Why this answer is none to this question.
     pub(super) fn answer(&self, answer: &RequestAnswer) -> Result<String, String> {
-        match (self.what, answer) {
-            (What::Dialog, _) => Err("it can only be answered at the terminal: adj attach".to_owned()),
-            (What::Permission, RequestAnswer::Allow) => Ok(allow()),
-            (What::Permission, RequestAnswer::Always) => Ok(self.always()),
-            (What::Questions, RequestAnswer::Choose(chosen)) => Ok(self.answered(&self.chosen(chosen))),
-            (What::Questions, RequestAnswer::Text(text)) => {
-                let texts = vec![text.to_string(); self.questions().len()];
-                Ok(self.answered(&texts))
-            }
-            (What::Form, RequestAnswer::Text(text)) => Ok(filled(text)),
-            (What::Form, _) => Ok(declined()),
-            (What::Permission | What::Questions, RequestAnswer::Deny { reason }) => Ok(deny(reason.as_deref(), false)),
-            (What::Permission | What::Questions, RequestAnswer::Dismiss) => {
-                Ok(deny(Some("nobody wants to answer"), false))
-            }
-            (What::Permission, RequestAnswer::Choose(_) | RequestAnswer::Text(_))
-            | (What::Questions, RequestAnswer::Allow | RequestAnswer::Always) => {
-                Err("that is no answer to this question".to_owned())
-            }
+        match (self, answer) {
+            (Self::Dialog { .. }, _) => Err("it can only be answered at the terminal: adj attach".to_owned()),
+            (Self::Form { .. }, RequestAnswer::Text(text)) => Ok(filled(text)),
+            (Self::Form { .. }, _) => Ok(declined()),
+            (Self::Tool(tool), answer) if tool.takes(answer) => Ok(decided(tool.decided(answer))),
+            (Self::Tool(_), _) => Err("that is no answer to this question".to_owned()),
         }
     }
+}
 
-    /// A permission that the agent keeps as it would have proposed to a person.
-    fn always(&self) -> String {
-        let kept = self.payload.get("permission_suggestions").cloned().unwrap_or_else(|| json!([]));
-        decision(&json!({"behavior": "allow", "updatedPermissions": kept}))
-    }
-
-    fn chosen(&self, chosen: &[Vec<usize>]) -> Vec<String> {
-        let label = |question: &Question, at: &usize| question.options.get(*at).map(|option| option.label.clone());
-        let of = |(question, places): (&Question, &Vec<usize>)| {
-            places.iter().filter_map(|at| label(question, at)).collect::<Vec<_>>().join(", ")
-        };
-        self.questions().iter().zip(chosen).map(of).collect()
-    }
-
-    fn answered(&self, texts: &[String]) -> String {
-        let mut input = self.payload["tool_input"].clone();
-        let questions = self.questions().into_iter().zip(texts);
-        input["answers"] = questions.map(|(question, text)| (question.text, Value::from(text.as_str()))).collect();
-        decision(&json!({"behavior": "allow", "updatedInput": input}))
+fn bare(id: &str, kind: RequestKind, tool: &str, summary: String) -> NewRequest {
+    NewRequest {
+        native: id.to_owned(),
+        kind,
+        tool: Some(tool.to_owned()),
+        summary,
+        options: Vec::new(),
+        multiple: false,
+        questions: Vec::new(),
+        details: String::new(),
     }
 }
 
-fn question(asked: &Value) -> Question {
-    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let option = |option: &Value| QuestionOption {
-        label: word(&option["label"]),
-        description: option["description"].as_str().map(str::to_owned),
-    };
-    Question {
-        label: word(&asked["header"]),
-        text: word(&asked["question"]),
-        options: asked["options"].as_array().map(Vec::as_slice).unwrap_or_default().iter().map(option).collect(),
-        multiple: asked["multiSelect"] == true,
-        free_text: true,
-    }
-}
-
-/// A permission.
-pub(super) fn allow() -> String {
-    decision(&json!({"behavior": "allow"}))
-}
-
-/// A refusal, which may end the turn as well.
-pub(super) fn deny(reason: Option<&str>, interrupt: bool) -> String {
-    let message = reason.unwrap_or("the user refused it");
-    if interrupt {
-        return decision(&json!({"behavior": "deny", "message": message, "interrupt": true}));
-    }
-    decision(&json!({"behavior": "deny", "message": message}))
+fn decided(decided: Decided) -> String {
+    decision(&decided.words())
 }
 
 fn decision(decision: &Value) -> String {
@@ -226,19 +163,36 @@ mod tests {
         let answer = json_of(&asked.answer(&RequestAnswer::Choose(vec![vec![0, 1]])).unwrap());
         let input = &answer["hookSpecificOutput"]["decision"]["updatedInput"];
         assert_eq!((&input["answers"]["Which?"], input["questions"].is_array()), (&json!("Red, Blue"), true));
-        assert!(asked.answer(&RequestAnswer::Allow).is_err() && asked.rule_words().is_none());
+        assert!(asked.answer(&RequestAnswer::Allow).is_err() && asked.for_rules().is_none());
     }
 
     #[test]
     fn permissions() {
-        let asked = read(r#"{"tool_name":"Bash","tool_input":{"command":"touch a\n b"},"permission_suggestions":[1]}"#)
-            .unwrap();
-        assert_eq!(asked.rule_words(), Some(("Bash", "touch a b")));
+        let asked = read(
+            r#"{"tool_name":"Bash","tool_input":{"command":"touch a\n b"},"permission_suggestions":[
+            {"type":"setMode","mode":"acceptEdits","destination":"session"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(asked.for_rules().unwrap().what(), "touch a\n b", "a rule sees both lines");
         let denied = json_of(&asked.answer(&RequestAnswer::Deny { reason: Some("no".into()) }).unwrap());
         assert_eq!(denied["hookSpecificOutput"]["decision"], json!({"behavior": "deny", "message": "no"}));
         let always = json_of(&asked.answer(&RequestAnswer::Always).unwrap());
-        assert_eq!(always["hookSpecificOutput"]["decision"]["updatedPermissions"], json!([1]));
+        let kept = &always["hookSpecificOutput"]["decision"]["updatedPermissions"];
+        assert_eq!(
+            (&kept[0]["type"], &kept[0]["destination"], kept.as_array().unwrap().len()),
+            (&json!("addRules"), &json!("session"), 1)
+        );
         assert!(asked.answer(&RequestAnswer::Text("x".into())).is_err());
+    }
+
+    #[test]
+    fn a_form_is_filled_or_declined() {
+        let asked = read(r#"{"mcp_server_name":"el","message":"Your name?"}"#).unwrap();
+        assert_eq!((asked.request("7").summary.as_str(), asked.outlives_refusal()), ("el asks: Your name?", true));
+        let filled = json_of(&asked.answer(&RequestAnswer::Text(r#"{"name":"x"}"#.into())).unwrap());
+        assert_eq!(filled["hookSpecificOutput"]["content"], json!({"name": "x"}));
+        let declined = json_of(&asked.answer(&RequestAnswer::Dismiss).unwrap());
+        assert_eq!(declined["hookSpecificOutput"]["action"], "decline");
     }
 
     #[test]

@@ -11,9 +11,9 @@ use adjutant_core::session::Policy;
 use adjutant_core::{MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::answer::{ended, failed};
 use super::ask::{self, Asked};
 use super::text::{bones, mark};
+use crate::claude::answer::{ended, failed};
 use crate::claude::hooks::Line;
 use crate::{Verdict, verdict};
 
@@ -355,15 +355,15 @@ impl Machine {
 
     fn on_question(&mut self, line: &Line, note: &str) -> Vec<Told> {
         let Some(asked) = ask::read(note) else { return Vec::new() };
-        let ruled = asked.rule_words().and_then(|(tool, what)| Some((verdict(&self.policy, tool, what)?, tool, what)));
-        let Some((ruling, tool, what)) = ruled else { return self.put(line.at, line.id.clone(), asked) };
-        let (decision, answer) = match ruling {
-            Verdict::Allow => ("allow", ask::allow()),
-            Verdict::Deny => ("deny", ask::deny(Some("a rule of this session refuses it"), false)),
+        let ruling = asked.for_rules().and_then(|tool| Some((tool, verdict(&self.policy, &tool.tool, &tool.what())?)));
+        let Some((tool, ruling)) = ruling else { return self.put(line.at, line.id.clone(), asked) };
+        let decision = match ruling {
+            Verdict::Allow => "allow",
+            Verdict::Deny => "deny",
         };
         self.closed_at = line.at;
-        self.decided.push((line.id.clone(), answer));
-        let (tool, summary) = (tool.to_owned(), format!("{tool}: {what}"));
+        self.decided.push((line.id.clone(), ask::ruled(tool, ruling)));
+        let (tool, summary) = (tool.tool.clone(), tool.summary());
         vec![(AgentReport::PolicyApplied { tool, decision: decision.to_owned(), summary }, None)]
     }
 

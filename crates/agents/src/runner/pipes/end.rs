@@ -6,37 +6,14 @@ use adjutant_core::outcome::ExitStatus;
 use rustix::process::Signal;
 
 use super::{Holder, Timer};
-use crate::limits::{DRAIN_PIECES_MAX, FORCED_LOOKS_MAX, LEFTOVER_GRACE_MS, LEFTOVER_LOOK_MS, UNCLEAR_LOOK_MS};
-use crate::process::{Left, Stamp, left_below};
-use crate::runner::Record;
-
-/// How the session is being ended.
-#[derive(Debug, Default)]
-pub(super) struct Ending {
-    ordered: bool,
-    forced: bool,
-    /// Looks at what is left since it was first ended by force.
-    looks: u32,
-    /// The runner has no child any more, and nothing can have come to it.
-    pub(super) childless: bool,
-    /// A look has found nothing; what was just being started may have slipped through it.
-    found_nothing: bool,
-    /// The last record has been written.
-    done: bool,
-}
-
-impl Ending {
-    /// Whether somebody ordered it.
-    pub(super) fn is_ordered(&self) -> bool {
-        self.ordered
-    }
-}
+use crate::limits::{DRAIN_PIECES_MAX, LEFTOVER_GRACE_MS};
+use crate::runner::{Looked, Record, left};
 
 impl Holder {
     /// The order to end the session. A second one with a shorter grace hastens the first.
     pub(super) fn on_end(&mut self, grace_ms: u64) -> ControlFlow<()> {
-        let first = !std::mem::replace(&mut self.ending.ordered, true);
-        if grace_ms == 0 || self.ending.forced {
+        let first = self.ending.order();
+        if grace_ms == 0 || self.ending.is_forced() {
             return self.on_force();
         }
         self.timers.arm(Timer::Force, grace_ms);
@@ -48,16 +25,10 @@ impl Holder {
         ControlFlow::Continue(())
     }
 
-    /// Everything that lives of the session. Where that cannot be seen, something is left.
-    fn left(&self) -> Left {
-        let stamp = Stamp::from_text(self.plan.stamp.clone());
-        left_below(std::process::id(), &stamp).unwrap_or(Left { ours: Vec::new(), unclear: 1 })
-    }
-
     /// The time for a polite end is over.
     pub(super) fn on_force(&mut self) -> ControlFlow<()> {
         self.timers.disarm(Timer::Force);
-        self.ending.forced = true;
+        self.ending.force();
         // Without /proc the program at least is known.
         let _ = self.program.handle.send(Signal::KILL);
         self.on_leftovers()
@@ -68,8 +39,8 @@ impl Holder {
         self.ended = Some(exit);
         self.program.close_input();
         self.drain();
-        if !self.ending.childless && !self.ending.forced {
-            for handle in self.left().ours {
+        if !self.ending.childless && !self.ending.is_forced() {
+            for handle in left(&self.plan).ours {
                 // What may not be signalled is told at the end.
                 let _ = handle.send(Signal::TERM);
             }
@@ -95,42 +66,21 @@ impl Holder {
 
     /// Looks whether anything is left; if nothing is, the session has ended.
     pub(super) fn on_leftovers(&mut self) -> ControlFlow<()> {
-        if self.ending.done || (self.ended.is_none() && !self.ending.forced) {
-            return ControlFlow::Continue(());
-        }
-        if self.ended.is_some() && self.ending.childless {
-            return self.finish(None);
-        }
-        let left = self.left();
-        let nothing = left.is_nothing() && self.ended.is_some();
-        if std::mem::replace(&mut self.ending.found_nothing, nothing) && nothing {
-            return self.finish(None);
-        }
-        if self.ending.forced {
-            self.ending.looks += 1;
-            if self.ending.looks > FORCED_LOOKS_MAX {
-                let pids: Vec<String> = left.ours.iter().map(|left| left.incarnation().pid.to_string()).collect();
-                return self.finish(Some(format!("could not be ended: processes {}", pids.join(", "))));
+        match self.ending.look(self.ended.is_some(), &self.plan) {
+            Looked::Wait => ControlFlow::Continue(()),
+            Looked::Again(millis) => {
+                self.timers.arm(Timer::Leftovers, millis);
+                ControlFlow::Continue(())
             }
-            for handle in &left.ours {
-                // What may not be signalled is still there at the next look.
-                let _ = handle.send(Signal::KILL);
-            }
+            Looked::Over(trouble) => self.finish(trouble),
         }
-        if nothing || left.unclear > 0 {
-            self.timers.arm(Timer::Leftovers, UNCLEAR_LOOK_MS);
-        } else if self.ending.forced {
-            self.timers.arm(Timer::Leftovers, LEFTOVER_LOOK_MS);
-        }
-        ControlFlow::Continue(())
     }
 
     fn finish(&mut self, trouble: Option<String>) -> ControlFlow<()> {
-        self.ending.done = true;
         self.drain();
         let detail = trouble.or_else(|| self.complaints.last_lines());
         let exit = self.ended.map(Into::into);
-        self.journal.append(&Record::Exited { exit, killed: self.ending.ordered, detail });
+        self.journal.append(&Record::Exited { exit, killed: self.ending.is_ordered(), detail });
         ControlFlow::Break(())
     }
 }

@@ -16,12 +16,10 @@ use adjutant_core::outcome::ExitStatus;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use self::control::Control;
-use self::end::Ending;
 use self::input::Input;
 use self::output::{Complaints, Output};
 use self::program::Program;
-use super::{Claimed, Endpoint, FromPeer, Journal, Record, RunnerPlan, Signals, reap};
+use super::{Claimed, Control, Ending, Endpoint, FromPeer, Journal, Record, RunnerPlan, Signals, reap};
 use crate::limits::{FAREWELL_MS_MAX, JOURNAL_RETRY_MS_MAX, JOURNAL_RETRY_MS_MIN, TERMINATED_GRACE_MS};
 use crate::process::own_incarnation;
 use crate::timer::{Backoff, Timers};

@@ -1,33 +1,97 @@
 //! From the records of a runner to what a driver reports.
 
+use std::collections::VecDeque;
+use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 use adjutant_core::MessageId;
 use adjutant_core::agent::{
-    AgentReport, AnswerSize, Evidence, NewRequest, RequestEnd, RequestKind, SessionEnd, StartFailure, TurnEnd,
-    TurnOrigin,
+    AgentReport, AnswerSize, Evidence, NewRequest, RequestEnd, RequestKind, TurnEnd, TurnOrigin,
 };
 use adjutant_core::id::Attempt;
 use adjutant_core::outcome::{ExitStatus, Outcome, UnknownReason};
 
-use crate::runner::{AnswerRecord, Entry, Record, RequestEndRecord, TurnEndRecord};
+use crate::limits::GIVEN_KEPT_MAX;
+use crate::runner::{Driven, Driver, Entry, Link, Meaning, Notice, Record, RequestEndRecord, Told, TurnEndRecord};
+use crate::{Order, Place};
 
 /// Who says that a message was taken.
 const EVIDENCE_SOURCE: &str = "control pipe";
 
-/// What a record means; `None` when it is nobody's business but the runner's and the driver's.
-pub(super) fn report_of(entry: &Entry, state_dir: &Path) -> Option<(AgentReport, Option<Arc<str>>)> {
-    let report = match &entry.record {
-        Record::Started { runner, agent, supervisor } => AgentReport::Started {
-            runner: runner.incarnation()?,
-            agent: agent.incarnation()?,
-            supervisor: supervisor.clone(),
-        },
-        Record::StartFailed { detail } => {
-            AgentReport::StartFailed { why: StartFailure::AgentStartFailed { detail: detail.clone() } }
+/// What a shell's journal has told so far.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    started: bool,
+    working: bool,
+    /// The newest messages that were given to the shell.
+    given: VecDeque<(MessageId, Attempt)>,
+    /// Those of them of which it has not said `start` yet.
+    unsettled: Vec<(MessageId, Attempt)>,
+}
+
+impl Records {
+    fn take(&mut self, record: &Record) {
+        if let Record::Given { message, attempt } = record {
+            let given = (MessageId::new(*message), Attempt::new(*attempt));
+            self.unsettled.push(given);
+            self.given.push_back(given);
+            if self.given.len() > GIVEN_KEPT_MAX {
+                self.given.pop_front();
+            }
+        } else if let Some(message) = record.hands_over() {
+            self.unsettled.retain(|(given, _)| given.get() != message);
+        } else if let Record::Started { .. } = record {
+            self.started = true;
+        } else if let Record::TurnStarted { .. } = record {
+            self.working = true;
+        } else if let Record::TurnEnded(_) = record {
+            self.working = false;
         }
-        Record::Withdrawn { .. } => AgentReport::StartFailed { why: StartFailure::Withdrawn },
+    }
+}
+
+impl Meaning for Records {
+    const NAME: &'static str = "the shell";
+
+    fn read(&mut self, entry: &Entry, state_dir: &Path, aloud: bool) -> Vec<Told> {
+        self.take(&entry.record);
+        report_of(entry, state_dir, aloud).into_iter().collect()
+    }
+
+    fn has_begun(&self) -> bool {
+        self.started
+    }
+
+    fn is_working(&self) -> bool {
+        self.working
+    }
+
+    fn knows(&self, message: MessageId, _attempt: Attempt) -> bool {
+        self.given.iter().any(|(given, _)| *given == message)
+    }
+
+    fn unsettled(&self) -> Vec<(MessageId, Attempt)> {
+        self.unsettled.clone()
+    }
+
+    fn settled(&self, _place: &Place, message: MessageId, attempt: Attempt, _orderly: bool) -> AgentReport {
+        let detail = "it was given to the shell, which had not said `start` when it was gone".to_owned();
+        AgentReport::Unclear { message, attempt, why: UnknownReason::HandoverUnproven { detail } }
+    }
+
+    async fn give(driver: &mut Driver<Self>, link: &mut Link, order: Order) -> Driven<io::Result<()>> {
+        Ok(super::give(driver, link, order).await)
+    }
+
+    async fn on_notice(driver: &mut Driver<Self>, notice: Notice) -> Driven {
+        super::on_notice(driver, notice).await
+    }
+}
+
+/// What a record means; `None` when it is nobody's business but the runner's and the driver's. A final text is read where
+/// somebody is to be told of it.
+pub(super) fn report_of(entry: &Entry, state_dir: &Path, aloud: bool) -> Option<Told> {
+    let report = match &entry.record {
         Record::Ready => AgentReport::Ready,
         Record::Taken { message, .. } => {
             let detail = format!("the shell said `start {message}`");
@@ -40,7 +104,7 @@ pub(super) fn report_of(entry: &Entry, state_dir: &Path) -> Option<(AgentReport,
             detail: detail.clone(),
         },
         Record::TurnStarted { message } => AgentReport::TurnStarted { origin: origin(*message) },
-        Record::TurnEnded(end) => return Some(turn_ended(end, state_dir)),
+        Record::TurnEnded(end) => return Some(turn_ended(end, state_dir, aloud)),
         Record::InterruptPassed { detail } => AgentReport::InterruptPassed { detail: detail.clone() },
         Record::RequestOpened { native, summary, tool, details } => AgentReport::RequestOpened {
             request: NewRequest {
@@ -57,13 +121,15 @@ pub(super) fn report_of(entry: &Entry, state_dir: &Path) -> Option<(AgentReport,
         Record::RequestClosed { native, end } => {
             AgentReport::RequestClosed { native: native.clone(), end: request_end(*end) }
         }
-        Record::Exited { exit, killed, detail } => {
-            let exit = exit.map(ExitStatus::from);
-            AgentReport::Exited { end: session_end(exit, *killed, detail.as_deref()) }
-        }
         // A shell is not held by pipes.
         Record::Written { .. } | Record::Line(_) => return None,
-        Record::Opened { .. } | Record::Given { .. } | Record::Lost { .. } | Record::Unknown => return None,
+        // The first and the last are every agent's.
+        Record::Opened { .. }
+        | Record::Withdrawn { .. }
+        | Record::Started { .. }
+        | Record::StartFailed { .. }
+        | Record::Exited { .. } => return None,
+        Record::Given { .. } | Record::Lost { .. } | Record::Unknown => return None,
     };
     Some((report, None))
 }
@@ -80,17 +146,10 @@ fn request_end(end: RequestEndRecord) -> RequestEnd {
     }
 }
 
-fn session_end(exit: Option<ExitStatus>, killed: bool, detail: Option<&str>) -> SessionEnd {
-    match exit {
-        _ if killed => SessionEnd::Killed,
-        Some(exit) => SessionEnd::Ended { exit },
-        None => SessionEnd::Lost { detail: detail.unwrap_or("the runner did not see how its shell ended").to_owned() },
-    }
-}
-
-fn turn_ended(record: &TurnEndRecord, state_dir: &Path) -> (AgentReport, Option<Arc<str>>) {
-    let (text, unread) = match load(&record.answer, state_dir) {
-        Ok(text) => (Some(text), None),
+fn turn_ended(record: &TurnEndRecord, state_dir: &Path, aloud: bool) -> Told {
+    let loaded = if aloud { record.answer.load(state_dir).map(Some) } else { Ok(None) };
+    let (text, unread) = match loaded {
+        Ok(text) => (text, None),
         Err(error) => (None, Some(format!("its text cannot be read: {error}"))),
     };
     let size = match &text {
@@ -113,12 +172,4 @@ fn turn_ended(record: &TurnEndRecord, state_dir: &Path) -> (AgentReport, Option<
 fn end_unseen(record: &TurnEndRecord) -> Outcome {
     let detail = record.detail.clone().unwrap_or_else(|| "the runner has no exit status".to_owned());
     Outcome::Unknown { why: UnknownReason::EndUnseen { detail } }
-}
-
-fn load(answer: &AnswerRecord, state_dir: &Path) -> std::io::Result<Arc<str>> {
-    match (&answer.text, &answer.file) {
-        (Some(text), _) => Ok(text.as_str().into()),
-        (None, Some(file)) => Ok(std::fs::read_to_string(state_dir.join(file))?.into()),
-        (None, None) => Ok("".into()),
-    }
 }

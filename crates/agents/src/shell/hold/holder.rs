@@ -10,16 +10,15 @@ use tokio::time::timeout;
 
 use super::bash::{Bash, READ_BYTES};
 use super::control::Lines;
-use super::end::Ending;
 use super::input::Watch;
 use super::marks::Marks;
-use super::orders::{Control, Delivery};
+use super::orders::Delivery;
 use super::settle::Answers;
 use super::turn::Turn;
 use super::viewers::Viewers;
 use crate::limits::{FAREWELL_MS_MAX, JOURNAL_RETRY_MS_MAX, JOURNAL_RETRY_MS_MIN, TERMINATED_GRACE_MS};
 use crate::process::own_incarnation;
-use crate::runner::{Endpoint, FromPeer, Journal, OutputLog, Record, RunnerPlan, Signals, reap};
+use crate::runner::{Control, Ending, Endpoint, FromPeer, Journal, OutputLog, Record, RunnerPlan, Signals, reap};
 use crate::timer::{Backoff, Timers};
 
 /// Pieces of output that are taken in a row before anything else is looked at.
@@ -100,6 +99,8 @@ pub(super) struct Holder {
     pub(super) control: Control,
     pub(super) watch: Watch,
     pub(super) ending: Ending,
+    /// Processes that the shell left behind when it ended.
+    pub(super) left_behind: usize,
     pub(super) viewers: Viewers,
     /// What is to be typed into the terminal.
     pub(super) typing: Vec<u8>,
@@ -155,6 +156,7 @@ impl Holder {
             control: Control::default(),
             watch: Watch::default(),
             ending: Ending::default(),
+            left_behind: 0,
             viewers: Viewers::default(),
             typing: Vec::new(),
             woken: false,

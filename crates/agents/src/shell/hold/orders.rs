@@ -1,17 +1,13 @@
 //! What comes over the socket: connections, and the orders of the daemon.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::Read;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
-
-use tokio::net::unix::OwnedWriteHalf;
 
 use super::holder::{Doing, Holder};
 use super::turn::Turn;
 use crate::limits::GIVEN_KEPT_MAX;
-use crate::runner::{FromPeer, Notice, OrderLine, Outlet, Peer, Record};
+use crate::runner::{Caller, FromPeer, Notice, OrderLine, Record, read_text};
 use crate::shell::text::TurnText;
 
 /// A message that waits until bash can take it.
@@ -32,21 +28,6 @@ pub(super) struct Delivery {
     given: VecDeque<u64>,
 }
 
-/// A control connection that is to be taken up.
-#[derive(Debug)]
-struct Caller {
-    peer: Peer,
-    from: u64,
-    socket: OwnedWriteHalf,
-}
-
-/// The connection to the daemon, and the one that is to replace it when all that it sent has been taken in.
-#[derive(Debug, Default)]
-pub(super) struct Control {
-    current: Option<(Peer, Outlet)>,
-    next: Option<Caller>,
-}
-
 impl Delivery {
     /// A message waits until bash can take it.
     pub(super) fn is_waiting(&self) -> bool {
@@ -54,56 +35,24 @@ impl Delivery {
     }
 }
 
-impl Control {
-    fn is(&self, peer: u64) -> bool {
-        self.current.as_ref().is_some_and(|(current, _)| current.number == peer)
-    }
-
-    pub(super) fn notify(&self, notice: Notice) {
-        if let Some((_, outlet)) = &self.current {
-            outlet.notify(notice);
-        }
-    }
-
-    pub(super) fn take_outlet(&mut self) -> Option<Outlet> {
-        self.current.take().map(|(_, outlet)| outlet)
-    }
-}
-
 impl Holder {
     pub(super) fn on_peer(&mut self, peer: FromPeer) -> ControlFlow<()> {
+        let working = self.turn.as_ref().is_some_and(|turn| turn.started.is_some());
         match peer {
             FromPeer::Control { peer, from, outlet } => {
-                let caller = Caller { peer, from, socket: outlet };
-                match &self.control.current {
-                    Some((old, _)) => {
-                        old.retire();
-                        self.control.next = Some(caller);
-                    }
-                    None => self.take_up(caller),
-                }
+                self.control.on_call(Caller { peer, from, socket: outlet }, &self.journal, working);
             }
-            FromPeer::Gone { peer } if self.control.is(peer) => {
-                self.control.current = None;
-                // What the old connection handed over and nobody has noted counts as not taken.
-                let _ = self.delivery.waiting.take_if(|waiting| !waiting.noted);
-                if let Some(caller) = self.control.next.take() {
-                    self.take_up(caller);
+            FromPeer::Gone { peer } => {
+                if self.control.on_gone(peer, &self.journal, working) {
+                    // What the old connection handed over and nobody has noted counts as not taken.
+                    let _ = self.delivery.waiting.take_if(|waiting| !waiting.noted);
                 }
             }
             FromPeer::Order { peer, line, text } if self.control.is(peer) => return self.on_order(line, text),
-            FromPeer::Gone { .. } | FromPeer::Order { .. } => {}
+            FromPeer::Order { .. } => {}
             FromPeer::Viewer { viewer, event } => return self.on_viewer(viewer, event),
         }
         ControlFlow::Continue(())
-    }
-
-    fn take_up(&mut self, caller: Caller) {
-        let caught_up = Notice::CaughtUp { working: self.turn.as_ref().is_some_and(|turn| turn.started.is_some()) };
-        // Without the journal there is nothing to say; the daemon finds the connection closed and comes again.
-        let Ok(reader) = self.journal.reader() else { return };
-        let outlet = Outlet::open(caller.socket, reader, caller.from, self.journal.length(), caught_up);
-        self.control.current = Some((caller.peer, outlet));
     }
 
     fn on_order(&mut self, line: OrderLine, text: Option<OwnedFd>) -> ControlFlow<()> {
@@ -179,13 +128,4 @@ impl Holder {
         self.turn = Some(Turn::of_message(message, attempt, script, text));
         self.doing = Doing::Running;
     }
-}
-
-/// The bytes of an answer. They are in memory already.
-fn read_text(text: OwnedFd) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut file = File::from(text);
-    let read = rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0)).map(|_| file.read_to_end(&mut bytes));
-    debug_assert!(matches!(read, Ok(Ok(_))), "a file in memory can be read");
-    bytes
 }

@@ -8,14 +8,14 @@ use adjutant_core::outcome::{FailReason, Outcome};
 const CUT_LINE_BYTES: usize = 64;
 
 /// The end of a turn, and its final text as it is kept.
-pub(super) fn ended(outcome: Outcome, detail: Option<String>, said: &str) -> (TurnEnd, String) {
+pub(in crate::claude) fn ended(outcome: Outcome, detail: Option<String>, said: &str) -> (TurnEnd, String) {
     let (text, cut_bytes) = cut(said, usize::try_from(ANSWER_BYTES_MAX).unwrap_or(usize::MAX));
     let answer = AnswerSize { bytes: text.len() as u64, cut_bytes };
     (TurnEnd { detail, answer, ..TurnEnd::bare(outcome) }, text)
 }
 
 /// A turn that failed, in the agent's own words.
-pub(super) fn failed(reason: FailReason, words: &str) -> (TurnEnd, String) {
+pub(in crate::claude) fn failed(reason: FailReason, words: &str) -> (TurnEnd, String) {
     let line = words.lines().next().unwrap_or_default().to_owned();
     ended(Outcome::Failed { reason }, Some(line), "")
 }

@@ -3,23 +3,18 @@
 use std::io;
 use std::time::Duration;
 
-use adjutant_core::agent::{AgentReport, Evidence, SessionEnd, StartFailure};
-use adjutant_core::id::Attempt;
-use adjutant_core::outcome::{ExitStatus, UnknownReason};
-use adjutant_core::{MessageId, Timestamp};
+use adjutant_core::agent::{AgentReport, SessionEnd, StartFailure, TurnEnd};
+use adjutant_core::outcome::{ExitStatus, Outcome, UnknownReason};
 use tokio::time::timeout;
 
-use super::{Driven, Driver};
+use super::{Driven, Driver, Meaning};
 use crate::Order;
-use crate::claude::headless::machine::Sent;
-use crate::claude::headless::speak::uuid_of;
-use crate::claude::{home, transcript};
 use crate::limits::{LEFTOVERS_MS_MAX, RECONNECT_MS_MAX, RECONNECT_MS_MIN, RUNNER_GONE_MS_MAX};
 use crate::process::{ProcessHandle, end_leftovers};
-use crate::runner::{ExitRecord, JournalReader, Record, wall_ms};
+use crate::runner::{ExitRecord, JournalReader, Record};
 use crate::timer::Backoff;
 
-impl Driver {
+impl<M: Meaning> Driver<M> {
     /// What the last record of a journal means; before that, all that is still on its way is told of.
     pub(super) async fn last_word(&mut self, record: &Record) -> Driven<Option<AgentReport>> {
         let report = if let Record::StartFailed { detail } = record {
@@ -42,51 +37,29 @@ impl Driver {
         if let Some(why) = &self.failure {
             return AgentReport::StartFailed { why: with_last_lines(why.clone(), detail) };
         }
-        if !killed && !self.machine.is_ready() {
+        if !killed && !self.meaning.has_begun() {
             let code = exit.map_or_else(String::new, |exit| format!(" with exit code {}", exit.shell_code()));
             let last = detail.map_or_else(|| "it said nothing".to_owned(), str::to_owned);
-            let detail = format!("Claude Code ended{code} before it was ready: {last}");
+            let detail = format!("{} ended{code} before it was ready: {last}", M::NAME);
             return AgentReport::StartFailed { why: StartFailure::AgentStartFailed { detail } };
         }
+        let unseen = || format!("the runner did not see how {} ended", M::NAME);
         let end = match exit {
             _ if killed => SessionEnd::Killed,
             Some(exit) => SessionEnd::Ended { exit },
-            None => SessionEnd::Lost { detail: "the runner did not see how Claude Code ended".to_owned() },
+            None => SessionEnd::Lost { detail: detail.map_or_else(unseen, str::to_owned) },
         };
         AgentReport::Exited { end }
     }
 
-    /// Messages that were written and of which no turn was heard: the transcript has those that one took. That it does
-    /// not have one is proof only where Claude Code had the time to write it.
+    /// Messages that were passed on and of which nothing was heard.
     async fn tell_what_is_unsettled(&mut self, orderly: bool) -> Driven {
-        for Sent { message, attempt, .. } in self.machine.unsettled() {
-            self.handed.retain(|(handed, _)| *handed != message);
-            let report = match self.is_in_transcript(message, attempt) {
-                Some(true) => {
-                    let (source, at) = ("transcript".to_owned(), Timestamp::from_millis(wall_ms()));
-                    let detail = "the transcript has it under its id".to_owned();
-                    AgentReport::Taken { message, evidence: Evidence { source, detail, at } }
-                }
-                Some(false) if orderly => {
-                    let detail = "Claude Code ended, and its transcript does not have it".to_owned();
-                    AgentReport::NotTaken { message, attempt, detail }
-                }
-                Some(false) | None => {
-                    let detail = "it was written to Claude Code, which ended before it said that a turn had taken it";
-                    let why = UnknownReason::HandoverUnproven { detail: detail.to_owned() };
-                    AgentReport::Unclear { message, attempt, why }
-                }
-            };
+        for (message, attempt) in self.meaning.unsettled() {
+            self.forget_handed(message);
+            let report = self.meaning.settled(&self.seat.place, message, attempt, orderly);
             self.report(report).await?;
         }
         Ok(())
-    }
-
-    /// Whether the transcript has a message; `None` where there is none to look into.
-    fn is_in_transcript(&self, message: MessageId, attempt: Attempt) -> Option<bool> {
-        let config_dir = home::read(&self.place.state_dir).ok()?;
-        let path = transcript::find(&config_dir, self.machine.conversation()?)?;
-        Some(transcript::mentions(&path, &uuid_of(self.session, message, attempt)))
     }
 
     /// Waits until the runner, which has said its last word, is gone itself.
@@ -117,7 +90,7 @@ impl Driver {
 
     /// Reports the rest of the journal; says whether it has the end of the session.
     async fn read_to_the_end(&mut self) -> Driven<io::Result<bool>> {
-        let journal = match JournalReader::open(&self.place.state_dir, self.offset) {
+        let journal = match JournalReader::open(&self.seat.place.state_dir, self.offset) {
             Ok(journal) => journal,
             Err(error) => return Ok(Err(error)),
         };
@@ -146,13 +119,23 @@ impl Driver {
 
     async fn lost(&mut self, how: &str) -> Driven {
         let detail = format!("the runner is gone without a word of the end: {how}");
+        if self.meaning.is_working() {
+            let end = TurnEnd { detail: Some(detail.clone()), ..TurnEnd::bare(Outcome::Exited) };
+            self.report(AgentReport::TurnEnded { end }).await?;
+        }
         self.tell_what_is_unsettled(false).await?;
         self.refuse_held("the runner is gone, and its journal does not have it").await?;
         let left = self.end_what_is_left().await;
-        let report = match (self.failure.take(), self.ordered_end, self.machine.is_ready()) {
+        let begun = match (self.ordered_end, self.agent) {
+            // That it was started is enough where its end was wanted, or where nothing is left to tell of more.
+            (Some(_), Some(_)) => true,
+            (None, Some(_)) if self.unread => true,
+            (Some(_) | None, Some(_) | None) => self.meaning.has_begun(),
+        };
+        let report = match (self.failure.take(), self.ordered_end, begun) {
             (Some(why), ..) => AgentReport::StartFailed { why },
-            (None, None, false) => AgentReport::StartFailed { why: StartFailure::AgentStartFailed { detail } },
-            (None, Some(_), _) => AgentReport::Exited { end: SessionEnd::Killed },
+            (None, _, false) => AgentReport::StartFailed { why: StartFailure::AgentStartFailed { detail } },
+            (None, Some(_), true) => AgentReport::Exited { end: SessionEnd::Killed },
             (None, None, true) => AgentReport::Exited { end: SessionEnd::Lost { detail: format!("{detail}; {left}") } },
         };
         self.report(report).await
