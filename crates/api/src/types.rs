@@ -1,6 +1,7 @@
 //! The types on the wire, one file per resource.
 
 pub mod daemon;
+pub mod dial;
 pub mod event;
 pub mod gateway;
 pub mod goal;

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use adjutant_api::ErrorCode;
 use adjutant_api::protocol::VERSION;
 use clap::FromArgMatches;
 
@@ -11,6 +12,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::globals::Globals;
 use crate::ui::{Colour, Ui};
+use crate::way::Way;
 use crate::{grammar, help, parse};
 
 /// Runs a call. Only the one verb that is called is built, since most calls take less time than all of them.
@@ -78,10 +80,20 @@ fn call_verb(verb: &Verb, before: Vec<OsString>, rest: Vec<OsString>, early: &mu
         parse::Parsed::Call(matches) => matches,
     };
     let globals = Globals::from_arg_matches(&matches).map_err(|error| parse::explained(&error, verb.name))?;
-    globals.check()?;
-    let mut context = Context::new(globals.ui(), !globals.no_autostart);
+    let mut context = Context::new(globals.ui(), !globals.no_autostart, globals.host.clone());
+    check_way(&mut context, verb)?;
     let outcome = (verb.run)(&mut context, &matches);
     finish(&mut context.ui, outcome)
+}
+
+/// What is done to the host itself is not done from inside of a container.
+fn check_way(context: &mut Context, verb: &Verb) -> Result<(), CommandError> {
+    const HOST_ONLY: [&str; 4] = ["daemon", "gateway", "attach", "dial-stdio"];
+    if !HOST_ONLY.contains(&verb.name) || !matches!(context.way()?, Way::Sandbox(_)) {
+        return Ok(());
+    }
+    let message = format!("`{}` acts on the host itself and cannot be used inside of a sandbox", verb.name);
+    Err(CommandError::new(ErrorCode::NotSupported, message))
 }
 
 /// Hands on what is held of the result; of a call that was interrupted there is none.

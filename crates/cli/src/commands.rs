@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod create;
 pub(crate) mod daemon;
 pub(crate) mod dev;
+pub(crate) mod dial_stdio;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod export;
@@ -145,6 +146,7 @@ verbs! {
     "install-skill" House install_skill::InstallSkillArgs plain run_install_skill;
     "whoami" House whoami::WhoamiArgs calls run_whoami;
     "completions" House completions::CompletionsArgs plain run_completions;
+    "dial-stdio" Hidden dial_stdio::DialStdioArgs plain run_dial_stdio;
     "dev" Hidden dev::DevArgs plain run_dev;
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use adjutant_api::{ErrorCode, limits};
+use adjutant_client::{RemoteProgram, SshTarget};
 use serde::Deserialize;
 
 use crate::duration::Limit;
@@ -38,6 +39,61 @@ pub(crate) struct Config {
     pub(crate) gateway: Gateway,
     /// How people are told what happens.
     pub(crate) notify: Notify,
+    /// Other machines, by the names that `--host` takes.
+    pub(crate) hosts: BTreeMap<String, HostEntry>,
+    /// What a container knows of its host.
+    pub(crate) sandbox: SandboxConfig,
+}
+
+/// Another machine: where it is, or that and more.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum HostEntry {
+    /// Where `ssh` is to go.
+    Target(String),
+    /// That and what `adj` is called there.
+    Table(HostTable),
+}
+
+/// Another machine.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HostTable {
+    target: String,
+    adj: Option<String>,
+}
+
+impl HostEntry {
+    /// Where `ssh` is to go.
+    pub(crate) fn target(&self) -> &str {
+        match self {
+            Self::Target(target) | Self::Table(HostTable { target, .. }) => target,
+        }
+    }
+
+    /// What `adj` is called there.
+    pub(crate) fn program(&self) -> Option<RemoteProgram> {
+        match self {
+            Self::Target(_) => None,
+            Self::Table(table) => table.adj.as_ref()?.parse().ok(),
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.target().parse::<SshTarget>()?;
+        match self {
+            Self::Table(HostTable { adj: Some(adj), .. }) => adj.parse::<RemoteProgram>().map(|_| ()),
+            Self::Table(HostTable { adj: None, .. }) | Self::Target(_) => Ok(()),
+        }
+    }
+}
+
+/// What a container knows of its host.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SandboxConfig {
+    /// Directories of the container, and what the host calls them.
+    pub(crate) paths: BTreeMap<PathBuf, PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -153,6 +209,8 @@ impl Default for Config {
             sessions_may_kill: MayKill::default(),
             gateway: Gateway::default(),
             notify: Notify::default(),
+            hosts: BTreeMap::new(),
+            sandbox: SandboxConfig::default(),
         }
     }
 }
@@ -195,6 +253,17 @@ impl Config {
         }
         if let Err(why) = self.notify.parts() {
             return Err(invalid(path, line("[notify]"), &why));
+        }
+        for (name, host) in &self.hosts {
+            let named = name.parse::<SshTarget>().map(|_| ());
+            if let Err(why) = named.and_then(|()| host.check()) {
+                return Err(invalid(path, line(name).or(line("[hosts")), &format!("`hosts.{name}`: {why}")));
+            }
+        }
+        for (container, host) in &self.sandbox.paths {
+            if let Err(why) = crate::translate::mapping(container, host) {
+                return Err(invalid(path, line("[sandbox"), &format!("`sandbox.paths`: {why}")));
+            }
         }
         for (key, value) in [("message_max_bytes", self.message_max_bytes), ("queue_max", self.queue_max as u64)] {
             if value == 0 {
@@ -260,12 +329,20 @@ mod tests {
             webhook = "http://127.0.0.1:9/x"
             events = ["turn.*"]
             timeout = "5s"
+            [hosts]
+            box = "ssh://user@box.example"
+            far = { target = "far", adj = "/opt/adj" }
+            [sandbox]
+            paths = { "/data:x" = "/mnt/data" }
         "#;
         let config = Config::read(text, Path::new("/c.toml")).unwrap();
         assert_eq!(config.default_cli, "shell");
         assert_eq!(config.default_timeout(), Limit::Millis(600_000));
         assert_eq!(config.agents["gemini"].arguments, ["--acp"]);
         assert_eq!(config.sessions_may_kill, MayKill::Any);
+        assert_eq!((config.hosts["box"].target(), config.hosts["box"].program()), ("ssh://user@box.example", None));
+        assert_eq!(config.hosts["far"].program().unwrap().as_str(), "/opt/adj");
+        assert_eq!(config.sandbox.paths[Path::new("/data:x")], Path::new("/mnt/data"));
     }
 
     #[test]
@@ -281,6 +358,9 @@ mod tests {
         assert!(error("[docker]\nx = 1").starts_with("/c.toml:2: unknown field"));
         assert!(error("default_cli = ").starts_with("/c.toml:1: "));
         assert!(error("[notify]\nwebhook = \"https://x/\"").starts_with("/c.toml:1: `notify.webhook` does not begin"));
+        assert!(error("[hosts]\nbox = \"-oProxyCommand=id\"").starts_with("/c.toml:2: `hosts.box`"));
+        assert!(error("[hosts.box]\ntarget = \"box\"\nadj = \"a; b\"").starts_with("/c.toml:1: `hosts.box`"));
+        assert!(error("[sandbox]\npaths = { rel = \"/x\" }").starts_with("/c.toml:1: `sandbox.paths`"));
         assert!(error("[notify]\ntimeout = \"0s\"").starts_with("/c.toml:1: `notify.timeout`"));
     }
 

@@ -9,20 +9,35 @@ use crate::duration::Limit;
 use crate::error::CommandError;
 use crate::ui::Ui;
 use crate::variables;
+use crate::way::Way;
 
 /// What a command works with. The parts are made when they are first needed.
 pub(crate) struct Context {
     /// The two streams.
     pub(crate) ui: Ui,
     autostart: bool,
+    host: Option<String>,
+    way: Option<Way>,
     client: Option<Client>,
     config: Option<Config>,
 }
 
 impl Context {
     /// A context that has read nothing yet.
-    pub(crate) fn new(ui: Ui, autostart: bool) -> Self {
-        Self { ui, autostart, client: None, config: None }
+    pub(crate) fn new(ui: Ui, autostart: bool, host: Option<String>) -> Self {
+        Self { ui, autostart, host, way: None, client: None, config: None }
+    }
+
+    /// By which way it comes to its daemon.
+    pub(crate) fn way(&mut self) -> Result<&Way, CommandError> {
+        let way = match self.way.take() {
+            Some(way) => way,
+            None => {
+                let host = self.host.clone();
+                Way::find(host.as_deref(), || self.config().cloned())?
+            }
+        };
+        Ok(self.way.insert(way))
     }
 
     /// Where the host's files are.
@@ -33,9 +48,18 @@ impl Context {
     /// The configuration.
     pub(crate) fn config(&mut self) -> Result<&Config, CommandError> {
         if self.config.is_none() {
-            self.config = Some(Config::load(&Self::home()?.config)?);
+            self.config = Some(self.load_config()?);
         }
         self.config.as_ref().ok_or_else(|| CommandError::new(ErrorCode::Internal, "no configuration"))
+    }
+
+    /// A container may have no home to keep a configuration in.
+    fn load_config(&self) -> Result<Config, CommandError> {
+        match Self::home() {
+            Ok(home) => Config::load(&home.config),
+            Err(CommandError::Told(body)) if body.code == ErrorCode::HomeMissing => Ok(Config::default()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Largest message, in bytes.
@@ -66,14 +90,8 @@ impl Context {
 
     /// A client that is nobody but the user, and says nothing to anybody.
     pub(crate) fn client_of_user(autostart: bool) -> Result<Client, CommandError> {
-        Ok(Client::new(ClientOptions {
-            home: Self::home()?,
-            adj: std::env::current_exe()?,
-            token: None,
-            autostart,
-            environment: variables::all(),
-            warn: Box::new(|_, _| {}),
-        }))
+        let warn = Box::new(|_: &str, _: &str| {});
+        Ok(Client::new(ClientOptions { endpoint: Way::Here.endpoint()?, token: None, autostart, warn }))
     }
 
     /// The client; it connects with its first call.
@@ -93,14 +111,16 @@ impl Context {
         }
     }
 
-    fn new_client(&self) -> Result<Client, CommandError> {
+    fn new_client(&mut self) -> Result<Client, CommandError> {
+        let way = self.way()?;
+        let (endpoint, token) = (way.endpoint()?, way.token()?);
+        let mapped = if let Way::Sandbox(sandbox) = way { Some(sandbox.map.clone()) } else { None };
+        mapped.into_iter().for_each(|map| self.ui.show_mapped(map));
         let coloured = Ui::new(self.ui.json, self.ui.quiet, crate::ui::Colour::Auto);
         Ok(Client::new(ClientOptions {
-            home: Self::home()?,
-            adj: std::env::current_exe()?,
-            token: variables::token()?,
+            endpoint,
+            token,
             autostart: self.autostart,
-            environment: variables::all(),
             warn: Box::new(move |remark, hint| {
                 coloured.warning(remark);
                 coloured.hint(hint);

@@ -2,7 +2,6 @@
 
 use clap::{Args, Command};
 
-use crate::error::CommandError;
 use crate::ui::{Colour, Ui};
 
 /// Options of every verb.
@@ -39,16 +38,5 @@ impl Globals {
     /// Streams as these options want them.
     pub(crate) fn ui(&self) -> Ui {
         Ui::new(self.json, self.quiet, self.color)
-    }
-
-    /// What cannot be done yet.
-    pub(crate) fn check(&self) -> Result<(), CommandError> {
-        match &self.host {
-            Some(host) => Err(CommandError::new(
-                adjutant_api::ErrorCode::NotSupported,
-                format!("this version reaches no other host, and `--host {host}` names one"),
-            )),
-            None => Ok(()),
-        }
     }
 }

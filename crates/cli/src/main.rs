@@ -19,12 +19,15 @@ mod parse;
 mod project;
 mod result;
 mod runtime;
+mod sandbox;
 mod screen;
 mod skills;
 mod table;
+mod translate;
 mod ui;
 mod value;
 mod variables;
+mod way;
 
 fn main() -> std::process::ExitCode {
     app::run(std::env::args_os().skip(1).collect())

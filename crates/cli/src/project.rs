@@ -6,6 +6,7 @@ use adjutant_api::ErrorCode;
 
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::way::Way;
 
 /// A project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,13 +19,29 @@ pub(crate) struct Project {
     pub(crate) root: PathBuf,
 }
 
+/// The directory that the configuration gives a name; the names of this machine mean nothing on another one.
+pub(crate) fn configured(context: &mut Context, name: &str) -> Result<Option<PathBuf>, CommandError> {
+    if is_elsewhere(context)? {
+        return Ok(None);
+    }
+    Ok(context.config()?.projects.get(name).cloned())
+}
+
+fn is_elsewhere(context: &mut Context) -> Result<bool, CommandError> {
+    Ok(matches!(context.way()?, Way::Host(_)))
+}
+
 /// Finds the project that is named. It is never taken for another one.
 pub(crate) async fn named(context: &mut Context, text: &str) -> Result<Project, CommandError> {
-    if let Some(root) = context.config()?.projects.get(text) {
-        let root = root.canonicalize().or_else(|_| std::path::absolute(root))?;
+    if let Some(root) = configured(context, text)? {
+        let root = root.canonicalize().or_else(|_| std::path::absolute(&root))?;
         return Ok(Project { name: text.to_owned(), is_named: false, root });
     }
-    if let Ok(root) = Path::new(text).canonicalize()
+    if is_elsewhere(context)? && Path::new(text).is_absolute() {
+        return Ok(Project { name: text.to_owned(), is_named: false, root: PathBuf::from(text) });
+    }
+    if !is_elsewhere(context)?
+        && let Ok(root) = Path::new(text).canonicalize()
         && root.is_dir()
     {
         return Ok(Project { name: text.to_owned(), is_named: false, root });
@@ -42,6 +59,9 @@ pub(crate) async fn named(context: &mut Context, text: &str) -> Result<Project, 
 /// The project that holds the current directory: a directory that a name stands for, or else the top of its repository, or
 /// else the directory itself.
 pub(crate) async fn here(context: &mut Context) -> Result<Project, CommandError> {
+    if is_elsewhere(context)? {
+        return Err(CommandError::usage("no directory is the current one on another host; name the project"));
+    }
     let current = std::env::current_dir()?.canonicalize()?;
     let mut roots: Vec<(String, bool, PathBuf)> = Vec::new();
     for (name, root) in &context.config()?.projects {

@@ -1,11 +1,14 @@
 //! The two streams: results go to standard output, everything else to standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use adjutant_api::ErrorBody;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::error::CommandError;
+use crate::translate::PathMap;
 
 /// When words are coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -27,6 +30,8 @@ pub(crate) struct Ui {
     pub(crate) quiet: bool,
     colour: bool,
     held: Vec<u8>,
+    /// What the host's directories are called in this container.
+    mapped: Option<PathMap>,
 }
 
 /// What is held before it is written, in bytes.
@@ -57,7 +62,7 @@ impl Ui {
             Colour::Never => false,
             Colour::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
-        Self { json, quiet, colour, held: Vec::new() }
+        Self { json, quiet, colour, held: Vec::new(), mapped: None }
     }
 
     /// Writes a part of the result.
@@ -72,10 +77,44 @@ impl Ui {
         self.text("\n")
     }
 
+    /// Shows paths as they are called in this container.
+    pub(crate) fn show_mapped(&mut self, map: PathMap) {
+        self.mapped = Some(map);
+    }
+
+    /// A path of the host as it is called here.
+    pub(crate) fn shown_path(&self, path: &str) -> String {
+        let here = self.mapped.as_ref().and_then(|map| map.to_container(Path::new(path)));
+        here.map_or_else(|| path.to_owned(), |here| here.display().to_string())
+    }
+
     /// Writes a JSON document as a line of the result.
     pub(crate) fn document(&mut self, value: &impl Serialize) -> Result<(), CommandError> {
-        let text = serde_json::to_string(value).map_err(|error| CommandError::internal(&error))?;
-        self.line(&text)
+        let text = match &self.mapped {
+            None => serde_json::to_string(value),
+            Some(_) => serde_json::to_value(value).map(|mut value| {
+                self.map_paths(&mut value);
+                value.to_string()
+            }),
+        };
+        self.line(&text.map_err(|error| CommandError::internal(&error))?)
+    }
+
+    /// In a document about things that have a place, or a list of them, `path` is as it is called here, and the host's own
+    /// name of it is beside it.
+    fn map_paths(&self, value: &mut Value) {
+        match value {
+            Value::Array(all) => all.iter_mut().for_each(|one| self.map_paths(one)),
+            Value::Object(fields) => {
+                if let Some(session) = fields.get_mut("session").filter(|session| session.is_object()) {
+                    self.map_paths(session);
+                }
+                let Some(host) = fields.get("path").and_then(Value::as_str).map(str::to_owned) else { return };
+                fields.insert("path".to_owned(), self.shown_path(&host).into());
+                fields.insert("host_path".to_owned(), host.into());
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
     }
 
     /// Hands on what is held: now, because somebody may wait for it.

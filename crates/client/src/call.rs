@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adjutant_api::methods::{self, Method};
+use adjutant_api::methods::{self, Method, Scope};
 use adjutant_api::protocol::{LAST_EVENT_ID_HEADER, NDJSON, PROTOCOL, PROTOCOL_HEADER, VERSION, VERSION_HEADER};
 use adjutant_api::query::to_query;
 use adjutant_api::{ErrorBody, ErrorCode, ErrorDocument};
@@ -90,11 +90,11 @@ impl Call {
         self
     }
 
-    fn request(&self, token: Option<&str>) -> Result<Request<Full<Bytes>>, ClientError> {
+    fn request(&self, token: Option<&str>, authority: &str) -> Result<Request<Full<Bytes>>, ClientError> {
         let mut request = Request::builder()
             .method(self.method.verb.as_str())
             .uri(&self.target)
-            .header(header::HOST, "localhost")
+            .header(header::HOST, authority)
             .header(header::ACCEPT, self.accept)
             .header(PROTOCOL_HEADER, PROTOCOL)
             .header(VERSION_HEADER, VERSION);
@@ -127,14 +127,16 @@ impl Client {
             };
             broken += usize::from(!matches!(error, ClientError::Refused(_)));
             if !error.can_be_repeated() || broken == ATTEMPTS || !backoff.pause().await {
-                return Err(error);
+                return Err(self.options.endpoint.blame(error));
             }
         }
     }
 
     async fn attempt(&mut self, call: &Call) -> Result<Bytes, ClientError> {
         let mut link = self.take_link().await?;
-        if !call.repeatable && !link.proven {
+        // Of a daemon of this machine it is known that it is of this version, or nearly; of another one it is not.
+        let far_change = self.options.endpoint.is_far() && call.method.scope == Scope::Change;
+        if !link.proven && (!call.repeatable || far_change) {
             self.prove(&mut link, call.any_protocol).await?;
         }
         let body = self.exchange(&mut link, call).await?;
@@ -154,12 +156,11 @@ impl Client {
     async fn exchange(&mut self, link: &mut Link, call: &Call) -> Result<Bytes, ClientError> {
         let token = self.options.token.clone();
         let whole = async {
-            let response = link.send(call.request(token.as_deref())?).await?;
-            let understood = self.check_version(&response);
-            if !call.any_protocol {
-                understood?;
+            let response = link.send(call.request(token.as_deref(), &link.authority)?).await?;
+            match self.check_version(&response) {
+                Err(mismatch) if !call.any_protocol => Err(self.misunderstood(response, mismatch).await),
+                Err(_) | Ok(()) => answer(response).await,
             }
-            answer(response).await
         };
         let seconds = call.deadline.as_secs();
         let body = timeout(call.deadline, whole).await;
@@ -168,14 +169,33 @@ impl Client {
         Ok(body)
     }
 
+    /// An error without a version may come from something on the way to the daemon, and is told as it is.
+    async fn misunderstood(&self, response: Response<Incoming>, mismatch: ClientError) -> ClientError {
+        let unsigned = !response.headers().contains_key(PROTOCOL_HEADER);
+        if !(unsigned && self.options.endpoint.is_far()) || response.status().is_success() {
+            return mismatch;
+        }
+        match answer(response).await {
+            Err(refused @ ClientError::Refused(_)) if !refused.is_mismatch() => refused,
+            Ok(_) | Err(_) => mismatch,
+        }
+    }
+
     /// Makes a call whose answer is a stream or a switch of protocols, up to the head of the answer.
     pub(crate) async fn open_call(&mut self, call: &Call) -> Result<Response<Incoming>, ClientError> {
+        let opened = self.opened(call).await;
+        opened.map_err(|error| self.options.endpoint.blame(error))
+    }
+
+    async fn opened(&mut self, call: &Call) -> Result<Response<Incoming>, ClientError> {
         let mut link = self.take_link().await?;
-        let request = call.request(self.options.token.as_deref())?;
+        let request = call.request(self.options.token.as_deref(), &link.authority)?;
         let sent = timeout(call.deadline, link.send(request)).await;
         let response = sent.unwrap_or(Err(ClientError::Deadline { seconds: call.deadline.as_secs(), in_doubt: false }));
         let response = response.map_err(|error| settled(error, true))?;
-        self.check_version(&response)?;
+        if let Err(mismatch) = self.check_version(&response) {
+            return Err(self.misunderstood(response, mismatch).await);
+        }
         if response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(response);
         }
@@ -198,6 +218,8 @@ fn settled(error: ClientError, repeatable: bool) -> ClientError {
         | ClientError::DiedAtStart { .. }
         | ClientError::NotRunning { .. }
         | ClientError::Unconnectable { .. }
+        | ClientError::HostUnreachable { .. }
+        | ClientError::GatewayUnreachable { .. }
         | ClientError::Mismatch { .. }
         | ClientError::Malformed { .. }) => said,
     }

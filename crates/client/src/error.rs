@@ -32,6 +32,26 @@ pub enum ClientError {
         /// What the system says.
         detail: String,
     },
+    /// The other machine is out of reach.
+    #[error("{host} cannot be reached: {detail}")]
+    HostUnreachable {
+        /// The machine.
+        host: String,
+        /// What `ssh`, or the connection, says.
+        detail: String,
+        /// It may be different in a moment; a host key that has changed will not.
+        passing: bool,
+    },
+    /// The gateway is out of reach.
+    #[error("no gateway answers at {url} (`{variable}`): {detail}")]
+    GatewayUnreachable {
+        /// Where it should be.
+        url: String,
+        /// The variable that says so.
+        variable: &'static str,
+        /// What the system, or the connection, says.
+        detail: String,
+    },
     /// The connection broke before there was an answer.
     #[error("the connection to the daemon broke: {detail}")]
     Lost {
@@ -75,6 +95,8 @@ impl ClientError {
             Self::Refused(body) => body.code == ErrorCode::DaemonUnreachable,
             Self::NotRunning { .. }
             | Self::Unconnectable { .. }
+            | Self::HostUnreachable { .. }
+            | Self::GatewayUnreachable { .. }
             | Self::NotStarted(_)
             | Self::Deadline { .. }
             | Self::Mismatch { .. }
@@ -84,7 +106,31 @@ impl ClientError {
 
     /// Whether a stream that was open before should look for a daemon again.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::NotRunning { .. } | Self::Unconnectable { .. }) || self.can_be_repeated()
+        matches!(self, Self::NotRunning { .. } | Self::Unconnectable { .. })
+            || self.is_far_away()
+            || self.can_be_repeated()
+    }
+
+    /// Whether the two sides speak different protocols.
+    pub(crate) fn is_mismatch(&self) -> bool {
+        match self {
+            Self::Mismatch { .. } => true,
+            Self::Refused(body) => body.code == ErrorCode::VersionMismatch,
+            Self::NotStarted(_)
+            | Self::DiedAtStart { .. }
+            | Self::NotRunning { .. }
+            | Self::Unconnectable { .. }
+            | Self::HostUnreachable { .. }
+            | Self::GatewayUnreachable { .. }
+            | Self::Lost { .. }
+            | Self::Deadline { .. }
+            | Self::Malformed { .. } => false,
+        }
+    }
+
+    /// Whether the way to another machine, or out of a container, is cut and may be there again later.
+    pub(crate) fn is_far_away(&self) -> bool {
+        matches!(self, Self::HostUnreachable { passing: true, .. } | Self::GatewayUnreachable { .. })
     }
 }
 
@@ -101,6 +147,12 @@ impl From<ClientError> for ErrorBody {
             ClientError::Unconnectable { .. } | ClientError::Malformed { .. } => {
                 Self::new(ErrorCode::DaemonUnreachable, message)
             }
+            ClientError::HostUnreachable { host, .. } => {
+                Self::new(ErrorCode::HostUnreachable, message).with_detail("host", host)
+            }
+            ClientError::GatewayUnreachable { url, variable, .. } => Self::new(ErrorCode::GatewayUnreachable, message)
+                .with_detail("url", url)
+                .with_detail("variable", variable),
             ClientError::Lost { in_doubt: true, .. } | ClientError::Deadline { in_doubt: true, .. } => {
                 Self::new(ErrorCode::OutcomeUnknown, format!("{message}; nobody can know whether the call took effect"))
             }

@@ -45,8 +45,12 @@ impl Client {
             match self.goal_end_here(id, timeout_ms, trouble.stopping).await {
                 Ok(told) => known = told,
                 Err(error) if trouble.passes(&error, asked_at, self.options.autostart) => {
+                    let far = error.is_far_away();
+                    if far {
+                        backoff.grow_patient();
+                    }
                     if !backoff.pause().await {
-                        break;
+                        return if far { Err(error) } else { Ok(known) };
                     }
                 }
                 Err(error) => return Err(error),

@@ -1,4 +1,4 @@
-//! Typed client of the Adjutant daemon, over its Unix socket.
+//! Typed client of the Adjutant daemon: over its Unix socket, through a gateway, or through `ssh`.
 //!
 //! A [`Client`] opens its connection when it is first needed, starts the daemon when none listens, gives every call a
 //! deadline, and continues waits and streams of events by itself when the daemon ends in the middle.
@@ -6,43 +6,44 @@
 mod backoff;
 mod call;
 mod connect;
+mod endpoint;
 mod error;
 mod events;
 mod gateway;
+mod gateway_status;
 mod goal;
 mod limits;
 mod lines;
 mod resume;
+mod send;
 mod spawn;
+mod ssh;
 mod start;
 mod terminal;
 mod typed;
 mod wait;
 
-use std::path::PathBuf;
-use std::process::Child;
-
-use adjutant_api::home::Home;
-
+pub use endpoint::{Endpoint, Local};
 pub use error::ClientError;
 pub use events::Flow;
-pub use gateway::gateway_status;
+pub use gateway::{Gateway, GatewayUrl};
+pub use gateway_status::gateway_status;
+pub use send::new_key;
+pub use ssh::{RemoteProgram, Ssh, SshTarget};
 pub use terminal::Terminal;
 
+use adjutant_api::types::dial::Far;
 use connect::Link;
+use start::Started;
 
 /// What a client is told once.
 pub struct ClientOptions {
-    /// Where the host's files are.
-    pub home: Home,
-    /// The `adj` binary, to be started as the daemon.
-    pub adj: PathBuf,
-    /// The token that proves which session calls.
+    /// The way to the daemon.
+    pub endpoint: Endpoint,
+    /// The token that proves who calls.
     pub token: Option<String>,
     /// Whether a daemon may be started when none listens.
     pub autostart: bool,
-    /// What the daemon's environment is made from: the caller's variables.
-    pub environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
     /// Takes a remark that a person should see once, and a command that helps.
     pub warn: Warn,
 }
@@ -54,19 +55,15 @@ pub type Warn = Box<dyn FnMut(&str, &str)>;
 pub struct Client {
     options: ClientOptions,
     link: Option<Link>,
-    /// The daemon that this process has started, to be reaped if it ends before us.
-    started: Option<Child>,
+    started: Started,
+    /// What the other machine has said of itself.
+    far: Option<Far>,
     warned: bool,
 }
 
 impl Client {
     /// A client that has not connected yet.
     pub fn new(options: ClientOptions) -> Self {
-        Self { options, link: None, started: None, warned: false }
-    }
-
-    /// Where the host's files are.
-    pub fn home(&self) -> &Home {
-        &self.options.home
+        Self { options, link: None, started: Started::default(), far: None, warned: false }
     }
 }

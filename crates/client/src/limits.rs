@@ -55,3 +55,18 @@ pub(crate) const RECORD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Time for what asks git about work trees, several of them one after another.
 pub(crate) const GIT: Duration = Duration::from_secs(300);
+
+/// Time for `ssh` to connect and for the other machine's daemon to be there; it may have to be started.
+pub(crate) const DIAL: Duration = Duration::from_secs(60);
+
+/// Time for `ssh` to say why it failed, once its output has ended.
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// What a login shell may say before the other machine's `adj` does, in bytes.
+pub(crate) const NOISE_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest greeting of the other machine, in bytes: it holds an environment.
+pub(crate) const GREETING_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What is kept of what `ssh` says on standard error, in bytes.
+pub(crate) const LAST_WORDS_BYTES: usize = 8 * 1024;

@@ -27,6 +27,8 @@ pub(crate) struct Resumable {
     extra: Duration,
     /// How often it went wrong since it was last open.
     failures: u32,
+    /// Why there is no way to another machine since it was last open.
+    cut: Option<ClientError>,
 }
 
 impl Resumable {
@@ -34,7 +36,18 @@ impl Resumable {
     /// has come.
     pub(crate) fn new(method: &'static Method, until: Option<Instant>, extra: Duration) -> Self {
         let backoff = until.map_or_else(Backoff::endless, Backoff::until);
-        Self { method, lines: None, backoff, opened: false, stopping: false, gives_up: None, until, extra, failures: 0 }
+        Self {
+            method,
+            lines: None,
+            backoff,
+            opened: false,
+            stopping: false,
+            gives_up: None,
+            until,
+            extra,
+            failures: 0,
+            cut: None,
+        }
     }
 
     /// The daemon has said that it is about to end.
@@ -70,12 +83,26 @@ impl Resumable {
             match read {
                 Err(error) if self.goes_on(client, &error) => {
                     self.lines = None;
+                    let far = self.opened && client.options.endpoint.is_far();
+                    self.cut = far.then(|| client.options.endpoint.blame(error.clone()));
                     if !self.backoff.pause().await {
-                        return if self.opened { Ok(None) } else { Err(error) };
+                        return self.out_of_time(error);
                     }
                 }
-                other => return other,
+                Ok(None) => return self.cut.take().map_or(Ok(None), Err),
+                Err(error) => return Err(client.options.endpoint.blame(error)),
+                Ok(record) => return Ok(record),
             }
+        }
+    }
+
+    /// The time is over while nobody was there: of a daemon of this machine nothing more can be known, and the way to another
+    /// one is cut.
+    fn out_of_time<T>(&mut self, error: ClientError) -> Result<Option<T>, ClientError> {
+        match self.cut.take() {
+            Some(cut) => Err(cut),
+            None if self.opened => Ok(None),
+            None => Err(error),
         }
     }
 
@@ -96,6 +123,7 @@ impl Resumable {
         self.stopping = false;
         self.gives_up = None;
         self.failures = 0;
+        self.cut = None;
         self.backoff.reset();
         Ok(true)
     }
@@ -113,6 +141,9 @@ impl Resumable {
             let remark =
                 "The daemon was told to end, and no other serves yet. Sessions go on, and this does with the next one.";
             (client.options.warn)(remark, "adj list");
+        }
+        if error.is_far_away() {
+            self.backoff.grow_patient();
         }
         if client.options.autostart || self.stopping {
             return error.is_passing();

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use adjutant_api::{ErrorBody, ErrorCode};
 
-use crate::ClientOptions;
+use crate::endpoint::Local;
 
 /// Variables that a daemon needs to find its places, its user's programs and its user's services.
 const KEPT: [&str; 15] = [
@@ -41,15 +41,15 @@ const STAMP: &str = "ADJ_STAMP";
 const STAMP_OF_A_DAEMON: &str = "daemon";
 
 /// Starts the daemon with a pipe on which it will say that it serves.
-pub(crate) fn daemon(options: &ClientOptions) -> Result<Child, ErrorBody> {
+pub(crate) fn daemon(local: &Local) -> Result<Child, ErrorBody> {
     let closer = SHELLS.iter().find(|shell| Path::new(shell).is_file()).copied();
-    let mut command = command(&options.adj, closer, &inherited_descriptors());
-    command.env_clear().envs(options.environment.iter().filter(|(name, _)| is_kept(name)).cloned());
+    let mut command = command(&local.adj, closer, &inherited_descriptors());
+    command.env_clear().envs(local.environment.iter().filter(|(name, _)| is_kept(name)).cloned());
     command.env(STAMP, STAMP_OF_A_DAEMON);
-    let log = open_log(&options.home.daemon_log())?;
+    let log = open_log(&local.home.daemon_log())?;
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
     command.spawn().map_err(|error| {
-        let message = format!("cannot start {}: {error}", options.adj.display());
+        let message = format!("cannot start {}: {error}", local.adj.display());
         ErrorBody::new(ErrorCode::DaemonUnreachable, message)
     })
 }

@@ -5,60 +5,64 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
-use std::process::ChildStdout;
+use std::process::{Child, ChildStdout};
 
 use adjutant_api::protocol::READY_LINE;
 use adjutant_api::{ErrorBody, ErrorCode, ErrorDocument};
 use rustix::fs::{FlockOperation, flock};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, timeout};
 
 use crate::backoff::Backoff;
-use crate::connect::Link;
+use crate::endpoint::Local;
 use crate::error::ClientError;
-use crate::{Client, limits, spawn};
+use crate::{limits, spawn};
 
-impl Client {
+/// The daemon that this process has started, to be reaped if it ends before us.
+#[derive(Default)]
+pub(crate) struct Started(Option<Child>);
+
+impl Started {
+    /// Forgets a daemon that has ended.
+    pub(crate) fn reap(&mut self) {
+        let ended = self.0.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
+        if ended {
+            self.0 = None;
+        }
+    }
+}
+
+impl Local {
     /// Starts the daemon unless somebody else just did, and connects to it.
-    pub(crate) async fn start_and_open(&mut self) -> Result<Link, ClientError> {
+    pub(crate) async fn start_and_open(&self, started: &mut Started) -> Result<UnixStream, ClientError> {
         self.make_directories()?;
         let _alone = self.start_lock().await?;
         let mut backoff = Backoff::until(Instant::now() + limits::START_LOCK);
         loop {
-            if let Some(link) = self.open().await? {
-                return Ok(link);
+            if let Some(stream) = self.open().await? {
+                return Ok(stream);
             }
-            match self.start().await {
+            match self.start(started).await {
                 Ok(()) => return self.open().await?.ok_or_else(|| died("")),
                 // The last one has closed its socket and still holds its lock for a moment.
-                Err(error) if is_held(&error) && backoff.pause().await => self.reap(),
+                Err(error) if is_held(&error) && backoff.pause().await => started.reap(),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Waits until no daemon listens and none holds the home any more; false when one still does after a while.
-    pub async fn gone(&mut self) -> bool {
-        self.forget_link();
-        let mut backoff = Backoff::until(Instant::now() + limits::RECONNECT);
-        while matches!(self.open().await, Ok(Some(_))) || self.is_home_held() {
-            if !backoff.pause().await {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn is_home_held(&self) -> bool {
-        let Ok(file) = File::open(self.options.home.daemon_lock()) else { return false };
+    /// Whether a daemon holds the home, wherever it listens.
+    pub(crate) fn is_home_held(&self) -> bool {
+        let Ok(file) = File::open(self.home.daemon_lock()) else { return false };
         flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
     }
 
-    async fn start(&mut self) -> Result<(), ClientError> {
-        let mut child = spawn::daemon(&self.options).map_err(ClientError::NotStarted)?;
+    async fn start(&self, started: &mut Started) -> Result<(), ClientError> {
+        let mut child = spawn::daemon(self).map_err(ClientError::NotStarted)?;
         let stdout = child.stdout.take();
-        self.started = Some(child);
+        started.0 = Some(child);
         let words = match stdout {
             Some(stdout) => timeout(limits::START_READY, first_words(stdout)).await,
             None => Ok(Ok(String::new())),
@@ -72,7 +76,7 @@ impl Client {
 
     /// State and run directory, 0700. What they must be like is for the daemon to check.
     fn make_directories(&self) -> Result<(), ClientError> {
-        let home = &self.options.home;
+        let home = &self.home;
         if let Some(anchor) = &home.anchor
             && !anchor.is_dir()
         {
@@ -88,7 +92,7 @@ impl Client {
     }
 
     async fn start_lock(&self) -> Result<File, ClientError> {
-        let path = self.options.home.start_lock();
+        let path = self.home.start_lock();
         let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let file = opened.map_err(|error| unusable(&path, &error))?;
         let mut backoff = Backoff::until(Instant::now() + limits::START_LOCK);
@@ -103,19 +107,11 @@ impl Client {
     }
 
     fn last_log_line(&self) -> String {
-        let log = std::fs::read(self.options.home.daemon_log()).unwrap_or_default();
+        let log = std::fs::read(self.home.daemon_log()).unwrap_or_default();
         let tail = &log[log.len().saturating_sub(4096)..];
         let tail = String::from_utf8_lossy(tail);
         let line = tail.lines().next_back().unwrap_or_default();
         line.strip_prefix("adj: ").unwrap_or(line).to_owned()
-    }
-
-    /// Forgets a daemon that this process has started and that has ended.
-    pub(crate) fn reap(&mut self) {
-        let ended = self.started.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
-        if ended {
-            self.started = None;
-        }
     }
 }
 

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use adjutant_api::limits::{INTERRUPT_CONFIRM_MS_MAX, READY_MS_DEFAULT};
 use adjutant_api::methods;
-use adjutant_api::types::daemon::{Check, CheckDaemon, DaemonStatus, StopDaemon, Stopping};
+use adjutant_api::types::daemon::{Check, CheckDaemon, DaemonStatus, Health, StopDaemon, Stopping};
 use adjutant_api::types::event::{Event, EventsQuery};
 use adjutant_api::types::gateway::{CreateToken, CreatedToken, IntroduceSession, Token};
 use adjutant_api::types::goal::{GoalQuery, GoalState, SetGoal};
 use adjutant_api::types::hook::{HookAnswer, HookCall};
 use adjutant_api::types::log::{LogEntry, LogQuery};
-use adjutant_api::types::message::{EditMessage, Message, MessagesQuery, SendMessage, Sent, WakeSession};
+use adjutant_api::types::message::{EditMessage, Message, MessagesQuery};
 use adjutant_api::types::project::{AddProject, Project};
 use adjutant_api::types::request::{AnswerRequest, Request, RequestsQuery, Responded};
 use adjutant_api::types::session::{
@@ -34,6 +34,75 @@ fn beyond(millis: u64) -> Duration {
     Duration::from_millis(millis) + limits::ANSWER_EXTRA
 }
 
+/// An answer that may be about sessions, which are where their daemon is. To that daemon it is no other host.
+trait Placed {
+    fn place(&mut self, _host: &str) {}
+}
+
+impl Placed for Session {
+    fn place(&mut self, host: &str) {
+        self.host.get_or_insert_with(|| host.to_owned());
+    }
+}
+
+impl Placed for Caller {
+    fn place(&mut self, host: &str) {
+        self.session.iter_mut().for_each(|session| session.place(host));
+    }
+}
+
+impl Placed for Value {
+    /// The whole record of a session.
+    fn place(&mut self, host: &str) {
+        if let Some(known) = self.get_mut("host").filter(|known| known.is_null()) {
+            *known = host.into();
+        }
+    }
+}
+
+impl<T: Placed> Placed for Vec<T> {
+    fn place(&mut self, host: &str) {
+        self.iter_mut().for_each(|one| one.place(host));
+    }
+}
+
+macro_rules! of_no_place {
+    ($($type:ty),+) => { $(impl Placed for $type {})+ };
+}
+
+of_no_place!(
+    Token,
+    CreatedToken,
+    DaemonStatus,
+    Health,
+    Stopping,
+    Check,
+    Killed,
+    Message,
+    Option<TurnResult>,
+    TurnResult,
+    Answer,
+    LogEntry,
+    Attach,
+    GoalState,
+    HookAnswer,
+    Request,
+    Responded,
+    Event,
+    Project,
+    Workspace,
+    WorkspaceDiff,
+    LandedWorkspace,
+    CleanedWorkspace
+);
+
+fn placed<T: Placed>(host: Option<&str>, mut answer: T) -> T {
+    if let Some(host) = host {
+        answer.place(host);
+    }
+    answer
+}
+
 macro_rules! functions {
     ($(
         $(#[doc = $doc:literal])*
@@ -46,7 +115,8 @@ macro_rules! functions {
                 /// # Errors
                 /// What the daemon says of the call, or why there is no answer.
                 pub async fn $name(&mut self, $($argument: $type),*) -> Answered<$answer> {
-                    self.call($call).await
+                    let answer = self.call($call).await?;
+                    Ok(placed(self.options.endpoint.host(), answer))
                 }
             )+
         }
@@ -56,6 +126,8 @@ macro_rules! functions {
 functions! {
     /// What the daemon says of itself.
     daemon_status() -> DaemonStatus = Call::new(&methods::DAEMON_STATUS, &[]);
+    /// Whether a daemon serves.
+    health() -> Health = Call::new(&methods::HEALTH, &[]);
     /// Ends the daemon.
     daemon_stop(how: &StopDaemon) -> Stopping =
         Call::new(&methods::DAEMON_STOP, &[]).body(how).within(beyond(how.timeout_ms.unwrap_or(u64::from(u32::MAX))));
@@ -83,11 +155,6 @@ functions! {
     messages(id: &str, query: &MessagesQuery) -> Vec<Message> = Call::new(&methods::MESSAGES, &[id]).query(query);
     /// One message.
     message(id: &str, message: &str) -> Message = Call::new(&methods::MESSAGE, &[id, message]);
-    /// Puts a message into the queue.
-    send(id: &str, message: &SendMessage) -> Sent =
-        Call::new(&methods::SEND, &[id]).body(message).within(beyond(message.confirm_ms.unwrap_or(0)) + limits::ANSWER);
-    /// Puts a message into the queue, reviving an ended session.
-    wake(id: &str, message: &WakeSession) -> Option<Sent> = Call::new(&methods::WAKE, &[id]).body(message);
     /// Changes a queued message.
     edit(id: &str, message: &str, change: &EditMessage) -> Message =
         Call::new(&methods::EDIT, &[id, message]).body(change);

@@ -13,6 +13,7 @@ mod model;
 mod namespace;
 pub mod pinned;
 mod process;
+mod sshd;
 mod world;
 
 pub use adjutant_fakemodel as fakemodel;
@@ -25,4 +26,5 @@ pub use leftovers::processes_naming;
 pub use model::Model;
 pub use namespace::Namespace;
 pub use process::Process;
+pub use sshd::OtherHost;
 pub use world::World;

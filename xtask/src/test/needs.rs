@@ -37,8 +37,14 @@ const fn pinned(name: &'static str, why: &'static str, pinned: Pinned) -> Need {
     Need { name, why, check: &["npm", "--version"], major: None, source: Source::Npm(pinned) }
 }
 
+/// What OpenSSH is called; Debian has its server in a package of its own, which brings the client.
+const SSH: Packages = Packages { dnf: "openssh-server", ..Packages::same("openssh") };
+
+/// A server prints its version only from the next one on, so a look for its file is all that there is.
+const SSHD: &[&str] = &["sh", "-c", "command -v ssh && { command -v sshd || test -x /usr/sbin/sshd; }"];
+
 /// Everything, in the order in which it is installed.
-pub(crate) const NEEDS: [Need; 14] = [
+pub(crate) const NEEDS: [Need; 15] = [
     component("rustfmt", "the format is checked", &["cargo", "fmt", "--version"]),
     component("clippy", "the lints hold the rules of the house", &["cargo", "clippy", "--version"]),
     Need {
@@ -49,6 +55,10 @@ pub(crate) const NEEDS: [Need; 14] = [
     program("util-linux", "tests start sessions and namespaces of their own", &["setsid", "--version"]),
     program("tmux", "terminals are attached to from inside of one", &["tmux", "-V"]),
     program("curl", "the HTTP API is called by a stranger's client", &["curl", "--version"]),
+    Need {
+        source: Source::System(Packages { apt: "openssh-server", ..SSH }),
+        ..program("openssh", "other hosts are reached by `ssh`, and tests run an sshd of their own", SSHD)
+    },
     Need {
         source: Source::System(Packages { pacman: "python", ..Packages::same("python3") }),
         ..program("python3", "the OpenAPI document is validated by a stranger's tool", &["python3", "--version"])

@@ -192,6 +192,9 @@ call! {
         pub text: String,
         /// A live message with this key is returned instead of adding a second one.
         pub key: Option<String>,
+        /// The key is of this one call alone, which may come twice: a message with it is returned also when it has ended.
+        #[serde(default)]
+        pub once: bool,
         /// The message that it answers.
         pub reply_to: Option<String>,
         /// It expires unless it is started within this time.
@@ -218,6 +221,9 @@ call! {
         pub text: Option<String>,
         /// A live message with this key is returned instead of adding a second one.
         pub key: Option<String>,
+        /// The key is of this one call alone, which may come twice: a message with it is returned also when it has ended.
+        #[serde(default)]
+        pub once: bool,
         /// It expires unless it is started within this time.
         pub expires_ms: Option<u64>,
         /// It is due after this time.

@@ -4,7 +4,7 @@ use std::os::unix::process::CommandExt;
 
 use adjutant_api::types::session::{Attach, AttachQuery, StatusWord, TerminalQuery};
 use adjutant_api::{ErrorCode, ExitCode};
-use adjutant_client::{Client, Terminal};
+use adjutant_client::{Client, Ssh, Terminal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -16,6 +16,7 @@ use crate::house::{Frame, FrameDecoder};
 use crate::runtime::EndSignals;
 use crate::screen::Screen;
 use crate::value::SessionArg;
+use crate::way::Way;
 
 /// Put a person in front of a session's terminal
 ///
@@ -49,6 +50,9 @@ pub(crate) async fn run_attach(context: &mut Context, args: &AttachArgs) -> Outc
         return Err(CommandError::usage("`attach` has no JSON form"));
     }
     Screen::check()?;
+    if let Way::Host(remote) = context.way()? {
+        return attach_there(&remote.ssh(), args);
+    }
     let (ui, client) = context.parts()?;
     let how = client.attach(args.id.as_str(), &AttachQuery { read_only: args.read_only }).await?;
     if !how.terminal {
@@ -68,6 +72,14 @@ pub(crate) async fn run_attach(context: &mut Context, args: &AttachArgs) -> Outc
         Left::Closed(why) => closed(client, args, &why).await,
         Left::Broken => Err(CommandError::new(ErrorCode::DaemonUnreachable, "the connection to the terminal is lost")),
     }
+}
+
+/// Becomes an `ssh` with a terminal, in which the `adj` of that machine shows the session.
+fn attach_there(ssh: &Ssh, args: &AttachArgs) -> Outcome {
+    let id = args.id.to_string();
+    let words: &[&str] = if args.read_only { &["attach", "--read-only", &id] } else { &["attach", &id] };
+    let error = ssh.attach_command(words).exec();
+    Err(CommandError::new(ErrorCode::HostUnreachable, format!("`ssh` cannot be run: {error}")))
 }
 
 /// Becomes the program that shows the session, in the terminal of this call.

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use adjutant_api::ErrorCode;
@@ -14,10 +12,9 @@ use crate::commands::Outcome;
 use crate::context::Context;
 use crate::duration::Limit;
 use crate::error::CommandError;
-use crate::house;
 use crate::message::TextArgs;
 use crate::value::{NameArg, SessionArg, Variable};
-use crate::variables;
+use crate::{variables, way};
 
 /// Start a session and prove that it runs
 ///
@@ -178,7 +175,7 @@ pub(crate) fn mode(word: &str) -> Option<ModeWord> {
 
 pub(crate) async fn run_create(context: &mut Context, args: &CreateArgs) -> Outcome {
     let message = args.text.optional(context.message_max_bytes()?)?;
-    let mut session = args.options.session(context)?;
+    let mut session = args.options.session(context).await?;
     session.message = message.map(|message| message.text);
     session.timeout_ms = args.timeout.and_then(Limit::millis);
     session.no_wait = args.no_wait;
@@ -226,19 +223,19 @@ impl From<StartOptions> for CreateOptions {
 
 impl CreateOptions {
     /// The session that these options describe.
-    pub(crate) fn session(&self, context: &mut Context) -> Result<CreateSession, CommandError> {
+    pub(crate) async fn session(&self, context: &mut Context) -> Result<CreateSession, CommandError> {
         let cli = self.chosen_cli(context)?;
-        let (environment, unsent) = environment();
-        if !unsent.is_empty() {
-            let names = unsent.join(", ");
-            context.ui.warning(&format!("Variables that are not UTF-8 are not passed on: {names}."));
-        }
         let rules = self.policy.as_deref().map(Rules::read).transpose()?.unwrap_or_default();
-        let inherited = house::inherited();
+        let path = way::directory(context, self.path.as_deref()).await?;
+        let around = way::surroundings(context).await?;
+        let worktree = match &self.worktree {
+            Some(word) => Some(way::worktree(context, word).await?),
+            None => None,
+        };
         Ok(CreateSession {
             cli,
-            path: directory(self.path.as_deref())?,
-            worktree: self.worktree.clone(),
+            path,
+            worktree,
             workspace: self.workspace.map(WorkspaceArg::word),
             mode: self.chosen_mode(context)?,
             id: self.id.as_ref().map(ToString::to_string),
@@ -254,11 +251,11 @@ impl CreateOptions {
             deny_tools: [self.deny_tool.clone(), rules.deny].concat(),
             arguments: self.argument.clone(),
             parent: self.parent.as_ref().map(ToString::to_string),
-            environment,
-            umask: inherited.umask,
-            soft_limits: inherited.soft_limits,
+            environment: around.environment,
+            umask: around.umask,
+            soft_limits: around.soft_limits,
             env: self.env.iter().map(|v| (v.name.clone(), v.value.clone())).collect(),
-            key: Some(self.key.clone().unwrap_or_else(new_key)),
+            key: Some(self.key.clone().unwrap_or_else(adjutant_client::new_key)),
             ..CreateSession::default()
         })
     }
@@ -320,30 +317,11 @@ impl Rules {
     }
 }
 
-/// The directory, absolute and resolved.
-pub(crate) fn directory(path: Option<&Path>) -> Result<String, CommandError> {
-    let path = path.unwrap_or(Path::new("."));
-    let resolved = path.canonicalize().map_err(|error| not_there(path, &error))?;
-    if !resolved.is_dir() {
-        let message = format!("{} is not a directory", path.display());
-        return Err(CommandError::new(ErrorCode::PathNotDirectory, message));
-    }
-    let text = resolved.into_os_string().into_string();
-    text.map_err(|path| CommandError::usage(format!("the path {} is not UTF-8", path.display())))
-}
-
-fn not_there(path: &Path, error: &io::Error) -> CommandError {
-    let crosses_file = error.kind() == io::ErrorKind::NotADirectory;
-    let code = if crosses_file { ErrorCode::PathNotDirectory } else { ErrorCode::PathNotFound };
-    let shown = if path == Path::new(".") { "the current directory".to_owned() } else { path.display().to_string() };
-    CommandError::new(code, format!("cannot use {shown}: {error}"))
-}
-
 /// Variables by which a session proves who it is; another session has its own.
 const IDENTITY: [&str; 3] = ["ADJ_SESSION", "ADJ_PARENT", "ADJ_SESSION_TOKEN"];
 
 /// The caller's variables, and the names of those that cannot be sent.
-fn environment() -> (BTreeMap<String, String>, Vec<String>) {
+pub(crate) fn environment() -> (BTreeMap<String, String>, Vec<String>) {
     let mut sent = BTreeMap::new();
     let mut unsent = Vec::new();
     for (name, value) in variables::all() {
@@ -361,10 +339,4 @@ fn environment() -> (BTreeMap<String, String>, Vec<String>) {
 
 fn shown(name: &OsString) -> String {
     name.to_string_lossy().escape_debug().to_string()
-}
-
-/// A key that nobody else uses, so that a create whose connection breaks can be repeated.
-pub(crate) fn new_key() -> String {
-    let random = || RandomState::new().build_hasher().finish();
-    format!("auto-{:016x}{:016x}", random(), random() ^ u64::from(std::process::id()))
 }

@@ -14,6 +14,7 @@ use crate::error::CommandError;
 use crate::house::{self, DaemonCall};
 use crate::runtime::interruptible;
 use crate::ui::Ui;
+use crate::way::Way;
 
 /// Run, see and stop the per-user daemon
 ///
@@ -76,6 +77,9 @@ pub(crate) fn run_daemon(context: &mut Context, args: &DaemonArgs) -> Outcome {
 fn run(context: &mut Context, args: &RunArgs) -> Outcome {
     if context.ui.json {
         return Err(CommandError::usage("`daemon run` has no JSON form"));
+    }
+    if let Way::Host(_) = context.way()? {
+        return Err(CommandError::usage("`daemon run` runs the daemon of this machine; `--host` names another one"));
     }
     if args.detached {
         house::leave_terminal();

@@ -9,8 +9,10 @@ use adjutant_api::{ErrorBody, ErrorCode, ExitCode};
 use crate::commands::Outcome;
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::sandbox::Sandbox;
 use crate::table::{self, Column};
 use crate::ui::Ui;
+use crate::way::Way;
 use crate::{house, variables};
 
 /// Check the installation: places, configuration, agents, daemon and store
@@ -28,6 +30,11 @@ pub(crate) struct DoctorArgs {
 }
 
 pub(crate) async fn run_doctor(context: &mut Context, args: &DoctorArgs) -> Outcome {
+    if (args.repair || args.rebuild) && !matches!(context.way()?, Way::Here) {
+        return Err(CommandError::usage(
+            "`--repair` and `--rebuild` are for the store of this machine; call them there",
+        ));
+    }
     if args.repair {
         let told = house::repair(&Context::home()?)?;
         context.ui.note(&told);
@@ -41,7 +48,14 @@ pub(crate) async fn run_doctor(context: &mut Context, args: &DoctorArgs) -> Outc
     let mut checks = vec![check_home(), check_config(context)];
     checks.extend(check_old_names());
     checks.extend(check_agents());
-    checks.extend(check_daemon(context, args.rebuild).await);
+    match context.way() {
+        Ok(Way::Sandbox(sandbox)) => {
+            let mapped = check_paths(sandbox);
+            checks.extend([mapped, check_gateway(context).await]);
+        }
+        Ok(Way::Here | Way::Host(_)) => checks.extend(check_daemon(context, args.rebuild).await),
+        Err(error) => checks.push(failed("environment", &error)),
+    }
     let failed = checks.iter().any(|check| check.status == CheckStatus::Failed);
     print(&mut context.ui, &checks)?;
     Ok(if failed { ExitCode::Refused } else { ExitCode::Completed }.number())
@@ -104,6 +118,34 @@ fn check_agents() -> Vec<Check> {
         Err(missing) => check(&format!("agent {name}"), CheckStatus::Warning, missing),
     });
     judged.collect()
+}
+
+/// Whether this directory has a name on the host.
+fn check_paths(sandbox: &Sandbox) -> Check {
+    let here = std::env::current_dir().map_err(CommandError::from);
+    match here
+        .and_then(|here| sandbox.to_host(&here).map(|host| format!("{} is {} there", here.display(), host.display())))
+    {
+        Ok(detail) => check("paths", CheckStatus::Ok, detail),
+        Err(error) => Check { status: CheckStatus::Warning, ..failed("paths", &error) },
+    }
+}
+
+/// Whether the gateway can be reached from this container, and takes its token.
+async fn check_gateway(context: &mut Context) -> Check {
+    let asked = async {
+        let client = context.client()?;
+        client.health().await?;
+        Ok::<_, CommandError>(client.whoami().await?.caller)
+    };
+    match asked.await {
+        Ok(caller) => check("gateway", CheckStatus::Ok, format!("it answers, and knows this container as {caller}")),
+        Err(error) => {
+            let hint = "adj gateway run --socket <path>  # on the host; mount the path into the container".to_owned();
+            let told = failed("gateway", &error);
+            Check { hint: told.hint.clone().or(Some(hint)), ..told }
+        }
+    }
 }
 
 async fn check_daemon(context: &mut Context, rebuild: bool) -> Vec<Check> {

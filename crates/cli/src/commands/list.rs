@@ -14,6 +14,7 @@ use crate::error::CommandError;
 use crate::table::{self, Column};
 use crate::ui::Ui;
 use crate::value::SessionArg;
+use crate::{project, way};
 
 /// List sessions, most recently used first
 #[derive(clap::Args, Clone, Debug)]
@@ -60,8 +61,8 @@ pub(crate) struct ListArgs {
 }
 
 pub(crate) async fn run_list(context: &mut Context, args: &ListArgs) -> Outcome {
-    let mut query = query(args)?;
-    name_project(context, &mut query)?;
+    let mut query = query(context, args).await?;
+    name_project(context, &mut query).await?;
     let (ui, client) = context.parts()?;
     let sessions = client.sessions(&query).await?;
     if args.ndjson {
@@ -78,12 +79,20 @@ pub(crate) async fn run_list(context: &mut Context, args: &ListArgs) -> Outcome 
     Ok(0)
 }
 
-fn query(args: &ListArgs) -> Result<SessionsQuery, CommandError> {
+async fn query(context: &mut Context, args: &ListArgs) -> Result<SessionsQuery, CommandError> {
     let known = adjutant_api::types::session::StatusWord::WORDS;
     if let Some(wrong) = args.status.iter().find(|word| !known.contains(&word.as_str())) {
         let message = format!("`--status {wrong}` is none of {}", known.join(", "));
         return Err(CommandError::usage(message));
     }
+    let path = match &args.path {
+        Some(path) => Some(way::place(context, path).await?),
+        None => None,
+    };
+    let worktree = match &args.worktree {
+        Some(word) => Some(way::worktree(context, word).await?),
+        None => None,
+    };
     let parent = args.parent.as_ref().map(ToString::to_string);
     let (parent, tree) = if args.tree { (None, parent) } else { (parent, None) };
     Ok(SessionsQuery {
@@ -92,33 +101,21 @@ fn query(args: &ListArgs) -> Result<SessionsQuery, CommandError> {
         tree,
         cli: args.cli.clone(),
         status: args.status.clone(),
-        path: args.path.as_deref().map(resolved).transpose()?,
+        path,
         checkout: None,
         project: args.project.clone(),
-        worktree: args.worktree.as_deref().map(worktree),
+        worktree,
         limit: args.limit,
     })
 }
 
 /// A project that the configuration names is a directory; any other name is for the daemon to find.
-fn name_project(context: &mut Context, query: &mut SessionsQuery) -> Result<(), CommandError> {
+async fn name_project(context: &mut Context, query: &mut SessionsQuery) -> Result<(), CommandError> {
     let Some(name) = &query.project else { return Ok(()) };
-    let Some(directory) = context.config()?.projects.get(name) else { return Ok(()) };
-    query.checkout = Some(resolved(directory)?);
+    let Some(directory) = project::configured(context, name)? else { return Ok(()) };
+    query.checkout = Some(way::place(context, &directory).await?);
     query.project = None;
     Ok(())
-}
-
-/// A work tree by its path, where there is such a directory, and otherwise by its name or branch.
-pub(crate) fn worktree(text: &str) -> String {
-    let path = std::path::Path::new(text).canonicalize().ok();
-    path.and_then(|path| path.into_os_string().into_string().ok()).unwrap_or_else(|| text.to_owned())
-}
-
-/// A directory that may be gone by now.
-pub(crate) fn resolved(path: &std::path::Path) -> Result<String, CommandError> {
-    let path = path.canonicalize().or_else(|_| std::path::absolute(path))?;
-    path.into_os_string().into_string().map_err(|_| CommandError::usage("`--path` is not UTF-8"))
 }
 
 const COLUMNS: [Column; 9] = [
@@ -136,11 +133,11 @@ const COLUMNS: [Column; 9] = [
 fn print(ui: &mut Ui, sessions: &[Session], tree: bool) -> Result<(), CommandError> {
     let now = now();
     let ordered = if tree { as_tree(sessions) } else { sessions.iter().map(|session| (0, session)).collect() };
-    let rows: Vec<Vec<String>> = ordered.into_iter().map(|(depth, session)| row(depth, session, now)).collect();
+    let rows: Vec<Vec<String>> = ordered.into_iter().map(|(depth, session)| row(ui, depth, session, now)).collect();
     ui.text(&table::set(&COLUMNS, &rows, table::terminal_width()))
 }
 
-fn row(depth: usize, session: &Session, now: WireTime) -> Vec<String> {
+fn row(ui: &Ui, depth: usize, session: &Session, now: WireTime) -> Vec<String> {
     let or_dash = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), table::first_line);
     let unused = u64::try_from(now.as_millis() - session.last_used_at.as_millis()).unwrap_or(0);
     vec![
@@ -150,7 +147,7 @@ fn row(depth: usize, session: &Session, now: WireTime) -> Vec<String> {
         session.status.to_string(),
         or_dash(&session.parent),
         or_dash(&session.host),
-        table::first_line(&session.path),
+        table::first_line(&ui.shown_path(&session.path)),
         or_dash(&session.description),
         age(unused),
     ]

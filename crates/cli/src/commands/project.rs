@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use adjutant_api::types::project::{AddProject, Project, ProjectOrigin};
 
 use crate::commands::Outcome;
-use crate::commands::create::directory;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::table::{self, Column};
 use crate::ui::Ui;
+use crate::way;
 
 /// Give directories names, and see which there are
 ///
@@ -65,7 +65,7 @@ pub(crate) async fn run_project(context: &mut Context, args: &ProjectArgs) -> Ou
 }
 
 async fn add(context: &mut Context, args: &AddArgs) -> Outcome {
-    let wanted = AddProject { path: directory(args.path.as_deref())?, name: args.name.clone() };
+    let wanted = AddProject { path: way::directory(context, args.path.as_deref()).await?, name: args.name.clone() };
     let (ui, client) = context.parts()?;
     let added = client.add_project(&wanted).await?;
     told(ui, "Added project", &added)
@@ -77,14 +77,16 @@ fn told(ui: &mut Ui, what: &str, project: &Project) -> Outcome {
     } else if ui.quiet {
         ui.line(&project.name)?;
     } else {
-        ui.line(&format!("{what} {}: {}", project.name, project.path))?;
+        ui.line(&format!("{what} {}: {}", project.name, ui.shown_path(&project.path)))?;
     }
     Ok(0)
 }
 
 async fn list(context: &mut Context) -> Outcome {
     let mut projects = context.client()?.projects().await?;
-    projects.extend(configured(context)?);
+    if !matches!(context.way()?, way::Way::Host(_)) {
+        projects.extend(configured(context)?);
+    }
     projects.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
     let ui = &mut context.ui;
     if ui.json {
@@ -95,7 +97,7 @@ async fn list(context: &mut Context) -> Outcome {
         ui.line("No projects")?;
     } else {
         let columns = [Column::Left("NAME"), Column::Left("FROM"), Column::Right("LIVE"), Column::Free("PATH")];
-        let row = |p: &Project| vec![p.name.clone(), p.origin.to_string(), p.live.to_string(), p.path.clone()];
+        let row = |p: &Project| vec![p.name.clone(), p.origin.to_string(), p.live.to_string(), ui.shown_path(&p.path)];
         let rows: Vec<Vec<String>> = projects.iter().map(row).collect();
         ui.text(&table::set(&columns, &rows, table::terminal_width()))?;
     }

@@ -61,6 +61,7 @@ pub(crate) async fn run_wake(context: &mut Context, args: &WakeArgs) -> Outcome 
     let message = WakeSession {
         text: text.map(|text| text.text),
         key: args.key.clone(),
+        once: false,
         expires_ms: args.expires.map(Span::millis),
         delay_ms: args.delay.map(Span::millis),
         run_at: args.run_at.map(|moment| moment.0),

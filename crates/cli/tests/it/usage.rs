@@ -198,8 +198,11 @@ $ adj create -d $'two\nlines'
 $ adj create --id human.x
 2| adj: `--id human.x` cannot be a session's id: it is made of lower-case letters, digits and single hyphens
 = 2
-$ adj create --host elsewhere
-2| adj: this version reaches no other host, and `--host elsewhere` names one
+$ adj create --host=-oProxyCommand=id
+2| adj: `--host`: -oProxyCommand=id begins with a dash
+= 2
+$ adj create --host 'a b'
+2| adj: `--host`: a b holds white space or a control character
 = 2
 $ mkdir gone && cd gone && rmdir ../gone && adj create --cli shell
 2| adj: cannot use the current directory: No such file or directory (os error 2)
@@ -246,10 +249,10 @@ fn the_configuration_is_checked() {
     world.replay(
         r#"
 $ adj wait fizz-top
-2| adj: [ROOT]/home/config.toml:3: unknown field `projcts`, expected one of `default_cli`, `default_mode`, `default_timeout`, `message_max_bytes`, `queue_max`, `keep_days`, `docker`, `agents`, `projects`, `sessions_may_kill`, `gateway`, `notify`
+2| adj: [ROOT]/home/config.toml:3: unknown field `projcts`, expected one of `default_cli`, `default_mode`, `default_timeout`, `message_max_bytes`, `queue_max`, `keep_days`, `docker`, `agents`, `projects`, `sessions_may_kill`, `gateway`, `notify`, `hosts`, `sandbox`
 = 2
 $ adj daemon run
-2| adj: [ROOT]/home/config.toml:3: unknown field `projcts`, expected one of `default_cli`, `default_mode`, `default_timeout`, `message_max_bytes`, `queue_max`, `keep_days`, `docker`, `agents`, `projects`, `sessions_may_kill`, `gateway`, `notify`
+2| adj: [ROOT]/home/config.toml:3: unknown field `projcts`, expected one of `default_cli`, `default_mode`, `default_timeout`, `message_max_bytes`, `queue_max`, `keep_days`, `docker`, `agents`, `projects`, `sessions_may_kill`, `gateway`, `notify`, `hosts`, `sandbox`
 = 2
 "#,
     );

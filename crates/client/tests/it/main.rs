@@ -1,6 +1,7 @@
 //! The client against a scripted daemon: what it asks, how often, and what it makes of broken connections.
 
 mod calls;
+mod gateway;
 mod scripted;
 mod streams;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use adjutant_api::home::Home;
-use adjutant_client::{Client, ClientOptions};
+use adjutant_client::{Client, ClientOptions, Endpoint, Gateway, GatewayUrl, Local};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -21,6 +21,8 @@ pub(crate) enum Step {
     Stream(String),
     /// Reads the call and hangs up.
     HangUp,
+    /// Answers as something that is no daemon of ours: a status and a body, without a protocol.
+    Unsigned(u16, String),
     /// Answers as a daemon of another protocol or version.
     As(u32, &'static str, String),
 }
@@ -50,13 +52,25 @@ impl Scripted {
 
     /// A client that may start no daemon.
     pub(crate) fn client(&self) -> Client {
-        let warnings = Rc::clone(&self.warnings);
-        Client::new(ClientOptions {
+        self.client_by(Endpoint::Socket(Local {
             home: self.home(),
             adj: PathBuf::from("/nowhere/adj"),
+            environment: Vec::new(),
+        }))
+    }
+
+    /// A client that takes it for a gateway.
+    pub(crate) fn behind_gateway(&self) -> Client {
+        let url = GatewayUrl::Unix(self.home().socket);
+        self.client_by(Endpoint::Gateway(Gateway { url, variable: "ADJ_GATEWAY_URL" }))
+    }
+
+    fn client_by(&self, endpoint: Endpoint) -> Client {
+        let warnings = Rc::clone(&self.warnings);
+        Client::new(ClientOptions {
+            endpoint,
             token: Some("secret".to_owned()),
             autostart: false,
-            environment: Vec::new(),
             warn: Box::new(move |remark, hint| warnings.borrow_mut().push(format!("{remark} {hint}"))),
         })
     }
@@ -96,6 +110,7 @@ async fn play(stream: &mut UnixStream, step: Step) -> bool {
     let (text, goes_on) = match step {
         Step::Answer(body) => (head(200, 1, ours, &sized(&body)) + &body, true),
         Step::Status(status, body) => (head(status, 1, ours, &sized(&body)) + &body, true),
+        Step::Unsigned(status, body) => (format!("HTTP/1.1 {status} x\r\n{}\r\n\r\n{body}", sized(&body)), true),
         Step::As(protocol, version, body) => (head(200, protocol, version, &sized(&body)) + &body, true),
         Step::StreamAndBreak(body) => (head(200, 1, ours, "transfer-encoding: chunked") + &chunk(&body), false),
         Step::Stream(body) => (head(200, 1, ours, "transfer-encoding: chunked") + &chunk(&body) + "0\r\n\r\n", true),

@@ -27,6 +27,7 @@ mod killed_sessions;
 mod look;
 mod messages;
 mod must_show;
+mod other_host;
 mod places;
 mod projects;
 mod queue;

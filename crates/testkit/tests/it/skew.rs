@@ -15,20 +15,20 @@ const CALLS_MAX: usize = 1_000;
 
 /// A call as it was heard.
 #[derive(Clone, Debug)]
-struct Heard {
-    line: String,
+pub(crate) struct Heard {
+    pub(crate) line: String,
     headers: BTreeMap<String, String>,
     body: String,
 }
 
 /// How a fake daemon goes on after a call.
-enum Then {
+pub(crate) enum Then {
     Stay,
     HangUp,
 }
 
 /// Listens where the world's daemon would, and answers every call with `answer`.
-fn serve(
+pub(crate) fn serve(
     world: &World,
     answer: impl Fn(usize, &Heard, &mut UnixStream) -> Then + Send + Sync + 'static,
 ) -> Receiver<Heard> {
@@ -84,7 +84,7 @@ fn hear(reader: &mut BufReader<UnixStream>) -> Option<Heard> {
     Some(Heard { line: lines.into_iter().next()?, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
-fn say(stream: &mut UnixStream, protocol: u32, status: &str, body: &str) -> Then {
+pub(crate) fn say(stream: &mut UnixStream, protocol: u32, status: &str, body: &str) -> Then {
     let length = body.len();
     let version = if protocol == 1 { env!("CARGO_PKG_VERSION") } else { "9.8.7" };
     let head = format!(

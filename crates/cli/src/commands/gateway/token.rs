@@ -9,13 +9,13 @@ use adjutant_api::types::session::ModeWord;
 use adjutant_client::Client;
 
 use crate::commands::Outcome;
-use crate::commands::create::{directory, mode};
+use crate::commands::create::mode;
 use crate::context::Context;
 use crate::duration::Span;
 use crate::error::CommandError;
 use crate::table::{self, Column};
 use crate::ui::Ui;
-use crate::{house, variables};
+use crate::{house, variables, way};
 
 /// What is done with tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -89,11 +89,14 @@ impl TokenArgs {
         !lists || self.label.is_some() || self.sessions.is_some() || self.expires.is_some()
     }
 
-    fn wanted(&self) -> Result<CreateToken, CommandError> {
-        let roots = match self.root.as_slice() {
-            [] => vec![directory(None)?],
-            roots => roots.iter().map(|root| directory(Some(root))).collect::<Result<_, _>>()?,
-        };
+    async fn wanted(&self, context: &mut Context) -> Result<CreateToken, CommandError> {
+        let mut roots = Vec::new();
+        for root in &self.root {
+            roots.push(way::directory(context, Some(root)).await?);
+        }
+        if roots.is_empty() {
+            roots.push(way::directory(context, None).await?);
+        }
         let modes = self.mode.iter().flat_map(|words| words.split(',')).map(mode_of).collect::<Result<_, _>>()?;
         Ok(CreateToken {
             label: self.label.clone(),
@@ -124,7 +127,7 @@ fn environment(named: &[String]) -> Result<BTreeMap<String, String>, CommandErro
 }
 
 async fn create(context: &mut Context, args: &TokenArgs) -> Outcome {
-    let wanted = args.wanted()?;
+    let wanted = args.wanted(context).await?;
     let (ui, client) = context.parts()?;
     let created = client.create_token(&wanted).await?;
     if ui.json {

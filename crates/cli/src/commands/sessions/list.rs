@@ -3,13 +3,12 @@
 use adjutant_api::types::session::{Session, SessionsQuery};
 
 use crate::commands::Outcome;
-use crate::commands::list::{resolved, worktree};
 use crate::commands::status::now;
 use crate::context::Context;
 use crate::duration::age;
-use crate::project;
 use crate::table::first_line;
 use crate::value::SessionArg;
+use crate::{project, way};
 
 /// List the sessions of a project
 ///
@@ -46,13 +45,18 @@ pub(super) async fn run(context: &mut Context, args: &ListArgs) -> Outcome {
         Some(name) => project::named(context, name).await?,
         None => project::here(context).await?,
     };
+    let worktree = match &args.worktree {
+        Some(word) => Some(way::worktree(context, word).await?),
+        None => None,
+    };
+    let checkout = if project.is_named { None } else { Some(way::place(context, &project.root).await?) };
     let query = SessionsQuery {
         all: args.all,
         parent: args.parent.as_ref().map(ToString::to_string),
         cli: args.provider.clone(),
-        worktree: args.worktree.as_deref().map(worktree),
+        worktree,
         limit: args.limit,
-        checkout: if project.is_named { None } else { Some(resolved(&project.root)?) },
+        checkout,
         project: project.is_named.then(|| project.name.clone()),
         ..SessionsQuery::default()
     };

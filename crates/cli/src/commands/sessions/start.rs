@@ -89,7 +89,7 @@ pub(super) async fn run(context: &mut Context, args: &StartArgs) -> Outcome {
     let text = TextArgs::of(found.message, args.message.clone(), args.file.clone(), args.strip_control);
     let text = text.optional(context.message_max_bytes()?)?;
     let options = options(context, args, found.project.as_deref()).await?;
-    let mut session = options.session(context)?;
+    let mut session = options.session(context).await?;
     session.message = text.map(|text| text.text);
     let (ui, client) = context.parts()?;
     let created = client.create(&session).await.map_err(|error| in_doubt(error.into(), &session))?;

@@ -123,12 +123,13 @@ async fn write(
     wanted: &Wanted,
     mut sight: Sight,
 ) -> Result<(), ReaderGone> {
-    records.write(&EventRecord::Alive { seq: Some(from.get()) }, None).await?;
     let shown = on_wire(app, tail).await.map_err(|_| ReaderGone)?;
     for event in shown {
         let id = event.seq.to_string();
         records.write(&EventRecord::Event { event }, Some(&id)).await?;
     }
+    // A reader passes over what is not behind its cursor, so the cursor comes behind what it is shown.
+    records.write(&EventRecord::Alive { seq: Some(from.get()) }, None).await?;
     let mut follower = Follower::new(app, wanted.sessions.clone(), from);
     let mut alive = stream::alive_clock();
     let mut ending = app.ending.subscribe();

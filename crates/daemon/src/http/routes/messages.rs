@@ -7,7 +7,7 @@ use adjutant_api::types::message::{Message as WireMessage, MessageKind as WireKi
 use adjutant_core::agent::FrameStyle;
 use adjutant_core::call::{Answer, Call, NewMessage};
 use adjutant_core::event::Event;
-use adjutant_core::message::{Message, MessageKind};
+use adjutant_core::message::{Message, MessageKind, MessageState};
 use adjutant_core::time::Due;
 use adjutant_core::{Host, MessageId, Right, SessionId};
 use adjutant_store::ReadError;
@@ -31,11 +31,14 @@ pub(super) async fn send(call: Incoming) -> Result<Json<Sent>, Failure> {
     let session = call.session_to_send_to().await?;
     let wanted: SendMessage = call.body()?;
     super::bounds::check_message(&call, &wanted)?;
-    let (confirm_ms, wake_me) = (wanted.confirm_ms, wanted.wake_me);
+    let (confirm_ms, wake_me, once) = (wanted.confirm_ms, wanted.wake_me, wanted.once);
     let new = new_message(&call, wanted)?;
     if let Some(id) = new.reply_to {
         let known = call.app.read(move |reader| reader.message(id)).await?;
         known.ok_or_else(|| resolve::message_not_found(id))?;
+    }
+    if once && let Some(sent) = sent_before(&call, session, new.key.clone()).await? {
+        return Ok(Json(sent));
     }
     let text = Arc::clone(&new.text);
     let mut follower = confirm_ms.map(|_| Follower::live(&call.app, vec![session]));
@@ -87,6 +90,23 @@ pub(super) async fn enqueue(
     let text = (!replayed).then(|| text.to_owned());
     let wire = one(call, session, message, text).await?;
     Ok(Sent { message: wire, handed, ahead: ahead as u64, repeated: replayed })
+}
+
+/// The message that has come with this key and has ended since; one that lives is found by the core.
+pub(super) async fn sent_before(
+    call: &Incoming,
+    session: SessionId,
+    key: Option<String>,
+) -> Result<Option<Sent>, Failure> {
+    let Some(key) = key else {
+        return Err(Failure::new(ErrorCode::Usage, "`once` is said of a key, and there is none"));
+    };
+    let all = stored(call, session).await?;
+    let has_ended = |message: &Message| matches!(message.state, MessageState::Ended { .. });
+    let found = all.iter().rfind(|message| message.key.as_ref() == Some(&key) && has_ended(message));
+    let Some(found) = found else { return Ok(None) };
+    let message = one(call, session, found.id, None).await?;
+    Ok(Some(Sent { message, handed: true, ahead: 0, repeated: true }))
 }
 
 /// Waits until the agent has taken the message, or it is clear that it will not.

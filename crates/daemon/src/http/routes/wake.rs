@@ -10,7 +10,7 @@ use adjutant_core::time::Due;
 use adjutant_core::{ExitStatus, MessageId, Right};
 use axum::Json;
 
-use super::messages::enqueue;
+use super::messages::{enqueue, sent_before};
 use crate::clock::Clock;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
@@ -46,6 +46,11 @@ pub(super) async fn wake(call: Incoming) -> Result<Json<Option<Sent>>, Failure> 
         expires: wanted.expires_ms.map(|millis| Due::after(now, millis)),
         interrupt: false,
     };
+    if wanted.once
+        && let Some(sent) = sent_before(&call, session, new.key.clone()).await?
+    {
+        return Ok(Json(Some(sent)));
+    }
     for look in 1.. {
         let after = after(&call, &wanted.after, wanted.any).await?;
         let sent = enqueue(&call, session, NewMessage { after, ..new.clone() }, &text, false).await;

@@ -1,0 +1,250 @@
+//! Sessions of another machine, through `ssh` to an sshd of the test's own: a whole life, lines that are cut, hosts that are
+//! down, of another version, or not who they were.
+
+use adjutant_testkit::{Ended, OtherHost, Process, Running, World};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::SOON;
+use crate::skew::{say, serve};
+
+/// `adj --host box` with these words, to its end.
+#[track_caller]
+fn there(host: &OtherHost, words: &[&str]) -> Ended {
+    start(host, words).end()
+}
+
+fn start(host: &OtherHost, words: &[&str]) -> Running {
+    host.near().start([&["--host", "box"], words].concat())
+}
+
+/// The `ssh` that a command has started.
+fn ssh_of(command: &Running) -> Process {
+    let children = format!("/proc/{pid}/task/{pid}/children", pid = command.pid());
+    let mut found = None;
+    adjutant_testkit::await_fact("the command has started an ssh", SOON, || {
+        let children = std::fs::read_to_string(&children).unwrap_or_default();
+        found = children.split_whitespace().find_map(|pid| Process::open(pid.parse().ok()?));
+        found.is_some()
+    });
+    found.expect("an ssh")
+}
+
+#[test]
+fn a_session_of_another_host_has_a_whole_life() {
+    let host = OtherHost::start();
+    let text = host.near().work().join("message");
+    std::fs::write(&text, "echo $FAR; echo near: $NEAR; pwd").expect("a file in the world");
+
+    let created = there(&host, &["create", "--cli", "shell", "-d", "away"]).expect_code(0);
+    let id =
+        created.word().strip_prefix("Created session ").expect("its id").split(' ').next().expect("its id").to_owned();
+    assert!(created.word().ends_with(" on box"), "{created:#?}");
+    let _ = there(&host, &["send", &id, "-f", text.to_str().expect("a path")]).expect_code(0);
+    let waited = there(&host, &["wait", "--print", &id]).expect_code(0);
+    let home = host.far().root().join("home");
+    assert_eq!(
+        waited.stdout,
+        format!("away\nnear:\n{}\n", home.display()),
+        "its variables and its place are that host's"
+    );
+    assert_eq!(there(&host, &["last-message", &id]).expect_code(0).stdout, waited.stdout);
+    assert_eq!(there(&host, &["ask", &id, "(exit 7)"]).expect_code(7).stderr, "", "the command's own code");
+    let own_255 = there(&host, &["ask", "--json", &id, "(exit 255)"]).expect_code(255);
+    assert_eq!((own_255.json()["outcome"].as_str(), own_255.stderr.as_str()), (Some("failed"), ""), "{own_255:#?}");
+    assert_eq!(there(&host, &["status", &id]).expect_code(0).word(), "idle");
+    let listed = there(&host, &["list", "--json"]).expect_code(0).json();
+    assert_eq!(listed[0]["id"], id.as_str(), "{listed}");
+    let logs = there(&host, &["logs", &id]).expect_code(0);
+    assert!(logs.stdout.contains("echo $FAR"), "{logs:#?}");
+    let bell = host.far().bell("stop");
+    let _ = there(&host, &["send", &id, &format!("read line < {}", bell.path().display())]).expect_code(0);
+    let _ = there(&host, &["interrupt", &id]).expect_code(0);
+    let _ = there(&host, &["wait", &id]).expect_code(130);
+    let _ = there(&host, &["kill", &id]).expect_code(0);
+    assert_eq!(there(&host, &["status", &id]).expect_code(0).word(), "exited");
+    let _ = there(&host, &["send", &id, "true"]).expect_code(4);
+    assert_eq!(host.near().daemon_pid(), None, "no daemon was needed here");
+}
+
+#[test]
+fn a_path_belongs_to_that_host_and_names_come_from_the_configuration() {
+    let host = OtherHost::start();
+    let adj = host.far().adj_path().display().to_string();
+    let config = format!("[hosts]\nother = {{ target = \"ssh://box\", adj = \"{adj}\" }}\n");
+    std::fs::create_dir_all(host.near().state()).expect("a directory");
+    std::fs::write(host.near().state().join("config.toml"), config).expect("a configuration");
+    std::fs::create_dir(host.far().root().join("home/app")).expect("a directory");
+    let create = |path: &str| {
+        let created = host.near().adj(["--host", "other", "--json", "create", "--cli", "shell", "--path", path]);
+        created.expect_code(0).json()["path"].as_str().expect("a path").to_owned()
+    };
+    let app = host.far().root().join("home/app").display().to_string();
+    assert_eq!(create("app"), app, "a relative path begins in the user's home there");
+    assert_eq!(create(&app), app);
+    let nowhere = host.near().adj(["--host", "other", "--json", "create", "--cli", "shell", "--path", "/nowhere/x"]);
+    let _ = nowhere.expect_error(2, "path_not_found");
+}
+
+#[test]
+fn a_wait_survives_its_line_and_ends_with_255_when_the_host_stays_away() {
+    let mut host = OtherHost::start();
+    let id = there(&host, &["create", "-q", "--cli", "shell"]).expect_code(0).word().to_owned();
+    let mut begun = host.far().bell("begun");
+    let bell = host.far().bell("go");
+    let command = format!("echo > {}; read line < {}; echo heard", begun.path().display(), bell.path().display());
+    let _ = there(&host, &["send", &id, &command]).expect_code(0);
+    begun.line(SOON);
+
+    // What is told of the other one shows that the wait has begun.
+    let other = there(&host, &["create", "-q", "--cli", "shell"]).expect_code(0).word().to_owned();
+    let wait = start(&host, &["wait", &other, &id]);
+    wait.await_stdout("the wait has begun", SOON, |said| said.contains("idle"));
+    let follow = start(&host, &["--json", "watch", "-F", "--tail", "5", "--until", "next", &id]);
+    follow.await_stdout("the watch shows what was before", SOON, |said| !said.is_empty());
+    let first = ssh_of(&wait);
+    first.signal(Signal::KILL);
+    assert!(first.ends_within(SOON), "the line is cut");
+    host.cut();
+    bell.release(1);
+    assert_eq!(wait.end().expect_code(0).stdout, format!("{other}\tidle\n{id}\tcompleted\n"));
+    let seen: Vec<Value> =
+        follow.end().expect_code(0).stdout.lines().map(|line| serde_json::from_str(line).expect("an event")).collect();
+    let seqs: Vec<u64> = seen.iter().filter_map(|event| event["seq"].as_u64()).collect();
+    assert!(seqs.windows(2).all(|pair| pair[0] < pair[1]), "nothing is seen twice: {seqs:?}");
+
+    let _ = there(&host, &["send", &id, &command]).expect_code(0);
+    begun.line(SOON);
+    let wait = start(&host, &["wait", "-t", "6s", &other, &id]);
+    wait.await_stdout("the wait has begun", SOON, |said| said.contains("idle"));
+    host.stop();
+    let ended = wait.end().expect_code(255);
+    assert!(ended.stderr.contains("box cannot be reached"), "{ended:#?}");
+    host.resume();
+    bell.release(1);
+    assert_eq!(there(&host, &["wait", "--print", &id]).expect_code(0).stdout, "heard\n");
+}
+
+/// An `adj` there that cuts the line once: the call that changes something is taken in, and its answer is kept back until
+/// somebody rings.
+const CUTS_ONCE: &str = r#"
+mv "$HOME/cut" "$HOME/was-cut" 2>/dev/null || exec "$adj" "$@"
+exec python3 -c '
+import os, subprocess, sys
+adj = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE)
+told = b""
+while told.count(b"HTTP/1.1 ") < 2:
+    piece = os.read(adj.stdout.fileno(), 65536)
+    before, told = len(told), told + piece
+    answers = told.split(b"HTTP/1.1 ")
+    end = len(told) if len(answers) < 3 else len(told) - len(answers[2]) - len(b"HTTP/1.1 ")
+    os.write(1, told[before:end])
+open(os.environ["HOME"] + "/settled").readline()
+adj.kill()
+' "$adj" "$@"
+"#;
+
+#[test]
+fn b12_a_call_whose_answer_was_lost_is_said_again_and_heard_once() {
+    let host = OtherHost::start();
+    let home = host.far().root().join("home");
+    let settled = adjutant_testkit::Bell::new(home.join("settled"));
+    host.replace_adj(CUTS_ONCE);
+    let cut = || std::fs::write(home.join("cut"), "").expect("a file");
+    let was_cut = || std::fs::remove_file(home.join("was-cut")).is_ok();
+
+    settled.release(1);
+    cut();
+    let id = there(&host, &["create", "-q", "--cli", "shell"]).expect_code(0).word().to_owned();
+    assert!(was_cut(), "the line was cut");
+    let all = there(&host, &["list", "-a", "--json"]).expect_code(0).json();
+    assert_eq!(all.as_array().map(Vec::len), Some(1), "{all}");
+
+    // The message has come to its end when it is said again.
+    cut();
+    let ran = home.join("ran");
+    let command = format!("echo once >> {}; echo > {}", ran.display(), home.join("settled").display());
+    let sent = there(&host, &["send", "--json", &id, &command]).expect_code(0);
+    assert!(was_cut(), "the line was cut: {sent:#?}");
+    assert_eq!(sent.json()["repeated"], true, "{sent:#?}");
+    let _ = there(&host, &["wait", &id]).expect_code(0);
+    assert_eq!(std::fs::read_to_string(&ran).expect("it ran"), "once\n");
+    let queue = there(&host, &["queue", "list", "-a", "--json", &id]).expect_code(0).json();
+    assert_eq!(queue.as_array().map(Vec::len), Some(1), "{queue}");
+}
+
+#[test]
+fn a_host_of_another_version_is_told() {
+    let host = OtherHost::start();
+    let heard = serve(host.far(), |_, _, stream| say(stream, 99, "200 OK", "{}"));
+    for words in [&["--json", "list"][..], &["--json", "send", "fizz-top", "true"], &["--json", "wait", "fizz-top"]] {
+        let refused = there(&host, words).expect_error(255, "version_mismatch");
+        let message = refused.error()["message"].as_str().unwrap_or_default().to_owned();
+        assert!(message.contains("9.8.7") && message.contains("box"), "{message}");
+    }
+    assert!(heard.try_iter().all(|call| call.line.starts_with("GET")), "nothing was said that changes something");
+
+    host.replace_adj("echo 'adj: no command `dial-stdio`' >&2; exit 2");
+    let old = there(&host, &["--json", "list"]).expect_error(255, "version_mismatch");
+    assert!(old.error()["message"].as_str().is_some_and(|text| text.contains("dial-stdio")), "{old:#?}");
+}
+
+#[test]
+fn a_changed_host_key_is_refused_and_a_new_one_is_taken() {
+    let host = OtherHost::start();
+    let _ = there(&host, &["list"]).expect_code(0);
+    host.cut();
+    let known = host.near().root().join("known");
+    let right = std::fs::read_to_string(&known).expect("a key was noted down");
+    let other = std::fs::read_to_string(host.far().root().join("ssh/authorized_keys")).expect("another key");
+    let name = right.split(' ').next().expect("a name");
+    let body = other.split(' ').nth(1).expect("a key");
+    std::fs::write(&known, format!("{name} ssh-ed25519 {body}\n")).expect("a file");
+    let refused = there(&host, &["--json", "create", "--cli", "shell"]).expect_error(255, "host_unreachable");
+    assert!(refused.error()["message"].as_str().is_some_and(|text| text.contains("host key")), "{refused:#?}");
+    assert_eq!(host.far().adj(["list", "-a"]).expect_code(0).word(), "No active sessions", "nothing was done");
+}
+
+#[test]
+fn a_host_that_is_down_and_one_without_adj_are_told() {
+    let mut host = OtherHost::start();
+    let missing = host.near().adj_command(["--host", "box", "--json", "list"]);
+    let missing = Running::start(with(missing, "ADJ_REMOTE_BIN", "/nowhere/adj")).end();
+    let missing = missing.expect_error(255, "host_unreachable");
+    assert!(missing.error()["message"].as_str().is_some_and(|text| text.contains("ADJ_REMOTE_BIN")), "{missing:#?}");
+    let stopped = there(&host, &["--no-autostart", "--json", "list"]).expect_error(255, "daemon_unreachable");
+    assert!(stopped.stderr.contains("box"), "{stopped:#?}");
+    let status = there(&host, &["daemon", "status"]).expect_code(255);
+    assert_eq!(status.word(), "stopped");
+    host.stop();
+    let _ = there(&host, &["--json", "list"]).expect_error(255, "host_unreachable");
+    let _ = there(&host, &["--json", "kill", "fizz-top"]).expect_error(255, "host_unreachable");
+}
+
+fn with(mut command: std::process::Command, name: &str, value: &str) -> std::process::Command {
+    command.env(name, value);
+    command
+}
+
+#[test]
+fn h10_neither_a_host_nor_a_program_is_an_option_or_a_command() {
+    let world = World::new();
+    let proof = world.work().join("proof");
+    let touch = format!("touch {}", proof.display());
+    for target in [
+        format!("-oProxyCommand={touch}"),
+        format!("ssh://-oProxyCommand={touch}"),
+        format!("x;{touch}"),
+        format!("$({touch})"),
+        "a b".to_owned(),
+        "a\nb".to_owned(),
+        String::new(),
+    ] {
+        let _ = world.adj([&format!("--host={target}"), "--json", "list"]).expect_error(2, "usage");
+    }
+    for program in [format!("adj;{touch}"), format!("$({touch})"), "a/b".to_owned(), "-x".to_owned()] {
+        let list = world.adj_command(["--host", "box", "--json", "list"]);
+        let _ = Running::start(with(list, "ADJ_REMOTE_BIN", &program)).end().expect_error(2, "env_invalid");
+    }
+    assert!(!proof.try_exists().expect("a look"), "nothing was run");
+}
