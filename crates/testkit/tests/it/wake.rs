@@ -208,6 +208,7 @@ fn notices(world: &World, session: &str) -> Vec<(String, String)> {
 fn g6_a_sender_that_has_ended_its_turn_is_woken_when_its_message_fails_and_no_daemon_was_there() {
     let world = World::new();
     let (a, b) = (world.shell(), world.shell());
+    let _ = world.adj(["introduce", &a, &b]).expect_code(0);
     let (gate, mut begun) = (world.bell("gate"), world.bell("begun"));
     let adj = world.adj_path().display().to_string();
     let script = "echo x > begun; read -r _ < gate; exit 3";
@@ -231,8 +232,10 @@ fn g6_a_sender_that_has_ended_its_turn_is_woken_when_its_message_fails_and_no_da
 #[test]
 fn g6_a_sender_that_waits_for_its_message_is_not_told_once_more() {
     let world = World::new();
-    let (a, b) = (world.shell(), world.shell());
+    let a = world.shell();
     let adj = world.adj_path().display().to_string();
+    // What a session may follow and wait for beside its own messages is its own.
+    let b = world.adj(["ask", &a, &format!("{adj} create -q --cli shell")]).expect_code(0).word().to_owned();
     for script in [
         format!("{adj} ask {b} '(exit 3)'; echo code $?"),
         // It has failed before the wait begins, or not: the answer is the same.
@@ -251,6 +254,7 @@ fn g6_a_sender_that_waits_for_its_message_is_not_told_once_more() {
 fn g6_a_kill_is_told_as_what_it_is() {
     let world = World::new();
     let (a, b) = (world.shell(), world.shell());
+    let _ = world.adj(["introduce", &a, &b]).expect_code(0);
     let adj = world.adj_path().display().to_string();
     let sent = world.adj(["ask", &a, &format!("{adj} wake -q {b} --delay 1h true")]).expect_code(0);
     let message = sent.word().to_owned();
