@@ -83,6 +83,17 @@ impl Context {
         self.autostart = false;
     }
 
+    /// Whether a daemon may be started.
+    pub(crate) fn autostarts(&self) -> bool {
+        self.autostart
+    }
+
+    /// A client that is nobody but the user, and says nothing to anybody.
+    pub(crate) fn client_of_user(autostart: bool) -> Result<Client, CommandError> {
+        let warn = Box::new(|_: &str, _: &str| {});
+        Ok(Client::new(ClientOptions { endpoint: Way::Here.endpoint()?, token: None, autostart, warn }))
+    }
+
     /// The client; it connects with its first call.
     pub(crate) fn client(&mut self) -> Result<&mut Client, CommandError> {
         if self.client.is_none() {

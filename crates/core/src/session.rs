@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::agent::{AgentName, Mode, SessionEnd, Source};
-use crate::id::{MessageId, RequestId, SessionId, TurnNumber};
+use crate::id::{MessageId, RequestId, SessionId, TokenId, TurnNumber};
+use crate::limits;
 use crate::message::{Message, MessageState};
 use crate::name::SessionName;
 use crate::outcome::UnknownReason;
@@ -53,6 +54,8 @@ pub struct Profile {
     pub keep_failed: bool,
     /// Its directory is trusted, as if a person had said so to the agent.
     pub trust: bool,
+    /// The token of the gateway with which it, or the first of its ancestors, was created.
+    pub owner: Option<TokenId>,
 }
 
 impl Profile {
@@ -78,6 +81,7 @@ impl Profile {
             token_hash: String::new(),
             keep_failed: false,
             trust: false,
+            owner: None,
         }
     }
 }
@@ -259,6 +263,8 @@ pub struct Session {
     pub conversation: Option<String>,
     /// What the agent pursues by itself, as far as it tells.
     pub goal: Option<Goal>,
+    /// The sessions that it was introduced to, in that order; it may send to them.
+    pub contacts: Vec<SessionId>,
     /// On what the status rests.
     pub basis: Basis,
     /// The number of the last turn that began, 0 before the first.
@@ -284,6 +290,16 @@ pub struct Session {
 }
 
 impl Session {
+    /// Takes up a session that it may send to.
+    pub(crate) fn meet(&mut self, other: SessionId) {
+        if !self.contacts.contains(&other) {
+            self.contacts.push(other);
+        }
+        if self.contacts.len() > limits::CONTACTS_MAX {
+            self.contacts.remove(0);
+        }
+    }
+
     /// The word for its state.
     pub fn status(&self) -> Status {
         match (&self.phase, &self.work) {

@@ -132,6 +132,7 @@ impl Waiting {
             | Event::RequestPolicy { .. }
             | Event::SessionStopAsked { .. }
             | Event::SessionReparented { .. }
+            | Event::SessionIntroduced { .. }
             | Event::ChildEnded { .. }
             | Event::ChildCreated { .. }
             | Event::SessionPurged

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Where it looks for skills.
-const SKILLS: SkillReader =
+pub(crate) const SKILLS: SkillReader =
     SkillReader { variable: "CLAUDE_CONFIG_DIR", directory: ".claude", program: "claude", local: ".claude/skills" };
 
 /// The agent `claude`.

@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// Where it looks for skills. Those of a directory are in the place that several agents share.
-const SKILLS: SkillReader =
+pub(crate) const SKILLS: SkillReader =
     SkillReader { variable: "CODEX_HOME", directory: ".codex", program: "codex", local: ".agents/skills" };
 
 /// The agent `codex`.

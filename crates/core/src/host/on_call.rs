@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::Host;
 use super::after::{TakenBack, first_state, settle_first};
+use super::authority::Right;
 use super::step::{Stamp, Step};
 use crate::agent::{AgentName, Capabilities};
 use crate::call::{Answer, Call, Caller, NewDependency, NewMessage, NewSession, Refusal};
 use crate::event::{Event, Place};
-use crate::id::{MessageId, RequestId, SessionId, TurnNumber};
+use crate::id::{MessageId, RequestId, SessionId, TokenId, TurnNumber};
 use crate::input::{Act, CallId, Text};
 use crate::limits;
 use crate::message::{After, Message, MessageKind, MessageState, Sender};
@@ -36,6 +37,7 @@ impl Host {
             Call::Edit { session, message, text, due, place } => {
                 self.edit(session, message, text, due, place, now, step)
             }
+            Call::Introduce { one, other } => self.introduce(caller, one, other, now, step),
             Call::Heard { messages } => {
                 caller.session().into_iter().for_each(|by| self.heard(by, &messages, now, step));
                 Ok(Answer::Done)
@@ -94,6 +96,7 @@ impl Host {
         if self.live >= self.config.sessions_live_max {
             return Err(Refusal::TooManySessions(self.live));
         }
+        self.check_owned(new.profile.owner, new.owned_live_max)?;
         if let Some(parent) = new.parent {
             // Nobody is left to hear of a child whose parent has ended.
             self.usable(parent)?;
@@ -103,6 +106,14 @@ impl Host {
             return Err(Refusal::TooDeep(limits::DESCENDANT_DEPTH_MAX));
         }
         Ok(())
+    }
+
+    /// A token has only so many sessions that live.
+    pub(super) fn check_owned(&self, owner: Option<TokenId>, most: Option<usize>) -> Result<(), Refusal> {
+        match (owner, most) {
+            (Some(token), Some(most)) if self.owned_live(token) >= most => Err(Refusal::TooManyOwned { token, most }),
+            (Some(_), Some(_)) | (None, _) | (_, None) => Ok(()),
+        }
     }
 
     fn reserve(&self, new: &NewSession) -> Result<SessionName, Refusal> {
@@ -156,6 +167,9 @@ impl Host {
         }
         let message = self.enqueue(sender(caller), id, new, after, now, step);
         self.wake_by(sleeper, id, message, now, step)?;
+        if let Some(by) = caller.session() {
+            self.acquaint(id, by, now, step);
+        }
         if interrupt {
             self.go_first(caller, id, message, now, step);
         }
@@ -298,6 +312,8 @@ impl Host {
 
     fn kill(&mut self, caller: Caller, id: SessionId, force: bool, any: bool, now: Now, step: &mut Step) -> Told {
         let session = self.known(id)?;
+        // What the configuration lets sessions do, it lets nobody do from outside.
+        let any = any && caller.session().is_some();
         if !any {
             self.check_reach(caller, session)?;
         }
@@ -321,6 +337,7 @@ impl Host {
                 let by = self.known(by).map_or_else(|_| by.to_string(), |s| s.name.to_string());
                 Err(Refusal::Forbidden(format!("{} is not a descendant of {by}", session.name)))
             }
+            Caller::Token(_) => self.check_right(caller, session, Right::Steer),
             Caller::Session(_) | Caller::Human => Ok(()),
         }
     }
@@ -442,7 +459,11 @@ fn by_hand(caller: Caller) -> TakenBack {
 }
 
 pub(super) fn sender(caller: Caller) -> Sender {
-    caller.session().map_or(Sender::Human, Sender::Session)
+    match caller {
+        Caller::Human => Sender::Human,
+        Caller::Session(id) => Sender::Session(id),
+        Caller::Token(id) => Sender::Token(id),
+    }
 }
 
 fn waiting_messages(session: &Session) -> Vec<MessageId> {

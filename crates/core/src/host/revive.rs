@@ -1,6 +1,7 @@
 //! Reviving: an exited session is started again on its conversation, under the same id.
 
 use super::Host;
+use super::authority::Right;
 use super::on_call::{Told, sender};
 use super::step::{Stamp, Step};
 use crate::agent::AgentName;
@@ -30,12 +31,15 @@ impl Host {
                 None => self.hold(id, false, now, step),
             };
         }
+        // Whoever may only send to it, may not have it started again.
+        self.check_right(caller, session, Right::Steer)?;
+        self.check_owned(session.profile.owner, revival.owned_live_max)?;
         self.check_revival(session)?;
         if let Some(first) = &message {
             self.check_first(&session.name, &session.profile.agent, first, now)?;
         }
         let after = message.as_ref().map(|first| self.begin_after(first, now)).transpose()?.flatten();
-        let Revival { program, token_hash, notice } = revival;
+        let Revival { program, token_hash, notice, owned_live_max: _ } = revival;
         let stamp = Stamp::at(now.wall);
         self.log(id, stamp, Event::SessionRevived { by: caller.session(), program, token_hash }, step);
         if let Some(text) = notice {

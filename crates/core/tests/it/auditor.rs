@@ -58,7 +58,7 @@ impl Auditor {
             assert!(std::mem::take(&mut course.exited), "revived while it lives: {logged:?}");
             return;
         }
-        let after_exit = matches!(logged.event, Event::SessionReparented { .. });
+        let after_exit = matches!(logged.event, Event::SessionReparented { .. } | Event::SessionIntroduced { .. });
         assert!(!course.exited || after_exit, "its end was not the end: {logged:?}");
         match &logged.event {
             Event::MessageQueued { message } => {
@@ -125,6 +125,7 @@ impl Auditor {
             | Event::RequestPolicy { .. }
             | Event::SessionStopAsked { .. }
             | Event::SessionReparented { .. }
+            | Event::SessionIntroduced { .. }
             | Event::ChildEnded { .. }
             | Event::ChildCreated { .. }
             | Event::SessionPurged

@@ -10,7 +10,12 @@ use adjutant_core::{Answer, Call, Caller, MessageId, Refusal, SessionId};
 use crate::stage::{Stage, message};
 
 fn revival(number: u32) -> Revival {
-    Revival { program: "/new/agent".to_owned(), token_hash: format!("hash of life {number}"), notice: None }
+    Revival {
+        program: "/new/agent".to_owned(),
+        token_hash: format!("hash of life {number}"),
+        notice: None,
+        owned_live_max: None,
+    }
 }
 
 fn revive(stage: &mut Stage, session: SessionId, message: Option<NewMessage>) -> Result<Answer, Refusal> {
@@ -28,6 +33,10 @@ fn wake(stage: &mut Stage, session: SessionId, text: &str) -> MessageId {
 /// A session that has had a turn of its conversation and has ended.
 fn exited(stage: &mut Stage) -> SessionId {
     let x = stage.live("sure");
+    ended(stage, x)
+}
+
+fn ended(stage: &mut Stage, x: SessionId) -> SessionId {
     stage.report(x, AgentReport::Conversation { native: format!("conversation of {x}") });
     let m = stage.send(x, "before");
     stage.runs(x, m, Outcome::Completed);
@@ -94,8 +103,10 @@ fn without_a_message_it_only_lives_and_its_queue_runs_on() {
 #[test]
 fn g15_a_revival_that_fails_leaves_the_session_as_exited_and_tells_the_sender() {
     let mut stage = Stage::new();
-    let x = exited(&mut stage);
     let sender = stage.live("sure");
+    let x = stage.child_of(sender);
+    stage.ready(x);
+    ended(&mut stage, x);
     let call = Call::Revive { session: x, revival: revival(1), message: Some(message("again")) };
     let Ok(Answer::Revived { message: Some(m) }) = stage.call_as(Caller::Session(sender), call) else { panic!() };
     let why = StartFailure::AuthRequired { detail: "not logged in".to_owned() };
@@ -107,6 +118,18 @@ fn g15_a_revival_that_fails_leaves_the_session_as_exited_and_tells_the_sender() 
     wake(&mut stage, x, "once more");
     stage.ready(x);
     assert_eq!(stage.handed().len(), 1, "what failed once may succeed the next time");
+}
+
+#[test]
+fn whoever_may_only_send_to_a_session_may_not_start_it_again() {
+    let mut stage = Stage::new();
+    let x = exited(&mut stage);
+    let colleague = stage.live("sure");
+    assert_eq!(stage.call(Call::Introduce { one: x, other: colleague }), Ok(Answer::Done));
+    let call = Call::Revive { session: x, revival: revival(1), message: Some(message("again")) };
+    let told = stage.call_as(Caller::Session(colleague), call);
+    assert!(matches!(told, Err(Refusal::Forbidden(_))), "{told:?}");
+    assert_eq!(stage.status(x), Status::Exited);
 }
 
 #[test]

@@ -107,6 +107,7 @@ impl Scribe {
             token_hash: format!("hash-of-{name}"),
             keep_failed: false,
             trust: true,
+            owner: None,
         };
         self.event(session, Event::SessionCreated { name: name.parse().unwrap(), profile: Box::new(profile), parent });
         if let Some(parent) = parent {

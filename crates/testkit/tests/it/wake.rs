@@ -148,6 +148,7 @@ fn a_sender_is_woken_by_its_own_message_and_may_end_its_turn_meanwhile() {
     let world = World::new();
     let (a, b) = (world.shell(), world.shell());
     let gate = world.bell("gate");
+    let _ = world.adj(["introduce", &a, &b]).expect_code(0);
     let adj = world.adj_path().display().to_string();
     let asked = world.adj(["ask", &a, &format!("{adj} send {b} --wake-me 'read -r _ < gate; echo there; (exit 5)'")]);
     let _ = asked.expect_code(0);
@@ -181,6 +182,7 @@ fn a_session_wakes_itself_and_answers_its_parent() {
 fn g6_a_sender_is_told_that_nothing_will_come_of_its_message() {
     let world = World::new();
     let (a, b) = (world.shell(), world.shell());
+    let _ = world.adj(["introduce", &a, &b]).expect_code(0);
     let adj = world.adj_path().display().to_string();
     let sent = world.adj(["ask", &a, &format!("{adj} send -q {b} --delay 1h 'echo never'")]).expect_code(0);
     let message = sent.word().to_owned();
@@ -206,6 +208,7 @@ fn notices(world: &World, session: &str) -> Vec<(String, String)> {
 fn g6_a_sender_that_has_ended_its_turn_is_woken_when_its_message_fails_and_no_daemon_was_there() {
     let world = World::new();
     let (a, b) = (world.shell(), world.shell());
+    let _ = world.adj(["introduce", &a, &b]).expect_code(0);
     let (gate, mut begun) = (world.bell("gate"), world.bell("begun"));
     let adj = world.adj_path().display().to_string();
     let script = "echo x > begun; read -r _ < gate; exit 3";
@@ -229,8 +232,10 @@ fn g6_a_sender_that_has_ended_its_turn_is_woken_when_its_message_fails_and_no_da
 #[test]
 fn g6_a_sender_that_waits_for_its_message_is_not_told_once_more() {
     let world = World::new();
-    let (a, b) = (world.shell(), world.shell());
+    let a = world.shell();
     let adj = world.adj_path().display().to_string();
+    // What a session may follow and wait for beside its own messages is its own.
+    let b = world.adj(["ask", &a, &format!("{adj} create -q --cli shell")]).expect_code(0).word().to_owned();
     for script in [
         format!("{adj} ask {b} '(exit 3)'; echo code $?"),
         // It has failed before the wait begins, or not: the answer is the same.
@@ -249,6 +254,7 @@ fn g6_a_sender_that_waits_for_its_message_is_not_told_once_more() {
 fn g6_a_kill_is_told_as_what_it_is() {
     let world = World::new();
     let (a, b) = (world.shell(), world.shell());
+    let _ = world.adj(["introduce", &a, &b]).expect_code(0);
     let adj = world.adj_path().display().to_string();
     let sent = world.adj(["ask", &a, &format!("{adj} wake -q {b} --delay 1h true")]).expect_code(0);
     let message = sent.word().to_owned();

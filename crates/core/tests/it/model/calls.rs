@@ -33,6 +33,13 @@ impl Model {
             Call::Edit { session, message, text, due, place } => {
                 self.edit(*session, *message, text.as_deref(), *due, *place, now)
             }
+            Call::Introduce { one, other } => {
+                let allowed = |id: &SessionId| {
+                    self.s(*id).ok_or("not found")?;
+                    if caller.session() == Some(*id) { Ok(()) } else { self.reaches(caller, *id) }
+                };
+                allowed(one).and_then(|()| allowed(other)).map(|()| Answer::Done)
+            }
             Call::Respond { request, .. } => self.respond(caller, *request),
         }
     }
@@ -138,6 +145,9 @@ impl Model {
                 Some(first) => self.send(caller, id, first, false, now),
                 None => self.hold(id, Hold::Off, now),
             };
+        }
+        if caller.session() != Some(id) {
+            self.reaches(caller, id)?;
         }
         let conversation = s.conversation.as_ref().filter(|_| self.can(&s.agent).resume).ok_or("not resumable")?;
         if self.sessions.iter().filter(|s| !s.exited && !s.purged).count() >= self.config.sessions_live_max {

@@ -112,6 +112,7 @@ impl World {
             profile,
             parent: (self.choices.below(3) == 0 && parent != session_id(0)).then_some(parent),
             message: if self.choices.below(3) == 0 { Some(self.new_message()) } else { None },
+            owned_live_max: None,
         }
     }
 
@@ -156,7 +157,7 @@ impl World {
         self.revivals += 1;
         let notice = self.choices.once_in(4).then(|| "without A".to_owned());
         let token_hash = format!("again {}", self.revivals);
-        let revival = Revival { program: "/bin/agent".to_owned(), token_hash, notice };
+        let revival = Revival { program: "/bin/agent".to_owned(), token_hash, notice, owned_live_max: None };
         Call::Revive { session, revival, message }
     }
 

@@ -83,7 +83,7 @@ pub(super) async fn record(
     since: Option<Timestamp>,
 ) -> Result<Option<Vec<ConversationEntry>>, Failure> {
     let known = move |host: &Host| {
-        let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
+        let session = host.session(id).ok_or_else(|| Failure::gone(id))?;
         Ok::<_, Failure>((session.profile.clone(), session.conversation.clone(), session.revivals))
     };
     let (profile, conversation, revivals) = call.app.look(known).await??;
@@ -272,5 +272,6 @@ fn from(host: &Host, sender: Sender) -> String {
         Sender::Host => "adjutant".to_owned(),
         Sender::Human => "human".to_owned(),
         Sender::Session(id) => to_api::caller_name(host, id),
+        Sender::Token(id) => format!("token {id}"),
     }
 }

@@ -9,7 +9,7 @@ use adjutant_core::call::{Answer, Call, NewMessage};
 use adjutant_core::event::Event;
 use adjutant_core::message::{Message, MessageKind, MessageState};
 use adjutant_core::time::Due;
-use adjutant_core::{Host, MessageId, SessionId};
+use adjutant_core::{Host, MessageId, Right, SessionId};
 use adjutant_store::ReadError;
 use axum::Json;
 
@@ -29,8 +29,9 @@ const LISTED_MESSAGES_MAX: usize = 10_000;
 
 /// `POST /v1/sessions/{id}/messages`
 pub(super) async fn send(call: Incoming) -> Result<Json<Sent>, Failure> {
-    let session = call.session_to_change().await?;
+    let session = call.session_to_send_to().await?;
     let wanted: SendMessage = call.body()?;
+    super::bounds::check_message(&call, &wanted)?;
     let (confirm_ms, wake_me, once) = (wanted.confirm_ms, wanted.wake_me, wanted.once);
     let new = new_message(&call, wanted)?;
     if let Some(id) = new.reply_to {
@@ -220,9 +221,23 @@ fn listed_text(reader: &adjutant_store::Reader, id: MessageId) -> Result<String,
 
 /// `GET /v1/sessions/{id}/messages/{m}`
 pub(super) async fn show(call: Incoming) -> Result<Json<WireMessage>, Failure> {
-    let session = call.session_to_read().await?;
     let id = resolve::message_id(call.parameter("m"))?;
+    let session = session_of_own(&call, call.parameter("id"), id).await?;
     one(&call, session, id, None).await.map(Json)
+}
+
+/// A session that the caller may see, or one that the caller has sent this message to.
+pub(super) async fn session_of_own(call: &Incoming, text: &str, id: MessageId) -> Result<SessionId, Failure> {
+    let seen = call.resolve(text, resolve::Rule::Read, Right::See).await;
+    let Err(failure) = seen else { return seen };
+    if failure.body.code != ErrorCode::Forbidden {
+        return Err(failure);
+    }
+    let (text, caller) = (text.to_owned(), call.caller);
+    let session = call.app.look(move |host| resolve::session(host, &text, caller, resolve::Rule::Read)).await??;
+    let message = call.app.read(move |reader| reader.message(id)).await?;
+    let own = message.is_some_and(|message| message.session == session && call.is_from_caller(&message));
+    if own { Ok(session) } else { Err(failure) }
 }
 
 /// One message of a session, from the store. `text` saves reading the text where the caller has it.

@@ -11,6 +11,7 @@ use adjutant_core::limits::READY_MS_DEFAULT;
 use adjutant_core::session::Profile;
 use adjutant_core::{Host, MessageId, SessionId};
 
+use super::bounds::Bounds;
 use super::create::{merged, program};
 use super::environment::or_base;
 use super::messages::{enqueue, one};
@@ -89,7 +90,7 @@ async fn revive(
     message: Option<NewMessage>,
     means: &Means,
 ) -> Result<Option<Sent>, Failure> {
-    let (revival, launch) = prepare(call, profile, means).await?;
+    let (revival, launch) = prepare(call, session, profile, means).await?;
     let token = revival.token_hash.clone();
     let text = message.as_ref().map(|message| Arc::clone(&message.text));
     call.app.launches.put(token.clone(), launch);
@@ -114,15 +115,23 @@ async fn revive(
 }
 
 /// Finds out what can be found out before anything is recorded or started.
-async fn prepare(call: &Incoming, profile: &Profile, means: &Means) -> Result<(Revival, Launch), Failure> {
+async fn prepare(
+    call: &Incoming,
+    session: SessionId,
+    profile: &Profile,
+    means: &Means,
+) -> Result<(Revival, Launch), Failure> {
     let agent = call.app.agents.get(&profile.agent).cloned();
     let agent = agent.ok_or_else(|| Failure::internal(format!("this build has no agent `{}`", profile.agent)))?;
+    let bounds = Bounds::of(call, Some(session)).await?;
     let path = profile.path.clone();
-    let is_there = tokio::task::spawn_blocking(move || Path::new(&path).is_dir()).await;
-    if !is_there.is_ok_and(|is_there| is_there) {
+    // Resolved anew, since a part of it may be a link by now that leads elsewhere.
+    let directory = tokio::task::spawn_blocking(move || Path::new(&path).canonicalize()).await;
+    let directory = directory.ok().and_then(Result::ok).filter(|directory| directory.is_dir()).ok_or_else(|| {
         let message = format!("its directory {} is not there any more", profile.path);
-        return Err(Failure::new(ErrorCode::PathNotFound, message));
-    }
+        Failure::new(ErrorCode::PathNotFound, message)
+    })?;
+    bounds.check_directory(&profile.path, &directory)?;
     let (environment, extra) = (or_base(&means.environment, &means.env)?, means.extra(profile));
     let program = program(agent, merged(&environment, &extra), profile.mode).await?;
     let token = new_token().map_err(|error| Failure::internal(error.to_string()))?;
@@ -131,7 +140,12 @@ async fn prepare(call: &Incoming, profile: &Profile, means: &Means) -> Result<(R
     let notice = (!missing.is_empty()).then(|| {
         format!("it is started again without variables that were named when it was created: {}", missing.join(", "))
     });
-    let revival = Revival { program: program.display().to_string(), token_hash: token_hash(&token), notice };
+    let revival = Revival {
+        program: program.display().to_string(),
+        token_hash: token_hash(&token),
+        notice,
+        owned_live_max: bounds.live_max(),
+    };
     let launch = Launch {
         caller_environment: environment,
         extra_environment: extra,

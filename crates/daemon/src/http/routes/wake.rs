@@ -5,9 +5,10 @@ use adjutant_api::types::message::{Sent, WakeSession};
 use adjutant_core::call::{NewAfter, NewDependency, NewMessage};
 use adjutant_core::message::{Message, MessageEnd, MessageKind, MessageState, Settlement, TurnResult};
 use adjutant_core::time::Due;
-use adjutant_core::{ExitStatus, MessageId};
+use adjutant_core::{ExitStatus, MessageId, Right};
 use axum::Json;
 
+use super::bounds;
 use super::messages::sent_before;
 use super::revive::{Means, wake_or_revive};
 use crate::clock::Clock;
@@ -20,10 +21,12 @@ const LOOKS_MAX: usize = 3;
 
 /// `POST /v1/sessions/{id}/wake`
 pub(super) async fn wake(call: Incoming) -> Result<Json<Option<Sent>>, Failure> {
-    let session = call.session_to_change().await?;
+    let session = call.session_to_send_to().await?;
     let mut wanted: WakeSession = call.body()?;
+    bounds::apply_to_wake(&call, &mut wanted)?;
     let means = Means::of(&mut wanted);
     let Some(text) = wanted.text else {
+        let session = call.session_to_change().await?;
         if wanted != (WakeSession { text: None, ..WakeSession::default() }) {
             return Err(Failure::new(ErrorCode::Usage, "a wake without a message is at once and has no key"));
         }
@@ -76,7 +79,7 @@ async fn after(call: &Incoming, names: &[String], any: bool) -> Result<Option<Ne
 async fn dependency(call: &Incoming, name: &str) -> Result<NewDependency, Failure> {
     match name.parse::<MessageId>() {
         Ok(message) => message_dependency(call, message).await,
-        Err(_) => Ok(NewDependency::Session(call.resolve(name, resolve::Rule::Read).await?)),
+        Err(_) => Ok(NewDependency::Session(call.resolve(name, resolve::Rule::Read, Right::See).await?)),
     }
 }
 
@@ -98,6 +101,9 @@ async fn message_dependency(call: &Incoming, id: MessageId) -> Result<NewDepende
     };
     let found = call.app.read(read).await?;
     let (message, exit) = found.ok_or_else(|| resolve::message_not_found(id))?;
+    if !call.is_from_caller(&message) && !call.may(message.session, Right::See).await? {
+        return Err(Failure::new(ErrorCode::Forbidden, format!("{id} is not a message of yours")));
+    }
     Ok(as_dependency(message, exit))
 }
 
