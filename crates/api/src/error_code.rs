@@ -26,6 +26,10 @@ words! {
         RequestNotPending = "request_not_pending",
         /// The session's queue holds as much as it may.
         QueueFull = "queue_full",
+        /// More calls in a short time than are taken.
+        RateLimited = "rate_limited",
+        /// No token has that id.
+        TokenNotFound = "token_not_found",
         /// The store fails its integrity check.
         StoreCorrupt = "store_corrupt",
         /// The store cannot be written at the moment.
@@ -116,6 +120,7 @@ impl ErrorCode {
             | Self::MessageStarted
             | Self::RequestNotPending
             | Self::QueueFull
+            | Self::RateLimited
             | Self::StoreCorrupt
             | Self::StoreUnwritable
             | Self::StoreUnreadable
@@ -143,7 +148,8 @@ impl ErrorCode {
             | Self::SessionExited
             | Self::MessageNotFound
             | Self::RequestNotFound
-            | Self::ProjectNotFound => ExitCode::NotFound,
+            | Self::ProjectNotFound
+            | Self::TokenNotFound => ExitCode::NotFound,
             Self::OutcomeUnknown => ExitCode::Unknown,
             Self::Timeout => ExitCode::Timeout,
             Self::DaemonUnreachable
@@ -172,7 +178,11 @@ impl ErrorCode {
             | Self::ConfigInvalid => 400,
             Self::Unauthorized => 401,
             Self::Forbidden | Self::PathNotTranslatable => 403,
-            Self::SessionNotFound | Self::MessageNotFound | Self::RequestNotFound | Self::ProjectNotFound => 404,
+            Self::SessionNotFound
+            | Self::MessageNotFound
+            | Self::RequestNotFound
+            | Self::ProjectNotFound
+            | Self::TokenNotFound => 404,
             Self::IdInUse
             | Self::MessageStarted
             | Self::RequestNotPending
@@ -183,7 +193,7 @@ impl ErrorCode {
             Self::MessageTooLarge => 413,
             Self::AgentNotFound | Self::AgentStartFailed | Self::AuthRequired | Self::TrustRequired => 422,
             Self::VersionMismatch => 426,
-            Self::QueueFull => 429,
+            Self::QueueFull | Self::RateLimited => 429,
             Self::Internal | Self::OutcomeUnknown | Self::Other(_) => 500,
             Self::StoreCorrupt
             | Self::StoreUnwritable
@@ -212,7 +222,9 @@ mod tests {
         (1, "skill_modified internal store_unwritable store_unreadable store_missing store_newer"),
         (2, "usage ambiguous_id id_invalid path_not_found path_not_directory path_not_translatable"),
         (2, "message_empty message_too_large message_not_text not_supported request_ambiguous env_invalid"),
+        (1, "rate_limited"),
         (2, "config_invalid"),
+        (4, "token_not_found"),
         (4, "session_not_found session_exited message_not_found request_not_found project_not_found"),
         (5, "outcome_unknown"),
         (124, "timeout"),

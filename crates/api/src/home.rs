@@ -144,6 +144,21 @@ impl Home {
         self.state.join("daemon.log")
     }
 
+    /// A short word that stands for this home, and for no other.
+    pub fn mark(&self) -> String {
+        mark(&self.state)
+    }
+
+    /// The log of the gateway.
+    pub fn gateway_log(&self) -> PathBuf {
+        self.state.join("gateway.log")
+    }
+
+    /// Where a running gateway says how it is.
+    pub fn gateway_socket(&self) -> PathBuf {
+        self.run.join("gw.sock")
+    }
+
     /// The file that names the socket of the running daemon.
     pub fn socket_pointer(&self) -> PathBuf {
         self.state.join(crate::protocol::SOCKET_POINTER_FILE)

@@ -5,6 +5,7 @@ use crate::schema::TypeRef;
 use crate::stream::{EventRecord, WaitRecord};
 use crate::types::daemon::{Check, CheckDaemon, DaemonStatus, Health, StopDaemon, Stopping};
 use crate::types::event::{Event, EventsQuery};
+use crate::types::gateway::{CreateToken, CreatedToken, IntroduceSession, Token};
 use crate::types::goal::{GoalQuery, GoalState, SetGoal};
 use crate::types::hook::{HookAnswer, HookCall};
 use crate::types::log::{LogEntry, LogQuery};
@@ -52,6 +53,17 @@ pub enum Scope {
     Read,
     /// To change.
     Change,
+}
+
+/// Who may call a method at all; over which sessions is decided for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Callers {
+    /// The user alone.
+    User,
+    /// The user, and sessions.
+    Inside,
+    /// The user, sessions, and whoever has a token of the gateway.
+    All,
 }
 
 /// What calls of a method wait for each other on.
@@ -106,6 +118,8 @@ pub struct Method {
     pub errors: &'static [ErrorCode],
     /// What a caller needs to be allowed.
     pub scope: Scope,
+    /// Who may call it.
+    pub callers: Callers,
     /// What its calls wait for each other on.
     pub serialised_on: SerialisedOn,
     /// Repeating it changes nothing more.
@@ -127,6 +141,7 @@ impl Method {
             reply,
             errors: &[],
             scope: Scope::Read,
+            callers: Callers::All,
             serialised_on: SerialisedOn::Nothing,
             repeatable: true,
             any_protocol: false,
@@ -162,6 +177,10 @@ impl Method {
 
     const fn on(self, serialised_on: SerialisedOn) -> Self {
         Self { serialised_on, ..self }
+    }
+
+    const fn by(self, callers: Callers) -> Self {
+        Self { callers, ..self }
     }
 
     const fn repeatable(self) -> Self {
@@ -258,15 +277,15 @@ methods! {
     OPENAPI = Method::read("openapi", "/v1/openapi.json", Reply::Json, "The OpenAPI document of this API.");
     /// What the daemon says of itself.
     DAEMON_STATUS = Method::read("daemon.status", "/v1/daemon", document::<DaemonStatus>(),
-        "What the daemon says of itself.").any_protocol();
+        "What the daemon says of itself.").by(Callers::Inside).any_protocol();
     /// Ends the daemon; sessions go on.
     DAEMON_STOP = Method::change("daemon.stop", "/v1/daemon/stop", document::<Stopping>(),
         "End the daemon. Sessions go on, and the next daemon takes them over.")
-        .body::<StopDaemon>().fails(&[ErrorCode::SessionsWorking, ErrorCode::Timeout]).on(SerialisedOn::Host).any_protocol();
+        .body::<StopDaemon>().fails(&[ErrorCode::SessionsWorking, ErrorCode::Timeout]).on(SerialisedOn::Host).by(Callers::User).any_protocol();
     /// Checks store and log.
     DAEMON_CHECK = Method::change("daemon.check", "/v1/daemon/check", document::<Vec<Check>>(),
         "Check the store, and that the log folded anew gives the same projections.")
-        .body::<CheckDaemon>().on(SerialisedOn::Host).repeatable();
+        .body::<CheckDaemon>().on(SerialisedOn::Host).by(Callers::Inside).repeatable();
     /// Who calls.
     WHOAMI = Method::read("whoami", "/v1/whoami", document::<Caller>(), "Who calls, as the daemon sees it.");
     /// Sessions.
@@ -355,16 +374,16 @@ methods! {
     /// The terminal.
     TERMINAL = Method::read("attach", "/v1/sessions/{id}/terminal", Reply::Upgrade,
         "The session's terminal, as frames after a switch to the protocol `adj-terminal`.")
-        .query::<TerminalQuery>()
+        .query::<TerminalQuery>().by(Callers::Inside)
         .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited, ErrorCode::NotSupported]);
     /// How a person sits down at a session.
     ATTACH = Method::read("attach.how", "/v1/sessions/{id}/attach", document::<Attach>(),
-        "How a person sits down at a session: at its terminal, or by a program.").query::<AttachQuery>()
+        "How a person sits down at a session: at its terminal, or by a program.").query::<AttachQuery>().by(Callers::Inside)
         .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited, ErrorCode::NotSupported]);
     /// Takes in a hook.
     HOOK = Method::change("hook", "/v1/hooks", document::<HookAnswer>(),
         "Pass on a hook that an agent called; answers once it is taken in, or when somebody has decided.")
-        .body::<HookCall>().fails(&[ErrorCode::SessionNotFound, ErrorCode::OutcomeUnknown]);
+        .body::<HookCall>().by(Callers::Inside).fails(&[ErrorCode::SessionNotFound, ErrorCode::OutcomeUnknown]);
     /// Open requests.
     REQUESTS = Method::read("requests", "/v1/requests", document::<Vec<Request>>(),
         "Open requests of all sessions, oldest first.").query::<RequestsQuery>().fails(READS_ONE);
@@ -389,12 +408,12 @@ methods! {
         "Registered projects, and the repositories that sessions work in.").fails(&[ErrorCode::StoreUnreadable]);
     /// Gives a directory a name.
     PROJECT_ADD = Method::change("project.add", "/v1/projects", document::<Project>(), "Give a directory a name.")
-        .body::<AddProject>().on(SerialisedOn::Host).repeatable()
+        .body::<AddProject>().by(Callers::Inside).on(SerialisedOn::Host).repeatable()
         .fails(&[ErrorCode::IdInUse, ErrorCode::IdInvalid, ErrorCode::PathNotFound, ErrorCode::PathNotDirectory,
             ErrorCode::QueueFull, ErrorCode::StoreUnreadable]);
     /// Takes a name away.
     PROJECT_REMOVE = Method::change("project.remove", "/v1/projects/{project}", document::<Project>(),
-        "Take a project's name away; its directory and its sessions stay.").with_verb(HttpVerb::Delete)
+        "Take a project's name away; its directory and its sessions stay.").with_verb(HttpVerb::Delete).by(Callers::Inside)
         .on(SerialisedOn::Host).fails(&[ErrorCode::ProjectNotFound, ErrorCode::StoreUnreadable]);
     /// Workspaces.
     WORKSPACES = Method::read("workspace.list", "/v1/workspaces", document::<Vec<Workspace>>(),
@@ -413,6 +432,22 @@ methods! {
         "Remove work trees that were made for sessions and of which nothing would be lost.")
         .body::<CleanWorkspaces>().on(SerialisedOn::Host).repeatable()
         .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::Timeout]);
+    /// Lets two sessions send to each other.
+    INTRODUCE = Method::change("introduce", "/v1/sessions/{id}/introduce", document::<Vec<Session>>(),
+        "Let two sessions send to each other.").body::<IntroduceSession>().fails(CHANGES_ONE).repeatable();
+    /// Tokens of the gateway.
+    TOKENS = Method::read("gateway.token.list", "/v1/gateway/tokens", document::<Vec<Token>>(),
+        "The tokens of the gateway; none of their texts is kept.").by(Callers::User).fails(&[ErrorCode::StoreUnreadable]);
+    /// Makes a token.
+    TOKEN_CREATE = Method::change("gateway.token.create", "/v1/gateway/tokens", document::<CreatedToken>(),
+        "Make a token for callers outside; its text is in the answer and nowhere else.").body::<CreateToken>()
+        .by(Callers::User).on(SerialisedOn::Host).fails(&[ErrorCode::PathNotFound, ErrorCode::PathNotDirectory,
+            ErrorCode::NotSupported, ErrorCode::QueueFull, ErrorCode::StoreUnreadable]);
+    /// Revokes a token.
+    TOKEN_REVOKE = Method::change("gateway.token.revoke", "/v1/gateway/tokens/{token}", document::<Token>(),
+        "Revoke a token at once, by its id; what it has open ends.").with_verb(HttpVerb::Delete)
+        .by(Callers::User).on(SerialisedOn::Host)
+        .fails(&[ErrorCode::TokenNotFound, ErrorCode::IdInvalid, ErrorCode::StoreUnreadable]);
 }
 
 /// Finds a method by its name.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::ErrorDocument;
 use crate::error_code::ErrorCode;
-use crate::methods::{COMMON_ERRORS, METHODS, Method, Reply, Scope, SerialisedOn};
+use crate::methods::{COMMON_ERRORS, Callers, METHODS, Method, Reply, Scope, SerialisedOn};
 use crate::protocol;
 use crate::schema::{Definitions, Schema, TypeRef};
 
@@ -44,6 +44,7 @@ fn operation(method: &Method, definitions: &mut Definitions) -> Value {
         "parameters": parameters(method, definitions),
         "responses": responses(method, definitions),
         "x-scope": scope(method),
+        "x-callers": callers(method),
         "x-serialised-on": serialised_on(method),
         "x-repeatable": method.repeatable,
     });
@@ -65,6 +66,14 @@ fn scope(method: &Method) -> &'static str {
     match method.scope {
         Scope::Read => "read",
         Scope::Change => "change",
+    }
+}
+
+fn callers(method: &Method) -> &'static str {
+    match method.callers {
+        Callers::User => "user",
+        Callers::Inside => "user, sessions",
+        Callers::All => "user, sessions, tokens",
     }
 }
 

@@ -15,6 +15,16 @@ pub const VERSION_HEADER: &str = "adj-version";
 /// Header under which a reconnecting client names the last cursor it has seen.
 pub const LAST_EVENT_ID_HEADER: &str = "last-event-id";
 
+/// Header that the gateway adds to what it passes on, and takes from nobody: who is connected to it. A call with it needs a
+/// token of the gateway.
+pub const GATEWAY_HEADER: &str = "adj-gateway";
+
+/// Header of answers to the gateway: the id of the token that a call was made with.
+pub const TOKEN_HEADER: &str = "adj-token";
+
+/// The port of the gateway unless it is told another.
+pub const GATEWAY_PORT: u16 = 6767;
+
 /// The content type that asks for a stream as JSON lines instead of server-sent events.
 pub const NDJSON: &str = "application/x-ndjson";
 

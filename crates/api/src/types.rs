@@ -3,6 +3,7 @@
 pub mod daemon;
 pub mod dial;
 pub mod event;
+pub mod gateway;
 pub mod goal;
 pub mod hook;
 pub mod log;

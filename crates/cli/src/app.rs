@@ -86,14 +86,19 @@ fn call_verb(verb: &Verb, before: Vec<OsString>, rest: Vec<OsString>, early: &mu
     finish(&mut context.ui, outcome)
 }
 
-/// What is done to the host itself is not done from inside of a container.
+/// What is done to the host itself is not done from inside of a container, and a gateway is one of this machine.
 fn check_way(context: &mut Context, verb: &Verb) -> Result<(), CommandError> {
     const HOST_ONLY: [&str; 4] = ["daemon", "gateway", "attach", "dial-stdio"];
-    if !HOST_ONLY.contains(&verb.name) || !matches!(context.way()?, Way::Sandbox(_)) {
+    const HERE_ONLY: [&str; 2] = ["gateway", "dial-stdio"];
+    if !HOST_ONLY.contains(&verb.name) {
         return Ok(());
     }
-    let message = format!("`{}` acts on the host itself and cannot be used inside of a sandbox", verb.name);
-    Err(CommandError::new(ErrorCode::NotSupported, message))
+    let why = match context.way()? {
+        Way::Sandbox(_) => "acts on the host itself and cannot be used inside of a sandbox",
+        Way::Host(_) if HERE_ONLY.contains(&verb.name) => "acts on this machine, and `--host` names another one",
+        Way::Here | Way::Host(_) => return Ok(()),
+    };
+    Err(CommandError::new(ErrorCode::NotSupported, format!("`{}` {why}", verb.name)))
 }
 
 /// Hands on what is held of the result; of a call that was interrupted there is none.

@@ -83,6 +83,21 @@ impl Context {
         self.autostart = false;
     }
 
+    /// Whether a daemon may be started.
+    pub(crate) fn autostarts(&self) -> bool {
+        self.autostart
+    }
+
+    /// A client that is nobody but the user, and says nothing to anybody.
+    pub(crate) fn client_of_user(autostart: bool) -> Result<Client, CommandError> {
+        Ok(Client::new(ClientOptions {
+            endpoint: Way::Here.endpoint()?,
+            token: None,
+            autostart,
+            warn: Box::new(|_, _| {}),
+        }))
+    }
+
     /// The client; it connects with its first call.
     pub(crate) fn client(&mut self) -> Result<&mut Client, CommandError> {
         if self.client.is_none() {

@@ -101,6 +101,7 @@ fn hint(body: &ErrorBody) -> Option<String> {
         ErrorCode::StoreCorrupt | ErrorCode::StoreMissing | ErrorCode::StoreUnwritable | ErrorCode::StoreUnreadable => {
             Some("adj doctor".to_owned())
         }
+        ErrorCode::TokenNotFound => Some("adj gateway token list".to_owned()),
         ErrorCode::SessionsWorking => Some("adj daemon stop --drain".to_owned()),
         ErrorCode::VersionMismatch => Some("adj daemon stop".to_owned()),
         ErrorCode::AgentNotFound
@@ -110,6 +111,7 @@ fn hint(body: &ErrorBody) -> Option<String> {
         | ErrorCode::IdInUse
         | ErrorCode::Forbidden
         | ErrorCode::Unauthorized
+        | ErrorCode::RateLimited
         | ErrorCode::StoreNewer
         | ErrorCode::PortInUse
         | ErrorCode::SkillModified

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use std::time::Duration;
 use adjutant_agents::process::Inherited;
 pub(crate) use adjutant_agents::runner::frame::{Frame, FrameDecoder};
 use adjutant_agents::{Agent, AgentSettings, Program, SkillPlaces};
-use adjutant_api::ErrorCode;
 use adjutant_api::home::Home;
+use adjutant_api::{ErrorBody, ErrorCode};
 pub(crate) use adjutant_daemon::Webhook;
-use adjutant_daemon::{DaemonOptions, Notify};
+use adjutant_daemon::{DaemonOptions, GatewayOptions, Notify, Wake};
 use adjutant_fakemodel::script::Book;
 use adjutant_fakemodel::{Options, Server};
 
@@ -45,6 +45,40 @@ pub(crate) fn run_daemon(call: DaemonCall) -> Outcome {
         notify: notify(&config)?,
     });
     Ok(number(ended))
+}
+
+/// How the gateway is run.
+pub(crate) struct GatewayCall {
+    pub(crate) home: Home,
+    pub(crate) address: Option<(IpAddr, u16)>,
+    pub(crate) socket: Option<PathBuf>,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) message_max_bytes: u64,
+    pub(crate) wake: Wake,
+    pub(crate) manager: Option<OsString>,
+}
+
+/// Runs the gateway to its end; it says itself why it could not.
+pub(crate) fn run_gateway(call: GatewayCall) -> Outcome {
+    let GatewayCall { home, address, socket, hosts, message_max_bytes, wake, manager } = call;
+    let message_max_bytes = usize::try_from(message_max_bytes).unwrap_or(usize::MAX);
+    let options = GatewayOptions { home, address, socket, hosts, message_max_bytes, wake, manager };
+    Ok(number(adjutant_daemon::run_gateway(&options)))
+}
+
+/// Whether a gateway could listen there, and who does otherwise.
+pub(crate) fn check_port(bind: IpAddr, port: u16) -> Result<(), ErrorBody> {
+    adjutant_daemon::check_port(bind, port)
+}
+
+/// Where the user's services are, in launchd's words.
+pub(crate) fn launchd_domain() -> String {
+    format!("gui/{}", rustix::process::getuid().as_raw())
+}
+
+/// Whether a variable says something that any program needs, or where an agent keeps its things; no secret is one.
+pub(crate) fn is_plain_variable(name: &str) -> bool {
+    adjutant_agents::is_plain_variable(name)
 }
 
 fn agents(config: &Config) -> AgentSettings {

@@ -51,6 +51,9 @@ fn nested(verb: &Verb, command: &Command, before: Vec<OsString>, rest: Vec<OsStr
         if head.before.help {
             return Ok(help(command.clone(), &head.before));
         }
+        if !command.is_subcommand_required_set() {
+            return matches(verb, command.clone(), [vec![verb.name.into()], before, head.before.options].concat());
+        }
         return Err(CommandError::usage(format!("`{}` needs one of: {}", verb.name, words(command))));
     };
     let Some(sub) = word.to_str().and_then(|word| command.find_subcommand(word)) else {

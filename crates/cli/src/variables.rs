@@ -1,6 +1,7 @@
 //! The variables of the environment that commands read. They are read in this one file.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use adjutant_api::ErrorCode;
@@ -60,6 +61,34 @@ pub(crate) fn remote_program() -> Result<Option<RemoteProgram>, CommandError> {
         }
     }
     Ok(None)
+}
+
+/// The value of a variable that is not empty.
+pub(crate) fn value(name: &str) -> Option<OsString> {
+    get(name)
+}
+
+/// Whether a variable has a value.
+pub(crate) fn is_set(name: &str) -> bool {
+    get(name).is_some()
+}
+
+/// The user's home directory.
+///
+/// # Errors
+/// When `HOME` is not set.
+pub(crate) fn home_directory() -> Result<PathBuf, CommandError> {
+    let missing = || CommandError::new(ErrorCode::HomeMissing, "HOME is not set");
+    get("HOME").map(PathBuf::from).filter(|path| path.is_absolute()).ok_or_else(missing)
+}
+
+/// The directory of the user's configuration files.
+///
+/// # Errors
+/// When neither `XDG_CONFIG_HOME` nor `HOME` is set.
+pub(crate) fn config_home() -> Result<PathBuf, CommandError> {
+    let given = get("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    given.map_or_else(|| home_directory().map(|home| home.join(".config")), Ok)
 }
 
 /// All variables as they are.

@@ -6,6 +6,7 @@ use adjutant_api::limits::{INTERRUPT_CONFIRM_MS_MAX, READY_MS_DEFAULT};
 use adjutant_api::methods;
 use adjutant_api::types::daemon::{Check, CheckDaemon, DaemonStatus, Health, StopDaemon, Stopping};
 use adjutant_api::types::event::{Event, EventsQuery};
+use adjutant_api::types::gateway::{CreateToken, CreatedToken, IntroduceSession, Token};
 use adjutant_api::types::goal::{GoalQuery, GoalState, SetGoal};
 use adjutant_api::types::hook::{HookAnswer, HookCall};
 use adjutant_api::types::log::{LogEntry, LogQuery};
@@ -90,7 +91,9 @@ of_no_place!(
     Workspace,
     WorkspaceDiff,
     LandedWorkspace,
-    CleanedWorkspace
+    CleanedWorkspace,
+    Token,
+    CreatedToken
 );
 
 fn placed<T: Placed>(host: Option<&str>, mut answer: T) -> T {
@@ -196,6 +199,14 @@ functions! {
     add_project(project: &AddProject) -> Project = Call::new(&methods::PROJECT_ADD, &[]).body(project);
     /// Takes a name away.
     remove_project(name: &str) -> Project = Call::new(&methods::PROJECT_REMOVE, &[name]);
+    /// Lets two sessions send to each other.
+    introduce(id: &str, whom: &IntroduceSession) -> Vec<Session> = Call::new(&methods::INTRODUCE, &[id]).body(whom);
+    /// The tokens of the gateway.
+    tokens() -> Vec<Token> = Call::new(&methods::TOKENS, &[]);
+    /// Makes a token of the gateway.
+    create_token(token: &CreateToken) -> CreatedToken = Call::new(&methods::TOKEN_CREATE, &[]).body(token);
+    /// Revokes a token of the gateway.
+    revoke_token(id: &str) -> Token = Call::new(&methods::TOKEN_REVOKE, &[id]);
     /// Work trees that were made for sessions.
     workspaces() -> Vec<Workspace> = Call::new(&methods::WORKSPACES, &[]).within(limits::GIT);
     /// What a work tree has changed.

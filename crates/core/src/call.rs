@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::event::Place;
-use crate::id::{MessageId, RequestId, SessionId, TurnNumber};
+use crate::id::{MessageId, RequestId, SessionId, TokenId, TurnNumber};
 use crate::message::{MessageKind, Settlement};
 use crate::name::SessionName;
 use crate::request::RequestAnswer;
@@ -17,13 +17,15 @@ pub enum Caller {
     Human,
     /// A session, proven by its token.
     Session(SessionId),
+    /// Somebody outside, proven by a token of the gateway.
+    Token(TokenId),
 }
 
 impl Caller {
     /// The calling session, if it is one.
     pub const fn session(self) -> Option<SessionId> {
         match self {
-            Self::Human => None,
+            Self::Human | Self::Token(_) => None,
             Self::Session(id) => Some(id),
         }
     }
@@ -44,6 +46,8 @@ pub struct NewSession {
     pub parent: Option<SessionId>,
     /// Its first message.
     pub message: Option<NewMessage>,
+    /// Sessions of the token that it belongs to that may live at once; no bound of its own where it belongs to none.
+    pub owned_live_max: Option<usize>,
 }
 
 /// A message to be sent.
@@ -166,6 +170,13 @@ pub enum Call {
         /// Its new place.
         place: Option<Place>,
     },
+    /// Let two sessions send to each other.
+    Introduce {
+        /// One of them.
+        one: SessionId,
+        /// The other.
+        other: SessionId,
+    },
     /// Answer a request.
     Respond {
         /// Which request.
@@ -252,6 +263,14 @@ pub enum Refusal {
     /// Too many sessions live.
     #[error("{0} sessions live, which is the limit")]
     TooManySessions(usize),
+    /// Too many sessions of one token live.
+    #[error("{most} sessions of the token {token} live, which is its limit")]
+    TooManyOwned {
+        /// The token.
+        token: TokenId,
+        /// Its limit.
+        most: usize,
+    },
     /// The descendants would be too deep.
     #[error("a session may have at most {0} generations above it")]
     TooDeep(usize),

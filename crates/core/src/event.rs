@@ -95,6 +95,11 @@ pub enum Event {
         /// The new one.
         parent: Option<SessionId>,
     },
+    /// It may send to another session from now on.
+    SessionIntroduced {
+        /// To which.
+        to: SessionId,
+    },
     /// A session that it created has ended.
     ChildEnded {
         /// Which.
@@ -260,6 +265,7 @@ impl Event {
             Self::SessionStopAsked { .. } => "session.stopping",
             Self::SessionExited { .. } => "session.exited",
             Self::SessionReparented { .. } => "session.reparented",
+            Self::SessionIntroduced { .. } => "session.introduced",
             Self::ChildEnded { .. } => "child.ended",
             Self::ChildCreated { .. } => "child.created",
             Self::SessionPurged => "session.purged",
@@ -311,6 +317,7 @@ impl Event {
             | Self::SessionStopAsked { .. }
             | Self::SessionExited { .. }
             | Self::SessionReparented { .. }
+            | Self::SessionIntroduced { .. }
             | Self::ChildEnded { .. }
             | Self::ChildCreated { .. }
             | Self::SessionPurged
@@ -351,6 +358,7 @@ impl Event {
             | Self::SessionSeen
             | Self::SessionStopAsked { .. }
             | Self::SessionReparented { .. }
+            | Self::SessionIntroduced { .. }
             | Self::ChildEnded { .. }
             | Self::ChildCreated { .. }
             | Self::SessionPurged

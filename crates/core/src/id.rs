@@ -140,6 +140,10 @@ numbered_id!(
     RequestId, "r", "a request id such as r3"
 );
 numbered_id!(
+    /// The id of a token of the gateway, `t4`: unique within the host and never used twice.
+    TokenId, "t", "the id of a token such as t4"
+);
+numbered_id!(
     /// A place in the host's log: 1 for the first event, growing by one with each.
     ///
     /// It is the cursor of every stream: within one session it grows too, with gaps.

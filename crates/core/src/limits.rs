@@ -47,6 +47,9 @@ pub const KILL_PROOF_MS_MAX: u64 = 10_000;
 /// Depth of sessions that create sessions.
 pub const DESCENDANT_DEPTH_MAX: usize = 16;
 
+/// Sessions that one session may be introduced to; one more, and the first of them is forgotten.
+pub const CONTACTS_MAX: usize = 256;
+
 /// Sessions and messages that one message may wait for.
 pub const AFTER_MAX: usize = 100;
 

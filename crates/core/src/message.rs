@@ -2,7 +2,7 @@
 
 use crate::agent::Evidence;
 use crate::event::Logged;
-use crate::id::{Attempt, MessageId, SessionId, TurnNumber};
+use crate::id::{Attempt, MessageId, SessionId, TokenId, TurnNumber};
 use crate::name::SessionName;
 use crate::outcome::{ExitStatus, Outcome, UnknownReason};
 use crate::time::{Due, Now, Timestamp};
@@ -16,6 +16,8 @@ pub enum Sender {
     Human,
     /// Another session.
     Session(SessionId),
+    /// Somebody outside, with a token of the gateway.
+    Token(TokenId),
     /// The host itself: a notice.
     Host,
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::agent::{AgentName, Mode, SessionEnd, Source};
-use crate::id::{MessageId, RequestId, SessionId, TurnNumber};
+use crate::id::{MessageId, RequestId, SessionId, TokenId, TurnNumber};
+use crate::limits;
 use crate::message::{Message, MessageState};
 use crate::name::SessionName;
 use crate::outcome::UnknownReason;
@@ -51,6 +52,8 @@ pub struct Profile {
     pub token_hash: String,
     /// A start that fails leaves the record, because nobody waited for it.
     pub keep_failed: bool,
+    /// The token of the gateway with which it, or the first of its ancestors, was created.
+    pub owner: Option<TokenId>,
 }
 
 impl Profile {
@@ -75,6 +78,7 @@ impl Profile {
             key: None,
             token_hash: String::new(),
             keep_failed: false,
+            owner: None,
         }
     }
 }
@@ -256,6 +260,8 @@ pub struct Session {
     pub conversation: Option<String>,
     /// What the agent pursues by itself, as far as it tells.
     pub goal: Option<Goal>,
+    /// The sessions that it was introduced to, in that order; it may send to them.
+    pub contacts: Vec<SessionId>,
     /// On what the status rests.
     pub basis: Basis,
     /// The number of the last turn that began, 0 before the first.
@@ -275,6 +281,16 @@ pub struct Session {
 }
 
 impl Session {
+    /// Takes up a session that it may send to.
+    pub(crate) fn meet(&mut self, other: SessionId) {
+        if !self.contacts.contains(&other) {
+            self.contacts.push(other);
+        }
+        if self.contacts.len() > limits::CONTACTS_MAX {
+            self.contacts.remove(0);
+        }
+    }
+
     /// The word for its state.
     pub fn status(&self) -> Status {
         match (&self.phase, &self.work) {

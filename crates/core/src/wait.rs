@@ -131,6 +131,7 @@ impl Waiting {
             | Event::RequestPolicy { .. }
             | Event::SessionStopAsked { .. }
             | Event::SessionReparented { .. }
+            | Event::SessionIntroduced { .. }
             | Event::ChildEnded { .. }
             | Event::ChildCreated { .. }
             | Event::SessionPurged

@@ -88,7 +88,8 @@ impl Filler {
             ..Profile::bare(self.agent.clone(), "/srv/app", "/bin/false")
         };
         let seed = u64::from_be_bytes(uuid.as_bytes()[8..].try_into().unwrap_or_default());
-        let new = NewSession { id, name_seed: seed, name: None, profile, parent: None, message: None };
+        let new =
+            NewSession { id, name_seed: seed, name: None, profile, parent: None, message: None, owned_live_max: None };
         self.handle(Input::Call { id: CallId(0), caller: Caller::Human, call: Call::Create(Box::new(new)) })?;
         self.report(id, AgentReport::Ready, None)?;
         Ok(id)

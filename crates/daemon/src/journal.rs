@@ -16,13 +16,21 @@ const LOG_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Begins to log into a file.
 pub(crate) fn begin(path: &Path) {
     let filter = EnvFilter::try_from_env("ADJ_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let writer = Rotated(Mutex::new(Open { path: path.to_owned(), file: None, bytes: 0 }));
+    let writer = Rotated::new(path);
     let logging = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(writer);
     // A second daemon in one process exists in tests alone, and may log where the first one does.
     let _ = logging.try_init();
 }
 
-struct Rotated(Mutex<Open>);
+/// A file of lines that is turned over when it is large.
+pub(crate) struct Rotated(Mutex<Open>);
+
+impl Rotated {
+    /// Opens nothing yet.
+    pub(crate) fn new(path: &Path) -> Self {
+        Self(Mutex::new(Open { path: path.to_owned(), file: None, bytes: 0 }))
+    }
+}
 
 struct Open {
     path: PathBuf,

@@ -1,11 +1,13 @@
 //! The per-user daemon: one supervisor loop, the drivers it commands, and the HTTP API through which all others speak.
 
 mod alarm;
+mod audit;
 mod clock;
 mod feed;
 mod file;
 mod fill;
 mod frame;
+mod gateway;
 mod http;
 mod journal;
 mod launch;
@@ -19,6 +21,7 @@ mod retention;
 mod start;
 mod supervisor;
 pub mod testpoint;
+mod tokens;
 mod workspace;
 
 use std::path::PathBuf;
@@ -28,6 +31,7 @@ use std::time::Duration;
 use adjutant_api::home::Home;
 
 pub use crate::fill::fill;
+pub use crate::gateway::{GatewayOptions, Wake, check_port, run as run_gateway};
 pub use crate::mend::{rebuild, repair};
 pub use crate::notify::{Notify, Webhook};
 

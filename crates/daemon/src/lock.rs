@@ -27,7 +27,12 @@ pub(crate) enum LockError {
 impl HomeLock {
     /// Takes the lock, or says who has it.
     pub(crate) fn take(state_dir: &Path) -> Result<Self, LockError> {
-        let path = state_dir.join("daemon.lock");
+        Self::take_named(state_dir, "daemon.lock")
+    }
+
+    /// Takes a lock of that name.
+    pub(crate) fn take_named(state_dir: &Path, name: &str) -> Result<Self, LockError> {
+        let path = state_dir.join(name);
         let shown = path.display().to_string();
         let io = |source| LockError::Io { path: shown.clone(), source };
         let mut file = OpenOptions::new()

@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::DaemonOptions;
+use crate::audit::Audit;
 use crate::feed::Feed;
 use crate::http::{self, App, Shared};
 use crate::launch::{Launches, Places};
@@ -27,6 +28,7 @@ use crate::project::Projects;
 use crate::read::Readers;
 use crate::supervisor::{Parts, Supervisor};
 use crate::testpoint;
+use crate::tokens::Tokens;
 use crate::workspace::Workspaces;
 use crate::{journal, notify, retention};
 
@@ -100,6 +102,8 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         feed,
         launches,
         projects: Arc::new(Projects::new(&home.state)),
+        tokens: Arc::new(Tokens::new(&home.state)),
+        audit: Audit::new(&home.state),
         workspaces: Workspaces::new(&home.state, &places.host_id),
         places,
         agents,

@@ -222,6 +222,8 @@ answer! {
         pub session: Option<Session>,
         /// Its parent.
         pub parent: Option<String>,
+        /// The sessions beside its parent and descendants that it may send to.
+        pub introduced: Vec<String>,
         /// What the caller may do.
         pub scope: Vec<String>,
         /// The limits that hold for it, by name.

@@ -42,6 +42,7 @@ impl Host {
             | Event::GoalChanged { .. }
             | Event::SessionNotice { .. }
             | Event::SessionStopAsked { .. }
+            | Event::SessionIntroduced { .. }
             | Event::ChildEnded { .. }
             | Event::ChildCreated { .. }
             | Event::QueueHeld { .. }
@@ -88,6 +89,7 @@ impl Host {
             processes: None,
             conversation: None,
             goal: None,
+            contacts: Vec::new(),
             basis,
             turns_begun: 0,
             last_turn: None,
@@ -161,6 +163,7 @@ fn message_of(event: &Event) -> Option<MessageId> {
         | Event::SessionStopAsked { .. }
         | Event::SessionExited { .. }
         | Event::SessionReparented { .. }
+        | Event::SessionIntroduced { .. }
         | Event::ChildEnded { .. }
         | Event::ChildCreated { .. }
         | Event::SessionPurged
@@ -198,6 +201,7 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         Event::GoalChanged { goal } => session.goal = goal.clone(),
         Event::SessionStopAsked { by, force } => session.stopping = Some(Stopping { at, force: *force, by: *by }),
         Event::SessionReparented { parent } => session.parent = *parent,
+        Event::SessionIntroduced { to } => session.meet(*to),
         Event::QueueHeld { by_hand } => session.hold = if *by_hand { Hold::ByHand } else { Hold::AfterInterrupt },
         Event::QueueReleased => session.hold = Hold::Off,
         Event::MessageQueued { message } => session.enqueue(message, projected),

@@ -1,6 +1,7 @@
 //! The host: all machines of one home behind two doors, [`Host::handle`] and [`Host::next_due`].
 
 mod after;
+mod authority;
 mod dependents;
 mod fold;
 mod on_call;
@@ -14,6 +15,7 @@ mod timetable;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::after::Aftermath;
+pub use self::authority::Right;
 use self::dependents::Dependents;
 pub use self::projected::{Counters, Projected};
 pub use self::step::Step;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Host;
 use super::after::{first_state, settle_first};
+use super::authority::Right;
 use super::step::{Stamp, Step};
 use crate::agent::{AgentName, Capabilities};
 use crate::call::{Answer, Call, Caller, NewMessage, NewSession, Refusal};
@@ -35,6 +36,7 @@ impl Host {
             Call::Edit { session, message, text, due, place } => {
                 self.edit(session, message, text, due, place, now, step)
             }
+            Call::Introduce { one, other } => self.introduce(caller, one, other, now, step),
             Call::Respond { request, answer } => self.respond(caller, request, answer, now, step),
         };
         self.clear_up(now, step);
@@ -83,6 +85,11 @@ impl Host {
     fn check_room(&self, new: &NewSession) -> Result<(), Refusal> {
         if self.live >= self.config.sessions_live_max {
             return Err(Refusal::TooManySessions(self.live));
+        }
+        if let (Some(owner), Some(most)) = (new.profile.owner, new.owned_live_max)
+            && self.owned_live(owner) >= most
+        {
+            return Err(Refusal::TooManyOwned { token: owner, most });
         }
         if let Some(parent) = new.parent {
             // Nobody is left to hear of a child whose parent has ended.
@@ -137,6 +144,9 @@ impl Host {
         let interrupt = new.interrupt;
         let message = self.enqueue(sender(caller), id, new, after, now, step);
         self.wake_by(sleeper, id, message, now, step)?;
+        if let Some(by) = caller.session() {
+            self.acquaint(id, by, now, step);
+        }
         if interrupt {
             self.go_first(caller, id, message, now, step);
         }
@@ -279,6 +289,8 @@ impl Host {
 
     fn kill(&mut self, caller: Caller, id: SessionId, force: bool, any: bool, now: Now, step: &mut Step) -> Told {
         let session = self.known(id)?;
+        // What the configuration lets sessions do, it lets nobody do from outside.
+        let any = any && caller.session().is_some();
         if !any {
             self.check_reach(caller, session)?;
         }
@@ -302,6 +314,7 @@ impl Host {
                 let by = self.known(by).map_or_else(|_| by.to_string(), |s| s.name.to_string());
                 Err(Refusal::Forbidden(format!("{} is not a descendant of {by}", session.name)))
             }
+            Caller::Token(_) => self.check_right(caller, session, Right::Steer),
             Caller::Session(_) | Caller::Human => Ok(()),
         }
     }
@@ -419,7 +432,11 @@ impl Host {
 }
 
 fn sender(caller: Caller) -> Sender {
-    caller.session().map_or(Sender::Human, Sender::Session)
+    match caller {
+        Caller::Human => Sender::Human,
+        Caller::Session(id) => Sender::Session(id),
+        Caller::Token(id) => Sender::Token(id),
+    }
 }
 
 fn waiting_messages(session: &Session) -> Vec<MessageId> {

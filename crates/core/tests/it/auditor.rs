@@ -119,6 +119,7 @@ impl Auditor {
             | Event::RequestPolicy { .. }
             | Event::SessionStopAsked { .. }
             | Event::SessionReparented { .. }
+            | Event::SessionIntroduced { .. }
             | Event::ChildEnded { .. }
             | Event::ChildCreated { .. }
             | Event::SessionPurged

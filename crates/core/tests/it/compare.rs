@@ -110,6 +110,7 @@ fn word_of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::MessageNotFound(_) => "no message",
         Refusal::MessageStarted(_) => "started",
         Refusal::QueueFull { .. } => "queue full",
+        Refusal::TooManyOwned { .. } => "too many sessions of its token",
         Refusal::TooManySessions(_) => "too many sessions",
         Refusal::TooDeep(_) => "too deep",
         Refusal::NotSupported { .. } => "not supported",

@@ -5,6 +5,8 @@ mod after;
 #[cfg(test)]
 mod auditor;
 #[cfg(test)]
+mod authority;
+#[cfg(test)]
 mod bounds;
 #[cfg(test)]
 mod cast;

@@ -44,8 +44,15 @@ impl Crowd {
     fn create(&mut self, number: usize, parent: Option<SessionId>) {
         let mut profile = profile("sure", 0);
         profile.token_hash = format!("hash of {number}");
-        let new =
-            NewSession { id: id(number), name_seed: number as u64 * 7, name: None, profile, parent, message: None };
+        let new = NewSession {
+            id: id(number),
+            name_seed: number as u64 * 7,
+            name: None,
+            profile,
+            parent,
+            message: None,
+            owned_live_max: None,
+        };
         let step = self.call(Call::Create(Box::new(new)));
         assert!(!step.events.is_empty(), "session {number} is not created: {:?}", step.acts);
     }

@@ -119,6 +119,7 @@ impl Stage {
             profile: profile(agent, self.sessions),
             parent: None,
             message: None,
+            owned_live_max: None,
         }
     }
 

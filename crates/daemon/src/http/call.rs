@@ -1,26 +1,33 @@
 //! One HTTP call, read: who calls, what its path, query and body say.
 
+use std::sync::Arc;
+
 use adjutant_api::methods::METHODS;
 use adjutant_api::protocol::{LAST_EVENT_ID_HEADER, NDJSON, PROTOCOL, PROTOCOL_HEADER, VERSION, VERSION_HEADER};
 use adjutant_api::{ErrorCode, query};
-use adjutant_core::SessionId;
 use adjutant_core::call::Caller;
+use adjutant_core::message::{Message, Sender};
+use adjutant_core::{Host, Right, SessionId};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, RawPathParams, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{ACCEPT, AUTHORIZATION};
+use axum::http::header::ACCEPT;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
+use super::authority::Identity;
 use super::error::Failure;
+use super::resolve::Rule;
 use super::{App, resolve};
-use crate::launch::token_hash;
+use crate::tokens::Grant;
 
 /// A call with everything that a handler may want of it.
 pub(crate) struct Incoming {
     pub(crate) app: App,
     pub(crate) caller: Caller,
+    /// What the caller's token allows, where it came with one.
+    pub(crate) grant: Option<Arc<Grant>>,
     parameters: Vec<(String, String)>,
     query: String,
     headers: HeaderMap,
@@ -32,14 +39,19 @@ impl FromRequest<App> for Incoming {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
         let (mut parts, body) = request.into_parts();
-        let caller = caller(app, &parts.headers).await?;
+        let Identity { caller, grant } = of_door(&mut parts.extensions)?;
         let parameters = parameters(&mut parts, app).await?;
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let headers = parts.headers.clone();
         let body = Bytes::from_request(Request::from_parts(parts, body), app).await;
         let body = body.map_err(|rejection| too_large(app, rejection.status().as_u16()))?;
-        Ok(Self { app: app.clone(), caller, parameters, query, headers, body })
+        Ok(Self { app: app.clone(), caller, grant, parameters, query, headers, body })
     }
+}
+
+/// Who calls, as the door has found out.
+pub(crate) fn of_door(extensions: &mut axum::http::Extensions) -> Result<Identity, Failure> {
+    extensions.remove::<Identity>().ok_or_else(|| Failure::internal("nobody has asked who calls"))
 }
 
 async fn parameters(parts: &mut axum::http::request::Parts, app: &App) -> Result<Vec<(String, String)>, Failure> {
@@ -60,36 +72,48 @@ fn too_large(app: &App, status: u16) -> Failure {
     }
 }
 
-/// Who calls: the session that its token proves, or else the user, whose processes alone reach the socket.
-pub(crate) async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
-    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(Caller::Human) };
-    let unauthorized = || Failure::new(ErrorCode::Unauthorized, "the token is not one of a session that lives");
-    let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(unauthorized)?;
-    let hash = token_hash(token);
-    let session = app.look(move |host| host.by_token_hash(&hash).map(|session| session.id)).await?;
-    session.map(Caller::Session).ok_or_else(unauthorized)
-}
-
 impl Incoming {
     /// A parameter of the path.
     pub(crate) fn parameter(&self, name: &str) -> &str {
         self.parameters.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
-    /// The session that the path names, found by the rules for reading.
+    /// The session that the path names, for a caller that may see it.
     pub(crate) async fn session_to_read(&self) -> Result<SessionId, Failure> {
-        self.resolve(self.parameter("id"), resolve::Rule::Read).await
+        self.resolve(self.parameter("id"), Rule::Read, Right::See).await
     }
 
-    /// The session that the path names, found by the rules for changing.
+    /// The session that the path names, for a caller that may change it.
     pub(crate) async fn session_to_change(&self) -> Result<SessionId, Failure> {
-        self.resolve(self.parameter("id"), resolve::Rule::Change).await
+        self.resolve(self.parameter("id"), Rule::Change, Right::Steer).await
     }
 
-    /// Any session that the call names.
-    pub(crate) async fn resolve(&self, text: &str, rule: resolve::Rule) -> Result<SessionId, Failure> {
+    /// The session that the path names, for a caller that may send to it.
+    pub(crate) async fn session_to_send_to(&self) -> Result<SessionId, Failure> {
+        self.resolve(self.parameter("id"), Rule::Change, Right::Send).await
+    }
+
+    /// Any session that the call names, for a caller that has this right over it.
+    pub(crate) async fn resolve(&self, text: &str, rule: Rule, right: Right) -> Result<SessionId, Failure> {
         let (text, caller) = (text.to_owned(), self.caller);
-        self.app.look(move |host| resolve::session(host, &text, caller, rule)).await?
+        self.app.look(move |host| resolve::allowed(host, &text, caller, rule, right)).await?
+    }
+
+    /// Whether the caller has this right over a session; over one that is gone, the user alone has.
+    pub(crate) async fn may(&self, session: SessionId, right: Right) -> Result<bool, Failure> {
+        let caller = self.caller;
+        let may = move |host: &Host| host.session(session).map(|session| host.may(caller, session, right));
+        Ok(self.app.look(may).await?.unwrap_or(caller == Caller::Human))
+    }
+
+    /// Whether a message is from the caller, who may then see what became of it.
+    pub(crate) fn is_from_caller(&self, message: &Message) -> bool {
+        match (self.caller, message.from) {
+            (Caller::Session(caller), Sender::Session(from)) => caller == from,
+            (Caller::Token(caller), Sender::Token(from)) => caller == from,
+            (Caller::Human, _) => true,
+            (Caller::Session(_) | Caller::Token(_), _) => false,
+        }
     }
 
     /// The query, as the type that the table names.

@@ -1,13 +1,14 @@
 //! Failures: one mapping from what can go wrong to the error object and its status.
 
 use adjutant_api::{ErrorBody, ErrorCode, ErrorDocument};
-use adjutant_core::{Host, Refusal};
+use adjutant_core::{Caller, Host, Refusal, Right, SessionId};
 use adjutant_store::ReadError;
 use axum::Json;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use crate::supervisor::Gone;
+use crate::tokens::TokenError;
 
 /// A call that cannot be answered.
 #[derive(Clone, Debug)]
@@ -26,6 +27,12 @@ impl Failure {
         Self::new(ErrorCode::Internal, message)
     }
 
+    /// A request that did not come in time.
+    pub(crate) fn as_timeout(mut self) -> Self {
+        self.status = Some(StatusCode::REQUEST_TIMEOUT);
+        self
+    }
+
     pub(crate) fn with_detail(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
         *self.body = self.body.with_detail(name, value);
         self
@@ -36,8 +43,14 @@ impl Failure {
         self
     }
 
-    pub(crate) fn session_not_found(host: &Host, text: &str) -> Self {
-        let near = near(host, text);
+    /// A session that was found and is not there any more.
+    pub(crate) fn gone(id: SessionId) -> Self {
+        Self::new(ErrorCode::SessionNotFound, format!("no session {id}")).with_hint("adj list -a")
+    }
+
+    /// No session is called that; near names are those of sessions that the caller may see.
+    pub(crate) fn session_not_found(host: &Host, caller: Caller, text: &str) -> Self {
+        let near = near(host, caller, text);
         let names = if near.is_empty() { String::new() } else { format!(" (near: {})", near.join(", ")) };
         Self::new(ErrorCode::SessionNotFound, format!("no session {text}{names}"))
             .with_hint("adj list -a")
@@ -48,6 +61,17 @@ impl Failure {
 impl From<ErrorBody> for Failure {
     fn from(body: ErrorBody) -> Self {
         Self { body: Box::new(body), status: None }
+    }
+}
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Self {
+        let code = match &error {
+            TokenError::File(_) => ErrorCode::StoreUnreadable,
+            TokenError::TooMany => ErrorCode::QueueFull,
+            TokenError::NotFound(_) => ErrorCode::TokenNotFound,
+        };
+        Self::new(code, error.to_string())
     }
 }
 
@@ -71,7 +95,9 @@ impl From<Refusal> for Failure {
             Refusal::NameInUse(_) => ErrorCode::IdInUse,
             Refusal::MessageNotFound(_) => ErrorCode::MessageNotFound,
             Refusal::MessageStarted(_) => ErrorCode::MessageStarted,
-            Refusal::QueueFull { .. } | Refusal::TooManySessions(_) => ErrorCode::QueueFull,
+            Refusal::QueueFull { .. } | Refusal::TooManySessions(_) | Refusal::TooManyOwned { .. } => {
+                ErrorCode::QueueFull
+            }
             Refusal::NotSupported { .. } => ErrorCode::NotSupported,
             Refusal::NotASession | Refusal::AfterTooMany(_) => ErrorCode::Usage,
             Refusal::Forbidden(_) | Refusal::TooDeep(_) | Refusal::SessionLives(_) => ErrorCode::Forbidden,
@@ -94,6 +120,7 @@ impl From<Refusal> for Failure {
             | Refusal::MessageNotFound(_)
             | Refusal::MessageStarted(_)
             | Refusal::TooManySessions(_)
+            | Refusal::TooManyOwned { .. }
             | Refusal::TooDeep(_)
             | Refusal::NotASession
             | Refusal::AfterTooMany(_)
@@ -111,7 +138,10 @@ impl From<Refusal> for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let known = StatusCode::from_u16(self.body.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (self.status.unwrap_or(known), Json(ErrorDocument { error: *self.body })).into_response()
+        let code = self.body.code.clone();
+        let mut answer = (self.status.unwrap_or(known), Json(ErrorDocument { error: *self.body })).into_response();
+        answer.extensions_mut().insert(code);
+        answer
     }
 }
 
@@ -128,9 +158,10 @@ pub(crate) async fn no_such_verb(uri: Uri) -> Failure {
 }
 
 /// Up to three names that differ little from what was given; nothing is ever done with them.
-fn near(host: &Host, text: &str) -> Vec<String> {
+fn near(host: &Host, caller: Caller, text: &str) -> Vec<String> {
     let close = |name: &str| distance(name, text) <= 1 + text.len() / 6 || (text.len() >= 3 && name.starts_with(text));
-    let mut names: Vec<&str> = host.sessions().map(|s| s.name.as_str()).filter(|name| close(name)).collect();
+    let seen = host.sessions().filter(|session| host.may(caller, session, Right::See));
+    let mut names: Vec<&str> = seen.map(|s| s.name.as_str()).filter(|name| close(name)).collect();
     names.sort_by_key(|name| distance(name, text));
     names.into_iter().take(3).map(str::to_owned).collect()
 }

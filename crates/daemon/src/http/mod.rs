@@ -2,14 +2,16 @@
 //!
 //! Handlers hold no state that matters: they ask the supervisor, read the store, and follow the feed.
 
+pub(crate) mod authority;
 mod call;
 pub(crate) mod crowd;
 mod decision;
-mod error;
+pub(crate) mod error;
 mod follow;
 mod from_api;
 mod resolve;
 mod routes;
+mod sight;
 pub(crate) mod stream;
 pub(crate) mod to_api;
 
@@ -32,11 +34,13 @@ use tokio::sync::watch;
 use self::error::Failure;
 pub(crate) use self::follow::Follower;
 pub(crate) use self::stream::told_to_end;
+use crate::audit::Audit;
 use crate::feed::Feed;
 use crate::launch::{Launches, Places};
 use crate::project::Projects;
 use crate::read::Readers;
 use crate::supervisor::Handle;
+use crate::tokens::Tokens;
 use crate::workspace::Workspaces;
 
 /// All that handlers share.
@@ -50,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) home: Home,
     pub(crate) projects: Arc<Projects>,
     pub(crate) workspaces: Workspaces,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) audit: Audit,
     pub(crate) message_bytes_max: usize,
     /// What a session inherits whose creator does not say: what the starter of the daemon would have handed on.
     pub(crate) inherited: Inherited,
@@ -88,7 +94,7 @@ impl Shared {
 /// The service for one listener.
 pub(crate) fn router(app: App) -> Router {
     let body_bytes_max = app.message_bytes_max.saturating_mul(2) + adjutant_api::protocol::BODY_BYTES_EXTRA as usize;
-    routes::table()
+    routes::table(&app)
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_verb)
         .layer(axum::middleware::from_fn(call::check_protocol))

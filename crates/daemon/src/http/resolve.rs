@@ -3,7 +3,7 @@
 use adjutant_api::ErrorCode;
 use adjutant_core::call::Caller;
 use adjutant_core::session::Session;
-use adjutant_core::{Host, MessageId, SessionId, SessionName};
+use adjutant_core::{Host, MessageId, Right, SessionId, SessionName};
 
 use super::error::Failure;
 
@@ -19,14 +19,23 @@ pub(crate) enum Rule {
     Change,
 }
 
-/// Finds the session that `text` names.
+/// Finds the session that `text` names, for a caller that has a right over it.
+pub(crate) fn allowed(host: &Host, text: &str, caller: Caller, rule: Rule, right: Right) -> Result<SessionId, Failure> {
+    let id = session(host, text, caller, rule)?;
+    match host.session(id) {
+        Some(found) => host.check_right(caller, found, right).map(|()| id).map_err(Failure::from),
+        None => Err(Failure::session_not_found(host, caller, text)),
+    }
+}
+
+/// Finds the session that `text` names. What the caller may do with it is not asked.
 pub(crate) fn session(host: &Host, text: &str, caller: Caller, rule: Rule) -> Result<SessionId, Failure> {
     match text {
         "self" => own(host, caller).map(|session| session.id),
         "parent" => own(host, caller)?
             .parent
             .ok_or_else(|| Failure::new(ErrorCode::SessionNotFound, "this session has no parent")),
-        _ => named(host, text, rule),
+        _ => named(host, text, caller, rule),
     }
 }
 
@@ -36,9 +45,9 @@ fn own(host: &Host, caller: Caller) -> Result<&Session, Failure> {
     caller.session().and_then(|id| host.session(id)).ok_or_else(outside)
 }
 
-fn named(host: &Host, text: &str, rule: Rule) -> Result<SessionId, Failure> {
+fn named(host: &Host, text: &str, caller: Caller, rule: Rule) -> Result<SessionId, Failure> {
     if let Ok(id) = text.parse::<SessionId>() {
-        return host.session(id).map(|s| s.id).ok_or_else(|| Failure::session_not_found(host, text));
+        return host.session(id).map(|s| s.id).ok_or_else(|| Failure::session_not_found(host, caller, text));
     }
     let prefix = text.len() >= PREFIX_DIGITS_MIN && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     let name = text.parse::<SessionName>();
@@ -46,21 +55,25 @@ fn named(host: &Host, text: &str, rule: Rule) -> Result<SessionId, Failure> {
         return Ok(found.id);
     }
     if prefix && rule == Rule::Read {
-        return by_prefix(host, text);
+        return by_prefix(host, text, caller);
     }
     match name {
-        Ok(_) => Err(Failure::session_not_found(host, text)),
-        Err(_) if prefix => Err(Failure::session_not_found(host, text)),
+        Ok(_) => Err(Failure::session_not_found(host, caller, text)),
+        Err(_) if prefix => Err(Failure::session_not_found(host, caller, text)),
         Err(malformed) => Err(Failure::new(ErrorCode::IdInvalid, malformed.to_string())),
     }
 }
 
-fn by_prefix(host: &Host, text: &str) -> Result<SessionId, Failure> {
+/// The beginning of an id is looked for among the sessions that the caller may see.
+fn by_prefix(host: &Host, text: &str, caller: Caller) -> Result<SessionId, Failure> {
     let wanted = text.to_ascii_lowercase();
-    let found: Vec<&Session> = host.sessions().filter(|s| s.id.to_string().starts_with(&wanted)).collect();
+    let found: Vec<&Session> = {
+        let fits = |s: &&Session| s.id.to_string().starts_with(&wanted) && host.may(caller, s, Right::See);
+        host.sessions().filter(fits).collect()
+    };
     match found.as_slice() {
         [one] => Ok(one.id),
-        [] => Err(Failure::session_not_found(host, text)),
+        [] => Err(Failure::session_not_found(host, caller, text)),
         several => {
             let names: Vec<String> = several.iter().take(10).map(|s| s.name.to_string()).collect();
             let message = format!("{text} begins the ids of {} sessions: {}", several.len(), names.join(", "));

@@ -62,6 +62,7 @@ events! {
     "session.stopping" => SessionStopAsked { by: Option<SessionId>, force: bool, }
     "session.exited" => SessionExited { end: SessionEnd, }
     "session.reparented" => SessionReparented { parent: Option<SessionId>, }
+    "session.introduced" => SessionIntroduced { to: SessionId, }
     "child.ended" => ChildEnded { child: SessionId, end: SessionEnd, }
     "child.created" => ChildCreated { child: SessionId, }
     "session.purged" => SessionPurged {}
@@ -121,6 +122,7 @@ pub(crate) fn turn_of(event: &Event) -> Option<TurnNumber> {
         | Event::SessionStopAsked { .. }
         | Event::SessionExited { .. }
         | Event::SessionReparented { .. }
+        | Event::SessionIntroduced { .. }
         | Event::ChildEnded { .. }
         | Event::ChildCreated { .. }
         | Event::SessionPurged

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use adjutant_core::agent::{Evidence, NewRequest, RequestEnd, TurnEnd, TurnOrigin};
 use adjutant_core::event::Place;
-use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
+use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TokenId, TurnNumber};
 use adjutant_core::message::{
     After, Came, Dependency, DependencyState, Message, MessageEnd, MessageKind, MessageState, Sender, Settlement,
     TurnResult, Undeliverable, Way,
@@ -20,6 +20,7 @@ mirror! {
     enum SenderRow = Sender {
         Human,
         Session(id: SessionId),
+        Token(id: TokenId),
         Host,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use adjutant_core::agent::AgentName;
-use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
+use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TokenId, TurnNumber};
 use adjutant_core::name::SessionName;
 use adjutant_core::time::{BootId, Timestamp};
 
@@ -52,6 +52,7 @@ macro_rules! wrapped {
 wrapped! {
     Timestamp: i64 = |at| at.as_millis(), |row| Ok(Timestamp::from_millis(row));
     MessageId: u64 = |id| id.get(), |row| Ok(MessageId::new(row));
+    TokenId: u64 = |id| id.get(), |row| Ok(TokenId::new(row));
     RequestId: u64 = |id| id.get(), |row| Ok(RequestId::new(row));
     TurnNumber: u32 = |number| number.get(), |row| Ok(TurnNumber::new(row));
     Attempt: u32 = |number| number.get(), |row| Ok(Attempt::new(row));

@@ -1,7 +1,7 @@
 //! The row of a session. Its live messages and open requests are rows of their own and are put back by the loader.
 
 use adjutant_core::agent::{AgentName, Mode, SessionEnd, Source, TurnOrigin};
-use adjutant_core::id::{MessageId, SessionId, TurnNumber};
+use adjutant_core::id::{MessageId, SessionId, TokenId, TurnNumber};
 use adjutant_core::message::Message;
 use adjutant_core::name::SessionName;
 use adjutant_core::outcome::UnknownReason;
@@ -49,6 +49,7 @@ mirror! {
         key: Option<String>,
         token_hash: String,
         keep_failed: bool,
+        owner: Option<TokenId>,
     }
 }
 
@@ -147,6 +148,8 @@ mirror! {
         processes: Option<Processes>,
         conversation: Option<String>,
         goal: Option<Goal>,
+        #[serde(default)]
+        contacts: Vec<SessionId>,
         basis: Basis,
         turns_begun: u32,
         last_turn: Option<EndedTurn>,

@@ -5,7 +5,7 @@ use adjutant_core::agent::{
     Source, StartFailure, TurnEnd, TurnOrigin, Usage,
 };
 use adjutant_core::event::{Event, Place};
-use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
+use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TokenId, TurnNumber};
 use adjutant_core::message::{
     After, Came, Dependency, DependencyState, Message, MessageEnd, MessageKind, MessageState, Sender, Settlement,
     TurnResult, Undeliverable, Way,
@@ -50,7 +50,7 @@ made_below! {
     Undeliverable: SessionExited, NeverTaken;
     MessageEnd: Settled, Undeliverable, Cancelled, Expired, Unknown;
     MessageState: Delayed, Ready, Delivering, Running, Ended;
-    Sender: Human, Session, Host;
+    Sender: Human, Session, Token, Host;
     DependencyState: Open, Settled, Unmet;
     Settlement: Turn, Fallen, Idle, Exited;
     Phase: Starting, Live, Unseen, Exited;
@@ -78,6 +78,10 @@ pub(crate) fn at() -> impl Strategy<Value = Timestamp> + Clone {
 
 pub(crate) fn session_id() -> impl Strategy<Value = SessionId> + Clone {
     any::<[u8; 16]>().prop_map(SessionId::from_bytes)
+}
+
+fn token_id() -> impl Strategy<Value = TokenId> + Clone {
+    any::<u64>().prop_map(TokenId::new)
 }
 
 pub(crate) fn message_id() -> impl Strategy<Value = MessageId> + Clone {
@@ -260,7 +264,8 @@ pub(crate) fn ended_state() -> BoxedStrategy<MessageState> {
 }
 
 fn sender() -> impl Strategy<Value = Sender> + Clone {
-    prop_oneof![Just(Sender::Human), Just(Sender::Host), session_id().prop_map(Sender::Session)]
+    let token = token_id().prop_map(Sender::Token);
+    prop_oneof![Just(Sender::Human), Just(Sender::Host), session_id().prop_map(Sender::Session), token]
 }
 
 fn message_kind() -> impl Strategy<Value = MessageKind> + Clone {
@@ -371,12 +376,12 @@ fn policy() -> impl Strategy<Value = Policy> + Clone {
 fn profile() -> BoxedStrategy<Profile> {
     let texts = (text(), text(), text(), text(), vec(text(), 0..3));
     let maybe = (of(text()), of(text()), of(text()), of(text()), of(worktree()));
-    let more = (of(text()), any::<bool>(), of(text()), vec(text(), 0..3), of(resume()), policy());
+    let more = (of(text()), any::<bool>(), of(text()), vec(text(), 0..3), of(resume()), policy(), of(token_id()));
     (texts, maybe, mode(), any::<bool>(), more)
         .prop_map(|(texts, maybe, mode, keep_failed, more)| {
             let (agent, path, program, token_hash, env_names) = texts;
             let (project, description, model, key, worktree) = maybe;
-            let (effort, headless, sandbox, arguments, resume, policy) = more;
+            let (effort, headless, sandbox, arguments, resume, policy, owner) = more;
             Profile {
                 agent: AgentName::new(agent),
                 mode,
@@ -396,6 +401,7 @@ fn profile() -> BoxedStrategy<Profile> {
                 key,
                 token_hash,
                 keep_failed,
+                owner,
             }
         })
         .boxed()
@@ -456,13 +462,13 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
         (source(), at(), text()),
     );
     let queue = (vec(message(live_state()), 0..4), of(message_id()), of(message_id()));
-    let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>(), of(text()), of(goal()));
+    let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>(), of(text()), of(goal()), vec(session_id(), 0..3));
     (fixed, life, queue, rest)
         .prop_map(|(fixed, life, queue, rest)| {
             let (id, name, profile, parent, created_at, last_used_at) = fixed;
             let (phase, mut work, stopping, hold, processes, basis) = life;
             let (messages, stop_next, unclear) = queue;
-            let (turns_begun, last_turn, cursor, conversation, goal) = rest;
+            let (turns_begun, last_turn, cursor, conversation, goal, contacts) = rest;
             settle_requests(&mut work, id);
             let messages: std::collections::BTreeMap<_, _> =
                 messages.into_iter().map(|message| (message.id, Message { session: id, ..message })).collect();
@@ -484,6 +490,7 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
                 processes,
                 conversation,
                 goal,
+                contacts,
                 basis,
                 turns_begun,
                 last_turn,
@@ -547,6 +554,7 @@ fn session_event() -> BoxedStrategy<Event> {
         text().prop_map(|text| Event::SessionNotice { text }),
         (of(session_id()), any::<bool>()).prop_map(|(by, force)| Event::SessionStopAsked { by, force }),
         of(session_id()).prop_map(|parent| Event::SessionReparented { parent }),
+        session_id().prop_map(|to| Event::SessionIntroduced { to }),
         session_id().prop_map(|child| Event::ChildCreated { child }),
     ]
     .boxed()

@@ -277,6 +277,7 @@ fn h14_the_sender_comes_from_the_token() {
     let x = world.shell();
     let evil = world.adj(["create", "-q", "--cli", "shell", "--env", "ADJ_SESSION=somebody-else"]).expect_code(0);
     let evil = evil.word().to_owned();
+    let _ = world.adj(["introduce", &evil, &x]).expect_code(0);
     let _ = world.adj(["ask", &evil, &format!("ADJ_SESSION=human adj send {x} 'echo from within'")]).expect_code(0);
     let mut outside = world.adj_command(["send", &x, "echo from outside"]);
     outside.env("ADJ_SESSION", &evil);

@@ -141,6 +141,7 @@ fn a_sender_is_woken_by_its_own_message_and_may_end_its_turn_meanwhile() {
     let world = World::new();
     let (a, b) = (world.shell(), world.shell());
     let gate = world.bell("gate");
+    let _ = world.adj(["introduce", &a, &b]).expect_code(0);
     let adj = world.adj_path().display().to_string();
     let asked = world.adj(["ask", &a, &format!("{adj} send {b} --wake-me 'read -r _ < gate; echo there; (exit 5)'")]);
     let _ = asked.expect_code(0);
@@ -174,6 +175,7 @@ fn a_session_wakes_itself_and_answers_its_parent() {
 fn g6_a_sender_is_told_that_nothing_will_come_of_its_message() {
     let world = World::new();
     let (a, b) = (world.shell(), world.shell());
+    let _ = world.adj(["introduce", &a, &b]).expect_code(0);
     let adj = world.adj_path().display().to_string();
     let sent = world.adj(["ask", &a, &format!("{adj} send -q {b} --delay 1h 'echo never'")]).expect_code(0);
     let message = sent.word().to_owned();

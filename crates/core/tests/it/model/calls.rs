@@ -28,6 +28,13 @@ impl Model {
             Call::Edit { session, message, text, due, place } => {
                 self.edit(*session, *message, text.as_deref(), *due, *place, now)
             }
+            Call::Introduce { one, other } => {
+                let allowed = |id: &SessionId| {
+                    self.s(*id).ok_or("not found")?;
+                    if caller.session() == Some(*id) { Ok(()) } else { self.reaches(caller, *id) }
+                };
+                allowed(one).and_then(|()| allowed(other)).map(|()| Answer::Done)
+            }
             Call::Respond { request, .. } => self.respond(caller, *request),
         }
     }

@@ -109,6 +109,7 @@ impl World {
             profile,
             parent: (self.choices.below(3) == 0 && parent != session_id(0)).then_some(parent),
             message: if self.choices.below(3) == 0 { Some(self.new_message()) } else { None },
+            owned_live_max: None,
         }
     }
 

@@ -16,7 +16,7 @@ pub(super) async fn attach(call: Incoming) -> Result<Json<WireAttach>, Failure> 
     let id = call.session_to_change().await?;
     let query: AttachQuery = call.query()?;
     let look = move |host: &Host| {
-        let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
+        let session = host.session(id).ok_or_else(|| Failure::gone(id))?;
         match session.has_exited() {
             true => Err(Failure::new(ErrorCode::SessionExited, format!("{} has exited", session.name))),
             false => Ok((session.name.clone(), session.profile.clone(), session.conversation.clone())),

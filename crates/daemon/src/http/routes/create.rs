@@ -13,11 +13,12 @@ use adjutant_core::event::Event;
 use adjutant_core::limits::READY_MS_DEFAULT;
 use adjutant_core::message::MessageKind;
 use adjutant_core::session::{Phase, Profile};
-use adjutant_core::{AgentName, SessionId, SessionName};
+use adjutant_core::{AgentName, Right, SessionId, SessionName};
 use axum::Json;
 use uuid::Uuid;
 
 use super::asked;
+use super::bounds::Bounds;
 use super::placed;
 use super::sessions::record;
 use crate::http::call::Incoming;
@@ -53,6 +54,9 @@ pub(super) async fn create(call: Incoming) -> Result<Json<WireSession>, Failure>
     if replayed {
         call.app.launches.forget(id);
         placed::take_back(&call, made).await;
+        if !call.may(created, Right::See).await? {
+            return Err(Failure::new(ErrorCode::Forbidden, "another's session was created with that key"));
+        }
         follower = Follower::live(&call.app, vec![created]);
     }
     if !no_wait {
@@ -64,22 +68,26 @@ pub(super) async fn create(call: Incoming) -> Result<Json<WireSession>, Failure>
 /// Checks everything that can be checked before anything is recorded or started.
 async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSession, Launch, Option<Made>), Failure> {
     let agent = agent(call, &wanted.cli)?;
-    let mode = mode(&agent, &wanted)?;
+    let parent = parent(call, wanted.parent.as_deref()).await?;
+    let bounds = Bounds::of(call, parent).await?;
+    bounds.apply(&mut wanted)?;
+    let mode = mode(&agent, &wanted, &bounds)?;
     asked::check(agent.capabilities(), &wanted)?;
     let (resume, policy) = (asked::resume(&wanted), asked::policy(&wanted));
     let name = wanted.id.as_deref().map(str::parse::<SessionName>).transpose();
     let name = name.map_err(|error| Failure::new(ErrorCode::IdInvalid, error.to_string()))?;
-    let parent = parent(call, wanted.parent.as_deref()).await?;
     let message = wanted.message.take().map(|text| from_api::text(text, call.app.message_bytes_max)).transpose()?;
     let description = from_api::description(wanted.description.clone())?;
     let key = from_api::key(wanted.key.clone())?;
-    let directory = placed::directory(wanted.path.clone()).await?;
+    let directory = placed::directory(wanted.path.clone()).await;
+    let directory = directory.map_err(|failure| bounds.told(&wanted.path, failure))?;
+    bounds.check_directory(&wanted.path, &directory)?;
     let program = program(agent, merged(&wanted.environment, &wanted.env), mode).await?;
     let token = new_token().map_err(|error| Failure::internal(error.to_string()))?;
     let uuid = Uuid::now_v7();
     let id = SessionId::from_bytes(*uuid.as_bytes());
     // Last of what can fail, because it leaves something behind.
-    let placed = placed::place(call, &directory, &wanted, id).await?;
+    let placed = placed::place(call, &directory, &wanted, &bounds, id).await?;
     let profile = Profile {
         agent: AgentName::new(wanted.cli),
         mode,
@@ -99,6 +107,7 @@ async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSessi
         key,
         token_hash: token_hash(&token),
         keep_failed: wanted.no_wait,
+        owner: bounds.owner,
     };
     // The last eight bytes of a version 7 UUID are random but for two bits, so that they serve as a seed too.
     let name_seed = u64::from_be_bytes(uuid.as_bytes()[8..].try_into().unwrap_or_default());
@@ -120,7 +129,8 @@ async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSessi
         ready_ms_max: wanted.timeout_ms.unwrap_or(READY_MS_DEFAULT),
         trust: wanted.trust,
     };
-    Ok((NewSession { id, name_seed, name, profile, parent, message }, launch, placed.made))
+    let owned_live_max = bounds.live_max();
+    Ok((NewSession { id, name_seed, name, profile, parent, message, owned_live_max }, launch, placed.made))
 }
 
 fn merged(caller: &BTreeMap<String, String>, extra: &BTreeMap<String, String>) -> BTreeMap<String, String> {
@@ -137,20 +147,26 @@ fn agent(call: &Incoming, name: &str) -> Result<Arc<dyn Agent>, Failure> {
     })
 }
 
-fn mode(agent: &Arc<dyn Agent>, wanted: &CreateSession) -> Result<Mode, Failure> {
+fn mode(agent: &Arc<dyn Agent>, wanted: &CreateSession, bounds: &Bounds) -> Result<Mode, Failure> {
     let modes = &agent.capabilities().modes;
     let refused = |word: &str| Failure::new(ErrorCode::NotSupported, format!("{} has no mode `{word}`", wanted.cli));
-    match &wanted.mode {
-        None => modes.first().copied().ok_or_else(|| refused("default")),
-        Some(word) => from_api::mode(word).filter(|mode| modes.contains(mode)).ok_or_else(|| refused(word.as_str())),
-    }
+    let mode = match &wanted.mode {
+        None => modes.first().copied().ok_or_else(|| refused("default"))?,
+        Some(word) => {
+            let known = from_api::mode(word).ok_or_else(|| refused(word.as_str()))?;
+            bounds.check_mode(known)?;
+            Some(known).filter(|mode| modes.contains(mode)).ok_or_else(|| refused(word.as_str()))?
+        }
+    };
+    bounds.check_mode(mode)?;
+    Ok(mode)
 }
 
 async fn parent(call: &Incoming, wanted: Option<&str>) -> Result<Option<SessionId>, Failure> {
     match wanted {
         None => Ok(call.caller.session()),
         Some("none") => Ok(None),
-        Some(text) => call.resolve(text, Rule::Change).await.map(Some),
+        Some(text) => call.resolve(text, Rule::Change, Right::Steer).await.map(Some),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use adjutant_api::stream::EventRecord;
 use adjutant_api::types::event::EventsQuery;
-use adjutant_core::{Seq, SessionId};
+use adjutant_core::{Right, Seq, SessionId};
 use adjutant_store::Entry;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -14,6 +14,7 @@ use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::http::follow::{Follower, GAP, gap, scope};
 use crate::http::resolve::Rule;
+use crate::http::sight::Sight;
 use crate::http::stream::{self, ReaderGone, Records, told_to_end};
 use crate::http::{App, to_api};
 
@@ -31,10 +32,11 @@ pub(super) async fn events(call: Incoming) -> Result<Response, Failure> {
     let query: EventsQuery = call.query()?;
     let mut sessions = Vec::new();
     for text in &query.session {
-        sessions.push(call.resolve(text, Rule::Read).await?);
+        sessions.push(call.resolve(text, Rule::Read, Right::See).await?);
     }
     let wanted = Wanted { sessions, types: query.types.clone() };
-    let tail = past(&call, &query, &wanted).await?;
+    let sight = Sight::of(&call.app, call.caller);
+    let tail = past(&call, &query, &wanted, &sight).await?;
     if !query.follow {
         let shown = on_wire(&call.app, tail).await?;
         return Ok(Json(shown).into_response());
@@ -43,7 +45,7 @@ pub(super) async fn events(call: Incoming) -> Result<Response, Failure> {
     let from = start(&call, &query, &tail).await?;
     let app = call.app.clone();
     tokio::spawn(async move {
-        let _ = write(&app, &records, tail, from, &wanted).await;
+        let _ = write(&app, &records, tail, from, &wanted, sight).await;
     });
     Ok(response)
 }
@@ -68,12 +70,20 @@ impl Wanted {
 }
 
 /// The events before the present that the answer begins with.
-async fn past(call: &Incoming, query: &EventsQuery, wanted: &Wanted) -> Result<Vec<Entry>, Failure> {
+async fn past(call: &Incoming, query: &EventsQuery, wanted: &Wanted, sight: &Sight) -> Result<Vec<Entry>, Failure> {
     let resumed = call.last_event_id().is_some() || query.since.is_some();
     if query.follow && (resumed || query.tail.is_none()) {
         return Ok(Vec::new());
     }
-    let (since, wanted) = (query.since, wanted.clone());
+    let (since, mut wanted) = (query.since, wanted.clone());
+    if wanted.sessions.is_empty()
+        && let Some(seen) = sight.sessions().await?
+    {
+        if seen.is_empty() {
+            return Ok(Vec::new());
+        }
+        wanted.sessions = seen;
+    }
     let count = query.tail.unwrap_or(if since.is_some() { EVENTS_MAX } else { TAIL_DEFAULT }).min(EVENTS_MAX) as usize;
     let read = move |reader: &adjutant_store::Reader| {
         let types: Vec<&str> = wanted.types.iter().map(String::as_str).collect();
@@ -105,7 +115,14 @@ async fn on_wire(app: &App, events: Vec<Entry>) -> Result<Vec<adjutant_api::type
     app.look(move |host| events.iter().map(|event| to_api::event(host, event)).collect()).await
 }
 
-async fn write(app: &App, records: &Records, tail: Vec<Entry>, from: Seq, wanted: &Wanted) -> Result<(), ReaderGone> {
+async fn write(
+    app: &App,
+    records: &Records,
+    tail: Vec<Entry>,
+    from: Seq,
+    wanted: &Wanted,
+    mut sight: Sight,
+) -> Result<(), ReaderGone> {
     let shown = on_wire(app, tail).await.map_err(|_| ReaderGone)?;
     for event in shown {
         let id = event.seq.to_string();
@@ -121,7 +138,7 @@ async fn write(app: &App, records: &Records, tail: Vec<Entry>, from: Seq, wanted
         tokio::select! {
             next = follower.next() => match next {
                 Ok(first) => {
-                    pass_on(records, first, &mut follower, wanted).await?;
+                    pass_on(records, first, &mut follower, wanted, &mut sight).await?;
                     member.rest().await;
                 }
                 Err(failure) => return records.write(&EventRecord::Error { error: *failure.body }, None).await,
@@ -143,11 +160,13 @@ async fn pass_on(
     first: Arc<Told>,
     follower: &mut Follower,
     wanted: &Wanted,
+    sight: &mut Sight,
 ) -> Result<(), ReaderGone> {
     let mut piece = Vec::new();
     let mut next = Some(first);
     while let Some(told) = next {
-        if wanted.has(&told.entry) {
+        let gap = told.entry.type_name() == GAP;
+        if wanted.has(&told.entry) && (gap || sight.sees(told.entry.session()).await.map_err(|_| ReaderGone)?) {
             piece.extend_from_slice(told.record(records.form()));
         }
         next = if piece.len() < PIECE_BYTES_MAX { follower.try_next() } else { None };

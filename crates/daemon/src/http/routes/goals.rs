@@ -11,7 +11,6 @@ use tokio::sync::oneshot;
 
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
-use crate::http::resolve::Rule;
 use crate::http::stream::told_to_end;
 use crate::http::to_api::time;
 
@@ -22,7 +21,7 @@ const AWAIT_MS_MAX: u64 = 86_400_000;
 
 /// `GET /v1/sessions/{id}/goal`
 pub(super) async fn show(call: Incoming) -> Result<Json<GoalState>, Failure> {
-    let id = call.resolve(call.parameter("id"), Rule::Read).await?;
+    let id = call.session_to_read().await?;
     let query: GoalQuery = call.query()?;
     if !query.await_end {
         return ask(&call, id, GoalWish::Show, ANSWER_MS_MAX).await?.ok_or_else(unanswered);
@@ -97,7 +96,7 @@ async fn ask(
 
 /// The name of a session that lives and has goals.
 fn with_goals(host: &Host, id: SessionId) -> Result<SessionName, Failure> {
-    let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
+    let session = host.session(id).ok_or_else(|| Failure::gone(id))?;
     let failure = |code, told: &str| Err(Failure::new(code, format!("{} {told}", session.name)));
     match (session.has_exited(), host.capabilities(session).is_some_and(|can| can.goals)) {
         (_, false) => failure(ErrorCode::NotSupported, "has no goals: its agent pursues none"),

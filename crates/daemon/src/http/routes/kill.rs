@@ -8,7 +8,7 @@ use adjutant_core::call::{Answer, Call, Caller};
 use adjutant_core::event::Event;
 use adjutant_core::limits::{KILL_GRACE_MS, KILL_PROOF_MS_MAX};
 use adjutant_core::session::Session;
-use adjutant_core::{Host, SessionId};
+use adjutant_core::{Host, Right, SessionId};
 use axum::Json;
 
 use crate::clock;
@@ -62,7 +62,11 @@ fn targets(host: &Host, wanted: &KillSessions, caller: Caller) -> Vec<Target> {
 /// The user's bulk kills mean all of the user's sessions, a session's mean its own descendants and never itself.
 fn bulk(host: &Host, wanted: &KillSessions, caller: Caller) -> Vec<Target> {
     let now = clock::wall();
-    let in_scope = |session: &&Session| caller.session().is_none_or(|by| host.descends(session.id, by));
+    let in_scope = |session: &&Session| match caller {
+        Caller::Human => true,
+        Caller::Session(by) => host.descends(session.id, by),
+        Caller::Token(_) => host.may(caller, session, Right::Steer),
+    };
     let old_enough = |session: &&Session| match wanted.older_than_ms {
         None => true,
         Some(age) => now.millis_since(session.last_used_at) > age && (wanted.force || !is_at_work(session)),

@@ -57,7 +57,7 @@ pub(super) async fn log(call: Incoming) -> Result<Json<Vec<LogEntry>>, Failure> 
 /// What the agent itself keeps of the conversation, if it keeps anything.
 pub(super) async fn record(call: &Incoming, id: SessionId) -> Result<Option<Vec<ConversationEntry>>, Failure> {
     let known = move |host: &Host| {
-        let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
+        let session = host.session(id).ok_or_else(|| Failure::gone(id))?;
         Ok::<_, Failure>((session.profile.clone(), session.conversation.clone()))
     };
     let (profile, conversation) = call.app.look(known).await??;
@@ -214,5 +214,6 @@ fn from(host: &Host, sender: Sender) -> String {
         Sender::Host => "adjutant".to_owned(),
         Sender::Human => "human".to_owned(),
         Sender::Session(id) => to_api::caller_name(host, id),
+        Sender::Token(id) => format!("token {id}"),
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use adjutant_api::ErrorCode;
 use adjutant_api::types::message::{Message as WireMessage, MessageKind as WireKind, MessagesQuery, SendMessage, Sent};
 use adjutant_core::agent::FrameStyle;
-use adjutant_core::call::{Answer, Call, NewMessage};
+use adjutant_core::call::{Answer, Call, Caller, NewMessage};
 use adjutant_core::event::Event;
-use adjutant_core::message::{Message, MessageKind, MessageState};
+use adjutant_core::message::{Message, MessageKind, MessageState, Sender};
 use adjutant_core::time::Due;
-use adjutant_core::{Host, MessageId, SessionId};
+use adjutant_core::{Host, MessageId, Right, SessionId};
 use adjutant_store::ReadError;
 use axum::Json;
 
@@ -28,8 +28,9 @@ const LISTED_MESSAGES_MAX: usize = 10_000;
 
 /// `POST /v1/sessions/{id}/messages`
 pub(super) async fn send(call: Incoming) -> Result<Json<Sent>, Failure> {
-    let session = call.session_to_change().await?;
+    let session = call.session_to_send_to().await?;
     let wanted: SendMessage = call.body()?;
+    super::bounds::check_message(&call, &wanted)?;
     let (confirm_ms, wake_me, once) = (wanted.confirm_ms, wanted.wake_me, wanted.once);
     let new = new_message(&call, wanted)?;
     if let Some(id) = new.reply_to {
@@ -102,7 +103,14 @@ pub(super) async fn sent_before(
     };
     let all = stored(call, session).await?;
     let has_ended = |message: &Message| matches!(message.state, MessageState::Ended { .. });
-    let found = all.iter().rfind(|message| message.key.as_ref() == Some(&key) && has_ended(message));
+    let is_the_callers = |message: &Message| match (message.from, call.caller) {
+        (Sender::Human, Caller::Human) => true,
+        (Sender::Session(from), Caller::Session(caller)) => from == caller,
+        (Sender::Token(from), Caller::Token(caller)) => from == caller,
+        (Sender::Human | Sender::Session(_) | Sender::Token(_) | Sender::Host, _) => false,
+    };
+    let is_it = |message: &&Message| message.key.as_ref() == Some(&key) && has_ended(message);
+    let found = all.iter().rev().find(|message| is_it(message) && is_the_callers(message));
     let Some(found) = found else { return Ok(None) };
     let message = one(call, session, found.id, None).await?;
     Ok(Some(Sent { message, handed: true, ahead: 0, repeated: true }))
@@ -189,9 +197,23 @@ fn listed_text(reader: &adjutant_store::Reader, id: MessageId) -> Result<String,
 
 /// `GET /v1/sessions/{id}/messages/{m}`
 pub(super) async fn show(call: Incoming) -> Result<Json<WireMessage>, Failure> {
-    let session = call.session_to_read().await?;
     let id = resolve::message_id(call.parameter("m"))?;
+    let session = session_of_own(&call, call.parameter("id"), id).await?;
     one(&call, session, id, None).await.map(Json)
+}
+
+/// A session that the caller may see, or one that the caller has sent this message to.
+pub(super) async fn session_of_own(call: &Incoming, text: &str, id: MessageId) -> Result<SessionId, Failure> {
+    let seen = call.resolve(text, resolve::Rule::Read, Right::See).await;
+    let Err(failure) = seen else { return seen };
+    if failure.body.code != ErrorCode::Forbidden {
+        return Err(failure);
+    }
+    let (text, caller) = (text.to_owned(), call.caller);
+    let session = call.app.look(move |host| resolve::session(host, &text, caller, resolve::Rule::Read)).await??;
+    let message = call.app.read(move |reader| reader.message(id)).await?;
+    let own = message.is_some_and(|message| message.session == session && call.is_from_caller(&message));
+    if own { Ok(session) } else { Err(failure) }
 }
 
 /// One message of a session, from the store. `text` saves reading the text where the caller has it.

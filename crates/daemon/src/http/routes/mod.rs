@@ -3,12 +3,14 @@
 mod answers;
 mod asked;
 mod attach;
+mod bounds;
 mod create;
 mod daemon;
 mod events;
 mod goals;
 mod hooks;
 mod interrupt;
+mod introduce;
 mod kill;
 mod log;
 mod messages;
@@ -18,26 +20,30 @@ mod queue;
 mod requests;
 mod sessions;
 mod terminal;
+mod tokens;
 mod wait;
 mod wake;
+mod whoami;
 mod workspaces;
 
 use adjutant_api::methods::{self, HttpVerb, Method};
 use axum::Router;
 use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::App;
+use super::authority::{self, Door};
 
 /// All routes, without state.
-pub(super) fn table() -> Router<App> {
-    Routes(Router::new())
+pub(super) fn table(app: &App) -> Router<App> {
+    Routes { router: Router::new(), app: app.clone() }
         .add(&methods::HEALTH, daemon::health)
         .add(&methods::OPENAPI, daemon::openapi)
         .add(&methods::DAEMON_STATUS, daemon::status)
         .add(&methods::DAEMON_STOP, daemon::stop)
         .add(&methods::DAEMON_CHECK, daemon::check)
-        .add(&methods::WHOAMI, sessions::whoami)
+        .add(&methods::WHOAMI, whoami::whoami)
         .add(&methods::SESSIONS, sessions::list)
         .add(&methods::CREATE, create::create)
         .add(&methods::KILL, kill::kill)
@@ -74,19 +80,29 @@ pub(super) fn table() -> Router<App> {
         .add(&methods::WORKSPACE_DIFF, workspaces::diff)
         .add(&methods::WORKSPACE_LAND, workspaces::land)
         .add(&methods::WORKSPACE_CLEAN, workspaces::clean)
-        .0
+        .add(&methods::INTRODUCE, introduce::introduce)
+        .add(&methods::TOKENS, tokens::list)
+        .add(&methods::TOKEN_CREATE, tokens::create)
+        .add(&methods::TOKEN_REVOKE, tokens::revoke)
+        .router
 }
 
-struct Routes(Router<App>);
+struct Routes {
+    router: Router<App>,
+    app: App,
+}
 
 impl Routes {
-    fn add<H, T>(self, method: &Method, handler: H) -> Self
+    /// A method with its handler behind its door.
+    fn add<H, T>(self, method: &'static Method, handler: H) -> Self
     where
         H: Handler<T, App>,
         T: 'static,
     {
+        let door = Door { app: self.app.clone(), method };
         let route: MethodRouter<App> = on(filter(method.verb), handler);
-        Self(self.0.route(method.path, route))
+        let route = route.route_layer(from_fn_with_state(door, authority::enter));
+        Self { router: self.router.route(method.path, route), app: self.app }
     }
 }
 

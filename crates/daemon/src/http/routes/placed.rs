@@ -8,6 +8,7 @@ use adjutant_api::types::session::CreateSession;
 use adjutant_api::types::workspace::WorkspaceWord;
 use adjutant_core::SessionId;
 
+use super::bounds::Bounds;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::project::{self, Located};
@@ -55,12 +56,14 @@ pub(super) async fn place(
     call: &Incoming,
     directory: &Path,
     wanted: &CreateSession,
+    bounds: &Bounds,
     id: SessionId,
 ) -> Result<Placed, Failure> {
     let directory = match &wanted.worktree {
         Some(worktree) => workspace::choose(directory, worktree).await?,
         None => directory.to_path_buf(),
     };
+    bounds.check_directory(&wanted.path, &directory)?;
     let located = located(call, directory.clone()).await;
     match wanted.workspace.as_ref() {
         Some(WorkspaceWord::Isolated) => isolated(call, &directory, located, wanted, id).await,

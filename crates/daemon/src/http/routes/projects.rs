@@ -33,7 +33,9 @@ impl From<ProjectError> for Failure {
 /// `GET /v1/projects`
 pub(super) async fn list(call: Incoming) -> Result<Json<Vec<Project>>, Failure> {
     let names = names(&call.app).await?;
-    call.app.look(move |host| Json(listed(host, &names))).await
+    let projects = call.app.look(move |host| listed(host, &names)).await?;
+    let seen = |project: &Project| call.grant.as_ref().is_none_or(|grant| grant.holds(Path::new(&project.path)));
+    Ok(Json(projects.into_iter().filter(seen).collect()))
 }
 
 /// The registered projects.

@@ -7,7 +7,7 @@ use adjutant_api::types::request::{AnswerRequest, Decision, Request as WireReque
 use adjutant_core::call::Call;
 use adjutant_core::event::Event;
 use adjutant_core::session::Session;
-use adjutant_core::{Host, RequestId};
+use adjutant_core::{Host, RequestId, Right};
 use axum::Json;
 
 use crate::http::call::Incoming;
@@ -24,11 +24,12 @@ pub(super) async fn list(call: Incoming) -> Result<Json<Vec<WireRequest>>, Failu
     let caller = call.caller;
     let look = move |host: &Host| {
         let find = |text: &Option<String>| {
-            text.as_deref().map(|t| resolve::session(host, t, caller, resolve::Rule::Read)).transpose()
+            text.as_deref().map(|t| resolve::allowed(host, t, caller, resolve::Rule::Read, Right::See)).transpose()
         };
         let (one, root) = (find(&query.session)?, find(&query.tree)?);
         let wanted = |session: &&Session| {
-            one.is_none_or(|one| session.id == one)
+            host.may(caller, session, Right::See)
+                && one.is_none_or(|one| session.id == one)
                 && root.is_none_or(|root| session.id == root || host.descends(session.id, root))
                 && query.cli.as_deref().is_none_or(|cli| session.profile.agent.as_str() == cli)
         };
@@ -54,16 +55,14 @@ pub(super) async fn respond(call: Incoming) -> Result<Json<Responded>, Failure> 
     };
     let found = call.app.look(find).await?;
     let Some((session, request, shown)) = found else { return Err(not_open(&call, id).await?) };
+    super::bounds::check_answer(&call, session, &request).await?;
     let answer = decision::decide(&request, wanted)?;
     let decision = Decision::from(answer.word());
     let mut follower = Follower::live(&call.app, vec![session]);
     call.app.supervisor.call(call.caller, Call::Respond { request: id, answer }).await?;
     confirmed(&mut follower, id).await?;
     let caller = call.caller;
-    let by = call
-        .app
-        .look(move |host| caller.session().map_or_else(|| "human".to_owned(), |id| to_api::caller_name(host, id)))
-        .await?;
+    let by = call.app.look(move |host| to_api::name_of(host, caller)).await?;
     Ok(Json(Responded { request: shown, decision, by }))
 }
 

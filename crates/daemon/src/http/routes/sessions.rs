@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use adjutant_api::ErrorCode;
-use adjutant_api::types::session::{Caller as WireCaller, Session as WireSession, SessionsQuery, StatusWord};
+use adjutant_api::types::session::{Session as WireSession, SessionsQuery, StatusWord};
 use adjutant_core::call::Caller;
 use adjutant_core::message::Message;
 use adjutant_core::session::Session;
-use adjutant_core::{Host, MessageId, SessionId};
+use adjutant_core::{Host, MessageId, Right, SessionId};
 use adjutant_store::{ReadError, Reader, Selection};
 use axum::Json;
 use serde_json::{Value, json};
@@ -36,12 +36,12 @@ pub(super) async fn list(call: Incoming) -> Result<Json<Vec<WireSession>>, Failu
 
 fn listed(host: &Host, query: &SessionsQuery, caller: Caller, names: &Names) -> Result<Vec<WireSession>, Failure> {
     let find = |text: &Option<String>| {
-        text.as_deref().map(|t| resolve::session(host, t, caller, resolve::Rule::Read)).transpose()
+        text.as_deref().map(|t| resolve::allowed(host, t, caller, resolve::Rule::Read, Right::See)).transpose()
     };
     let (parent, root) = (find(&query.parent)?, find(&query.tree)?);
     let project = query.project.as_deref().map(|name| (name, names.get(name).map(|known| known.root.as_path())));
     if let Some((name, None)) = project
-        && !host.sessions().any(|session| session.profile.project.as_deref() == Some(name))
+        && !host.sessions().any(|s| s.profile.project.as_deref() == Some(name) && host.may(caller, s, Right::See))
     {
         let text = format!("`{name}` is no registered project, and no session is in one of that name");
         return Err(Failure::new(ErrorCode::ProjectNotFound, text).with_hint("adj project list"));
@@ -49,7 +49,8 @@ fn listed(host: &Host, query: &SessionsQuery, caller: Caller, names: &Names) -> 
     // Whoever asks for the exited ones by name means to see them.
     let all = query.all || query.status.iter().any(|word| word == StatusWord::Exited.as_str());
     let wanted = |session: &&Session| {
-        (all || !session.has_exited())
+        host.may(caller, session, Right::See)
+            && (all || !session.has_exited())
             && parent.is_none_or(|parent| session.parent == Some(parent))
             && root.is_none_or(|root| session.id == root || host.descends(session.id, root))
             && query.cli.as_deref().is_none_or(|cli| session.profile.agent.as_str() == cli)
@@ -94,7 +95,7 @@ type View = fn(&Host, &Session, adjutant_core::Timestamp) -> WireSession;
 pub(super) async fn record(call: &Incoming, id: SessionId, view: View) -> Result<Json<WireSession>, Failure> {
     let look = move |host: &Host| match host.session(id) {
         Some(session) => Ok(view(host, session, clock::wall())),
-        None => Err(Failure::session_not_found(host, &id.to_string())),
+        None => Err(Failure::gone(id)),
     };
     call.app.look(look).await?.map(Json)
 }
@@ -105,7 +106,7 @@ pub(super) async fn inspect(call: Incoming) -> Result<Json<Value>, Failure> {
     let place = call.app.places.of(id);
     let ended = call.app.read(move |reader| last_messages(reader, id)).await?;
     let look = move |host: &Host| {
-        let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
+        let session = host.session(id).ok_or_else(|| Failure::gone(id))?;
         let mut record = serde_json::to_value(to_api::explain(host, session, clock::wall()))
             .map_err(|error| Failure::internal(error.to_string()))?;
         let messages = ended.iter().map(|message| without_text(host, session, message)).collect::<Vec<_>>();
@@ -161,21 +162,4 @@ fn internals(host: &Host, session: &Session, place: &adjutant_agents::Place) -> 
         Value::Object(fields) => fields,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => serde_json::Map::new(),
     }
-}
-
-/// `GET /v1/whoami`
-pub(super) async fn whoami(call: Incoming) -> Result<Json<WireCaller>, Failure> {
-    let (caller, any) = (call.caller, call.app.may_kill_any);
-    let look = move |host: &Host| {
-        let session = caller.session().and_then(|id| host.session(id));
-        let scope = if session.is_some() && !any { "own descendants" } else { "all sessions of this user" };
-        WireCaller {
-            caller: session.map_or_else(|| "human".to_owned(), |s| s.name.to_string()),
-            parent: session.and_then(|s| s.parent).map(|parent| to_api::caller_name(host, parent)),
-            session: session.map(|s| to_api::session(host, s, clock::wall())),
-            scope: vec![format!("kill: {scope}")],
-            limits: json!({"descendant_depth_max": adjutant_core::limits::DESCENDANT_DEPTH_MAX}),
-        }
-    };
-    Ok(Json(call.app.look(look).await?))
 }

@@ -4,7 +4,7 @@ use adjutant_agents::runner::View;
 use adjutant_api::ErrorCode;
 use adjutant_api::protocol::TERMINAL_UPGRADE;
 use adjutant_api::types::session::TerminalQuery;
-use adjutant_core::Host;
+use adjutant_core::{Host, Right};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -12,7 +12,7 @@ use axum::http::header::{CONNECTION, UPGRADE};
 use axum::response::Response;
 
 use crate::http::App;
-use crate::http::call::caller;
+use crate::http::call::of_door;
 use crate::http::error::Failure;
 use crate::http::resolve::{self, Rule};
 
@@ -37,10 +37,10 @@ pub(super) async fn terminal(
     if wants != Some(TERMINAL_UPGRADE) {
         return Err(Failure::new(ErrorCode::Usage, format!("this path is for an upgrade to {TERMINAL_UPGRADE}")));
     }
-    let caller = caller(&app, request.headers()).await?;
+    let caller = of_door(request.extensions_mut())?.caller;
     let look = move |host: &Host| {
-        let id = resolve::session(host, &id, caller, Rule::Change)?;
-        let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
+        let id = resolve::allowed(host, &id, caller, Rule::Change, Right::Steer)?;
+        let session = host.session(id).ok_or_else(|| Failure::gone(id))?;
         if session.has_exited() {
             return Err(Failure::new(ErrorCode::SessionExited, format!("{} has exited", session.name)));
         }

@@ -11,12 +11,13 @@ use adjutant_api::stream::{WaitEnd, WaitRecord, WaitResult};
 use adjutant_api::types::turn::{OutcomeWord, TurnResult, WaitQuery};
 use adjutant_core::session::{Phase, Session};
 use adjutant_core::wait::{Fallen, Verdict, WaitOptions, Waiting};
-use adjutant_core::{Host, MessageId, Seq, SessionId, TurnNumber};
+use adjutant_core::{Host, MessageId, Right, Seq, SessionId, TurnNumber};
 use adjutant_store::Entry;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::answers::result_of;
+use super::messages::session_of_own;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::http::follow::{Follower, GAP};
@@ -32,7 +33,7 @@ pub(super) async fn wait(call: Incoming) -> Result<Response, Failure> {
     let query: WaitQuery = call.query()?;
     let mut sessions = Vec::new();
     for text in &query.session {
-        sessions.push(call.resolve(text, Rule::Read).await?);
+        sessions.push(named(&call, text, query.r#for.as_deref()).await?);
     }
     check(&query, &sessions)?;
     let state = begin(&call, &query, &sessions).await?;
@@ -42,6 +43,14 @@ pub(super) async fn wait(call: Incoming) -> Result<Response, Failure> {
         let _ = run(&app, &records, state, &query).await;
     });
     Ok(response)
+}
+
+/// A session that is waited for; also one that is not the caller's own, for the end of a message that the caller sent.
+async fn named(call: &Incoming, text: &str, only: Option<&str>) -> Result<SessionId, Failure> {
+    match only.map(resolve::message_id).transpose()? {
+        Some(message) => session_of_own(call, text, message).await,
+        None => call.resolve(text, Rule::Read, Right::See).await,
+    }
 }
 
 fn check(query: &WaitQuery, sessions: &[SessionId]) -> Result<(), Failure> {

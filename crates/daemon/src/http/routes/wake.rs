@@ -7,7 +7,7 @@ use adjutant_api::types::message::{Sent, WakeSession};
 use adjutant_core::call::{Call, NewAfter, NewDependency, NewMessage};
 use adjutant_core::message::{Message, MessageEnd, MessageKind, MessageState, Settlement, TurnResult};
 use adjutant_core::time::Due;
-use adjutant_core::{ExitStatus, MessageId};
+use adjutant_core::{ExitStatus, MessageId, Right};
 use axum::Json;
 
 use super::messages::{enqueue, sent_before};
@@ -21,9 +21,10 @@ const LOOKS_MAX: usize = 3;
 
 /// `POST /v1/sessions/{id}/wake`
 pub(super) async fn wake(call: Incoming) -> Result<Json<Option<Sent>>, Failure> {
-    let session = call.session_to_change().await?;
+    let session = call.session_to_send_to().await?;
     let wanted: WakeSession = call.body()?;
     let Some(text) = wanted.text else {
+        let session = call.session_to_change().await?;
         if wanted != (WakeSession { text: None, ..WakeSession::default() }) {
             return Err(Failure::new(ErrorCode::Usage, "a wake without a message is at once and has no key"));
         }
@@ -77,7 +78,7 @@ async fn after(call: &Incoming, names: &[String], any: bool) -> Result<Option<Ne
 async fn dependency(call: &Incoming, name: &str) -> Result<NewDependency, Failure> {
     match name.parse::<MessageId>() {
         Ok(message) => message_dependency(call, message).await,
-        Err(_) => Ok(NewDependency::Session(call.resolve(name, resolve::Rule::Read).await?)),
+        Err(_) => Ok(NewDependency::Session(call.resolve(name, resolve::Rule::Read, Right::See).await?)),
     }
 }
 
@@ -99,6 +100,9 @@ async fn message_dependency(call: &Incoming, id: MessageId) -> Result<NewDepende
     };
     let found = call.app.read(read).await?;
     let (message, exit) = found.ok_or_else(|| resolve::message_not_found(id))?;
+    if !call.is_from_caller(&message) && !call.may(message.session, Right::See).await? {
+        return Err(Failure::new(ErrorCode::Forbidden, format!("{id} is not a message of yours")));
+    }
     Ok(as_dependency(message, exit))
 }
 

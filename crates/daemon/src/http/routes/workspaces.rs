@@ -5,7 +5,7 @@ use adjutant_api::types::workspace::{
     WorkspaceDiff, WorkspaceDiffQuery,
 };
 use adjutant_api::{ErrorCode, WireTime};
-use adjutant_core::SessionId;
+use adjutant_core::{Caller, Right, SessionId};
 use axum::Json;
 
 use crate::http::call::Incoming;
@@ -17,6 +17,9 @@ use crate::workspace::{Cleaning, Containment, Record, State};
 pub(super) async fn list(call: Incoming) -> Result<Json<Vec<Workspace>>, Failure> {
     let mut shown = Vec::new();
     for record in records(&call).await? {
+        if !may(&call, &record, Right::See).await? {
+            continue;
+        }
         let state = call.app.workspaces.state(&record).await;
         let (session, in_use) = user_of(&call, &record).await?;
         shown.push(on_wire(record, state, session, in_use));
@@ -88,7 +91,7 @@ async fn find(call: &Incoming, text: &str, rule: Rule) -> Result<Record, Failure
     if let Some(record) = records.iter().find(|record| record.id == text) {
         return Ok(record.clone());
     }
-    let id: SessionId = call.resolve(text, rule).await?;
+    let id: SessionId = call.resolve(text, rule, Right::See).await?;
     let none =
         || Failure::new(ErrorCode::SessionNotFound, format!("{text} has no workspace")).with_hint("adj workspace list");
     records.into_iter().find(|record| record.session() == Some(id)).ok_or_else(none)
@@ -98,6 +101,9 @@ async fn find(call: &Incoming, text: &str, rule: Rule) -> Result<Record, Failure
 pub(super) async fn diff(call: Incoming) -> Result<Json<WorkspaceDiff>, Failure> {
     let query: WorkspaceDiffQuery = call.query()?;
     let record = find(&call, call.parameter("workspace"), Rule::Read).await?;
+    if !may(&call, &record, Right::See).await? {
+        return Err(Failure::new(ErrorCode::Forbidden, "that is the workspace of another's session"));
+    }
     let diff = call.app.workspaces.diff(&record, query.patch, query.uncommitted).await?;
     let files = diff.files.into_iter().map(|change| FileChange {
         path: change.path,
@@ -134,10 +140,18 @@ pub(super) async fn land(call: Incoming) -> Result<Json<LandedWorkspace>, Failur
     Ok(Json(LandedWorkspace { id: record.id, branch: landed.branch, from: landed.from, to: landed.to }))
 }
 
-/// A session changes what its descendants work in, and nobody else's.
+/// Whether the caller has a right over the session that a work tree was made for.
+async fn may(call: &Incoming, record: &Record, right: Right) -> Result<bool, Failure> {
+    match record.session() {
+        Some(id) => call.may(id, right).await,
+        None => Ok(call.caller == Caller::Human),
+    }
+}
+
+/// A session changes what its descendants work in, and nobody else's; a token what its sessions do.
 async fn check_reach(call: &Incoming, record: &Record) -> Result<(), Failure> {
-    let (Some(by), id) = (call.caller.session(), record.session()) else { return Ok(()) };
-    match call.app.look(move |host| id.is_some_and(|id| host.descends(id, by))).await? {
+    let own = record.session().is_some() && record.session() == call.caller.session();
+    match !own && may(call, record, Right::Steer).await? {
         true => Ok(()),
         false => Err(Failure::new(ErrorCode::Forbidden, "a session changes workspaces of its descendants alone")),
     }
@@ -154,7 +168,11 @@ pub(super) async fn clean(call: Incoming) -> Result<Json<Vec<CleanedWorkspace>>,
     }
     let mut chosen = Vec::new();
     if wanted.all {
-        chosen = records(&call).await?;
+        for record in records(&call).await? {
+            if matches!(call.caller, Caller::Human | Caller::Session(_)) || may(&call, &record, Right::Steer).await? {
+                chosen.push(record);
+            }
+        }
     }
     for id in &wanted.ids {
         chosen.push(find(&call, id, Rule::Change).await?);

@@ -67,6 +67,7 @@ fn data(host: &Host, event: &Event) -> Value {
         Event::SessionStopAsked { by: who, force } => json!({"by": by(host, *who), "force": force}),
         Event::SessionExited { end } => session_end(end),
         Event::SessionReparented { parent } => json!({"parent": parent.map(|id| caller_name(host, id))}),
+        Event::SessionIntroduced { to } => json!({"to": caller_name(host, *to)}),
         Event::ChildCreated { child } => json!({"child": caller_name(host, *child)}),
         Event::ChildEnded { child, end } => {
             json!({"child": caller_name(host, *child), "end": session_end(end)})
@@ -121,6 +122,7 @@ fn sender(host: &Host, from: Sender) -> String {
     match from {
         Sender::Human => "human".to_owned(),
         Sender::Session(id) => caller_name(host, id),
+        Sender::Token(id) => format!("token {id}"),
         Sender::Host => "adjutant".to_owned(),
     }
 }

@@ -72,6 +72,7 @@ fn sender(host: &Host, from: Sender) -> String {
     match from {
         Sender::Human => "human".to_owned(),
         Sender::Session(id) => caller_name(host, id),
+        Sender::Token(id) => format!("token {id}"),
         Sender::Host => "adjutant".to_owned(),
     }
 }

@@ -8,9 +8,9 @@ mod words;
 
 pub(crate) use self::event::event;
 pub(crate) use self::message::message;
-pub(crate) use self::session::{caller_name, exit_detail, explain, request, session, start_failure};
+pub(crate) use self::session::{caller_name, exit_detail, explain, name_of, request, session, start_failure};
 pub(crate) use self::turn::{answer, exited, fallen, idle, input, timed_out, turn_result, usage};
-pub(crate) use self::words::outcome;
+pub(crate) use self::words::{mode, outcome};
 
 use adjutant_api::WireTime;
 use adjutant_core::Timestamp;

@@ -11,7 +11,7 @@ use adjutant_core::process::{Incarnation, Liveness};
 use adjutant_core::request::Request;
 use adjutant_core::session::{Phase, Session};
 use adjutant_core::turn::EndedTurn;
-use adjutant_core::{Host, SessionId, Timestamp};
+use adjutant_core::{Caller, Host, SessionId, Timestamp};
 use serde_json::Value;
 
 use super::{time, words};
@@ -19,6 +19,15 @@ use super::{time, words};
 /// The name of a session that others know it by; its UUID where its record is gone.
 pub(crate) fn caller_name(host: &Host, id: SessionId) -> String {
     host.session(id).map_or_else(|| id.to_string(), |session| session.name.to_string())
+}
+
+/// Who calls, as others are told it.
+pub(crate) fn name_of(host: &Host, caller: Caller) -> String {
+    match caller {
+        Caller::Human => "human".to_owned(),
+        Caller::Session(id) => caller_name(host, id),
+        Caller::Token(id) => format!("token {id}"),
+    }
 }
 
 /// A session as `adj status --json` shows it.

@@ -1,0 +1,217 @@
+//! One connection, and the requests on it.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use adjutant_api::ErrorCode;
+use adjutant_api::protocol::TOKEN_HEADER;
+use adjutant_api::types::gateway::GatewayHealth;
+use axum::Json;
+use axum::body::Body;
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, RETRY_AFTER};
+use axum::http::{HeaderValue, Method, Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::lines::Line;
+use super::seats::Seat;
+use super::{Gateway, gate};
+use crate::http::error::Failure;
+use crate::http::stream::told_to_end;
+use crate::launch::token_hash;
+
+/// Time for the head of a request, the wait for the next one on the same connection included.
+const HEAD_MAX: Duration = Duration::from_secs(15);
+
+/// Time for the whole body of a request.
+const BODY_MAX: Duration = Duration::from_secs(30);
+
+/// Longest head of a request, in bytes, and the most headers in it.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+const HEADERS_MAX: usize = 64;
+
+/// What is read of a body that is too large, so that its sender gets to hear why: so many bytes, for so long.
+const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
+const DRAINED_MAX: Duration = Duration::from_secs(2);
+
+/// Who is connected.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    /// Its address, as it is shown.
+    pub(super) shown: String,
+    /// The address of ours that it has reached.
+    pub(super) bound: Option<IpAddr>,
+}
+
+/// Serves a connection until either side, the bound on connections or the gateway ends it.
+pub(super) async fn connection<S>(gateway: Arc<Gateway>, stream: S, peer: Peer)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let seat = gateway.seats.stranger();
+    let mut ending = gateway.ending.subscribe();
+    let service = service_fn(|request| {
+        let (gateway, peer, seat) = (&gateway, &peer, &seat);
+        async move { Ok::<_, Infallible>(gateway.answer(request, peer, seat).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX);
+    let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        _ = served.as_mut() => return,
+        () = seat.called_off() => return,
+        () = told_to_end(&mut ending) => served.as_mut().graceful_shutdown(),
+    }
+    let _ = served.await;
+}
+
+impl Gateway {
+    async fn answer(&self, request: Request<Incoming>, peer: &Peer, seat: &Seat) -> Response {
+        let begun = Instant::now();
+        let verb = request.method().clone();
+        let method = gate::method_of(&verb, request.uri().path());
+        let (mut answer, refused) = match self.checked(request, peer, seat).await {
+            Ok(answer) => (answer, false),
+            Err(failure) => (closing(failure), true),
+        };
+        self.count(refused);
+        let token = answer.headers_mut().remove(TOKEN_HEADER);
+        self.lines.request(&Line {
+            verb: if verb.as_str().len() <= 8 { verb.as_str() } else { "?" },
+            method,
+            status: answer.status().as_u16(),
+            took: begun.elapsed(),
+            token: token.as_ref().and_then(|token| token.to_str().ok()).unwrap_or("-"),
+            from: &peer.shown,
+        });
+        answer
+    }
+
+    async fn checked(&self, request: Request<Incoming>, peer: &Peer, seat: &Seat) -> Result<Response, Failure> {
+        gate::check_origin(request.headers(), request.uri(), &self.hosts, peer.bound)?;
+        if request.uri().path() == "/health" && request.method() == Method::GET {
+            return Ok(Json(GatewayHealth { ok: true }).into_response());
+        }
+        let token = gate::token(request.headers());
+        if token.is_err() {
+            self.failures.take(&peer.shown, Instant::now());
+        }
+        let token = token?.to_owned();
+        let hash = token_hash(&token);
+        self.admit(&token, &hash, request.body().is_end_stream(), peer, seat).await?;
+        let (head, body) = request.into_parts();
+        let body = self.whole(&head.headers, body).await?;
+        let answer = self.pass(&head, body, &peer.shown).await?;
+        self.learn(&hash, &answer, peer, seat);
+        Ok(answer)
+    }
+
+    /// Lets a request in as long as it is one of not too many. A body is read from callers alone whose token is known.
+    async fn admit(&self, token: &str, hash: &str, bodyless: bool, peer: &Peer, seat: &Seat) -> Result<(), Failure> {
+        let now = Instant::now();
+        if !self.known.has(hash, now) {
+            if !self.failures.has(&peer.shown, now) {
+                let message = "too many requests without a good token have come from there";
+                return Err(Failure::new(ErrorCode::RateLimited, message));
+            }
+            if bodyless {
+                // The daemon says whether it is good, with the answer.
+                return Ok(());
+            }
+            self.verify(token, hash, peer).await?;
+        }
+        if !self.requests.take(&hash.to_owned(), now) {
+            return Err(Failure::new(ErrorCode::RateLimited, "too many requests with this token in a short time"));
+        }
+        match seat.is_guest_of(hash) {
+            true => Ok(()),
+            false => Err(Failure::new(ErrorCode::RateLimited, "too many connections are open with this token")),
+        }
+    }
+
+    /// Asks the daemon whether a token is good.
+    async fn verify(&self, token: &str, hash: &str, peer: &Peer) -> Result<(), Failure> {
+        if self.is_good(token, &peer.shown).await? {
+            self.known.good(hash, Instant::now());
+            return Ok(());
+        }
+        self.failures.take(&peer.shown, Instant::now());
+        Err(Failure::new(ErrorCode::Unauthorized, "the token is not good").with_hint("adj gateway token create"))
+    }
+
+    /// What the daemon's answer says of a token.
+    fn learn(&self, hash: &str, answer: &Response, peer: &Peer, seat: &Seat) {
+        let now = Instant::now();
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            self.known.bad(hash);
+            self.failures.take(&peer.shown, now);
+        } else if answer.headers().contains_key(TOKEN_HEADER) {
+            self.known.good(hash, now);
+            seat.is_guest_of(hash);
+        }
+    }
+
+    /// The body, bounded in size and time, and in what all bodies together may take.
+    async fn whole(&self, headers: &axum::http::HeaderMap, body: Incoming) -> Result<Bytes, Failure> {
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        let said = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if said.is_some_and(|said| said > self.body_bytes_max) {
+            drain(body).await;
+            return Err(self.too_large(said));
+        }
+        let kib = said.unwrap_or(self.body_bytes_max).div_ceil(1_024).min(super::BODIES_KIB_MAX);
+        let read = async {
+            let room = self.bodies.acquire_many(u32::try_from(kib).unwrap_or(u32::MAX)).await;
+            let _room = room.map_err(|_| Failure::internal("no bodies are read any more"))?;
+            let read = Limited::new(body, self.body_bytes_max).collect().await;
+            read.map(http_body_util::Collected::to_bytes).map_err(|error| match error.is::<LengthLimitError>() {
+                true => self.too_large(None),
+                false => Failure::new(ErrorCode::Usage, "the body could not be read"),
+            })
+        };
+        let late =
+            || Failure::new(ErrorCode::Usage, format!("the body was not there within {BODY_MAX:?}")).as_timeout();
+        tokio::time::timeout(BODY_MAX, read).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    fn too_large(&self, said: Option<usize>) -> Failure {
+        let message = format!("the body is larger than {} bytes", self.body_bytes_max);
+        let failure = Failure::new(ErrorCode::MessageTooLarge, message);
+        failure.with_detail("bytes", said).with_detail("limit", self.body_bytes_max)
+    }
+}
+
+/// Reads on for a moment: a connection that is closed on what was not read takes the answer with it.
+async fn drain(body: Incoming) {
+    let read = async {
+        let mut body = Limited::new(body, DRAINED_BYTES_MAX);
+        while let Some(Ok(_)) = body.frame().await {}
+    };
+    let _ = tokio::time::timeout(DRAINED_MAX, read).await;
+}
+
+/// A request that was refused is the last one on its connection.
+fn closing(failure: Failure) -> Response {
+    let limited = failure.body.code == ErrorCode::RateLimited;
+    let mut answer = failure.into_response();
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    if limited {
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    answer.map(Body::new)
+}

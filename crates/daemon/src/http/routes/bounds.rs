@@ -1,0 +1,181 @@
+//! What a caller may ask for: a session no more than it is allowed itself, a caller outside what its token says, and the
+//! descendants of its sessions no more than that either.
+//!
+//! A token that does not name the mode `native` gives no way to let an agent do more than it asks for: no variables, no words
+//! for its command line, no rules that answer for the user, and no answers to its permissions.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use adjutant_api::ErrorCode;
+use adjutant_api::types::message::SendMessage;
+use adjutant_api::types::session::{CreateSession, ModeWord};
+use adjutant_api::types::workspace::WorkspaceWord;
+use adjutant_core::agent::{Mode, RequestKind};
+use adjutant_core::call::Caller;
+use adjutant_core::request::Request;
+use adjutant_core::{Host, Right, SessionId, TokenId};
+
+use crate::http::call::Incoming;
+use crate::http::error::Failure;
+use crate::http::to_api;
+use crate::tokens::Grant;
+
+/// What holds for a session that is to be created.
+pub(super) struct Bounds {
+    /// The token that it will belong to.
+    pub(super) owner: Option<TokenId>,
+    /// What that token allows.
+    grant: Option<Arc<Grant>>,
+    /// The mode of the session that creates it.
+    own: Option<Mode>,
+    /// It comes from outside: what it says of its own surroundings means nothing here.
+    outside: bool,
+}
+
+fn forbidden(message: String) -> Failure {
+    Failure::new(ErrorCode::Forbidden, message)
+}
+
+impl Bounds {
+    /// The bounds of this call.
+    pub(super) async fn of(call: &Incoming, parent: Option<SessionId>) -> Result<Self, Failure> {
+        let caller = call.caller;
+        let look = move |host: &Host| {
+            let known = |id| host.session(id).map(|session| session.profile.clone());
+            let own = caller.session().and_then(known);
+            let owner = own.as_ref().and_then(|own| own.owner).or_else(|| known(parent?)?.owner);
+            (own.map(|own| own.mode), owner)
+        };
+        let (own, owner) = call.app.look(look).await?;
+        match caller {
+            Caller::Human => Ok(Self { owner, grant: None, own: None, outside: false }),
+            Caller::Token(id) => Ok(Self { owner: Some(id), grant: call.grant.clone(), own: None, outside: true }),
+            Caller::Session(_) => {
+                let grant = match owner {
+                    Some(token) => Some(Arc::new(call.app.tokens.grant(token).ok_or_else(|| ended(token))?)),
+                    None => None,
+                };
+                Ok(Self { owner, grant, own, outside: false })
+            }
+        }
+    }
+
+    /// Sessions of the token that may live at once.
+    pub(super) fn live_max(&self) -> Option<usize> {
+        self.grant.as_ref().map(|grant| usize::try_from(grant.sessions_max).unwrap_or(usize::MAX))
+    }
+
+    /// Checks what is asked for, and puts in what the caller does not decide.
+    pub(super) fn apply(&self, wanted: &mut CreateSession) -> Result<(), Failure> {
+        if let (None, Some(mode)) = (&wanted.mode, self.mode_unless_named()) {
+            wanted.mode = Some(mode);
+        }
+        let Some(grant) = self.grant.as_ref().filter(|_| self.outside) else { return Ok(()) };
+        if wanted.resume.is_some() || wanted.resume_latest {
+            return Err(forbidden("a token takes up no conversations: they are not its own".to_owned()));
+        }
+        if !grant.is_unbound() {
+            check_bound(wanted)?;
+        }
+        wanted.environment = grant.environment.clone();
+        wanted.umask = None;
+        wanted.soft_limits.clear();
+        Ok(())
+    }
+
+    /// The mode of a create that names none, where the agent's own default is not meant.
+    fn mode_unless_named(&self) -> Option<ModeWord> {
+        match (&self.grant, self.own) {
+            (Some(grant), _) if self.outside => grant.modes.first().map(|mode| to_api::mode(Mode::from(*mode))),
+            (_, Some(own @ (Mode::Guarded | Mode::Docker))) => Some(to_api::mode(own)),
+            (_, Some(Mode::Native) | None) => None,
+        }
+    }
+
+    /// Refuses a mode that the caller may not give.
+    pub(super) fn check_mode(&self, mode: Mode) -> Result<(), Failure> {
+        let word = to_api::mode(mode);
+        if let Some(grant) = self.grant.as_ref().filter(|grant| !grant.permits(mode)) {
+            let words: Vec<String> =
+                grant.modes.iter().map(|mode| to_api::mode(Mode::from(*mode)).to_string()).collect();
+            let message = format!("the token permits no sessions of the mode `{word}`, but {}", words.join(", "));
+            return Err(forbidden(message).with_detail("modes", words));
+        }
+        match self.own {
+            Some(own @ (Mode::Guarded | Mode::Docker)) if own != mode => {
+                let own = to_api::mode(own);
+                Err(forbidden(format!("a session of the mode `{own}` creates none of the mode `{word}`")))
+            }
+            Some(Mode::Native | Mode::Guarded | Mode::Docker) | None => Ok(()),
+        }
+    }
+
+    /// Refuses a directory, resolved, that the token does not hold. It is told by the name that the caller knows.
+    pub(super) fn check_directory(&self, named: &str, directory: &Path) -> Result<(), Failure> {
+        match &self.grant {
+            Some(grant) if !grant.holds(directory) => Err(outside_roots(Path::new(named), grant)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// What is wrong with a directory, said to a caller that may know: nothing is told of what lies outside of its roots.
+    pub(super) fn told(&self, text: &str, failure: Failure) -> Failure {
+        let path = Path::new(text);
+        let plain = path.is_absolute() && !path.components().any(|part| part == std::path::Component::ParentDir);
+        match &self.grant {
+            Some(grant) if !plain || !grant.holds(path) => outside_roots(path, grant),
+            Some(_) | None => failure,
+        }
+    }
+}
+
+fn ended(token: TokenId) -> Failure {
+    forbidden(format!("the token {token}, to which this session belongs, has ended: it creates no more sessions"))
+}
+
+fn outside_roots(directory: &Path, grant: &Grant) -> Failure {
+    let roots: Vec<String> = grant.roots.iter().map(|root| root.display().to_string()).collect();
+    let message = format!("{} is outside of the directories of the token: {}", directory.display(), roots.join(", "));
+    Failure::new(ErrorCode::PathNotTranslatable, message).with_detail("roots", roots)
+}
+
+/// What only a token with the mode `native` may ask for.
+fn check_bound(wanted: &CreateSession) -> Result<(), Failure> {
+    let isolated = wanted.workspace.as_ref().is_some_and(|word| *word != WorkspaceWord::Shared);
+    let asked = [
+        (!wanted.env.is_empty(), "sets variables"),
+        (wanted.sandbox.is_some(), "chooses a sandbox"),
+        (!wanted.allow_tools.is_empty(), "permits tools"),
+        (!wanted.arguments.is_empty(), "gives words to the agent's command line"),
+        (wanted.trust, "trusts a directory"),
+        (wanted.worktree.is_some() || isolated, "has git make or choose a work tree"),
+    ];
+    match asked.into_iter().find(|(asked, _)| *asked) {
+        Some((_, what)) => Err(forbidden(format!("only a token with the mode `native` {what}"))),
+        None => Ok(()),
+    }
+}
+
+/// A message that is a command of the agent's own could change what it asks for.
+pub(super) fn check_message(call: &Incoming, wanted: &SendMessage) -> Result<(), Failure> {
+    match &call.grant {
+        Some(grant) if wanted.as_command && !grant.is_unbound() => {
+            Err(forbidden("only a token with the mode `native` sends commands of the agent's own".to_owned()))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whoever may not steer a session does not answer for it; permissions of a bound token's sessions are the user's to give.
+pub(super) async fn check_answer(call: &Incoming, session: SessionId, request: &Request) -> Result<(), Failure> {
+    if call.caller != Caller::Human && !call.may(session, Right::Steer).await? {
+        return Err(forbidden(format!("{} is not asked by a session of yours", request.id)));
+    }
+    match &call.grant {
+        Some(grant) if request.asked.kind == RequestKind::Permission && !grant.is_unbound() => {
+            Err(forbidden("the permissions of a token's sessions are the user's to give".to_owned()))
+        }
+        Some(_) | None => Ok(()),
+    }
+}

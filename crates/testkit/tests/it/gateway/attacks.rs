@@ -1,0 +1,316 @@
+//! What is tried against the gateway, and that none of it gets through.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
+
+use adjutant_testkit::World;
+use serde_json::{Value, json};
+
+use super::{Gate, answer, code, created, shell_in, token};
+use crate::SOON;
+use crate::look::{messages, status};
+
+/// Connections of the one who would like to keep all others out.
+const FLOOD: usize = 10_000;
+
+/// What a caller might take for an option, a path, a variable or a command.
+const HOSTILE: [&str; 14] = [
+    "--all",
+    "--help",
+    "-f/etc/hostname",
+    "--",
+    "../../etc/passwd",
+    "..%2F..%2Fetc%2Fpasswd",
+    "/etc/passwd",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "; touch pwned",
+    "a b",
+    "x\u{7f}y",
+    "all",
+    "x:y",
+];
+
+fn escaped(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[test]
+fn h3_g7_no_id_is_a_word_of_the_command_line_or_a_path() {
+    let world = World::new();
+    let users = world.shell();
+    let gate = Gate::new(&world);
+    let t = token(&world, &["--mode", "native"]);
+    let id = created(&gate.call(&t, "POST", "/v1/sessions", &shell_in(&world.work())));
+    let before = world.inside("find . -type f | wc -l").stdout;
+    for text in HOSTILE {
+        let word = escaped(text);
+        let paths = [
+            ("GET", format!("/v1/sessions/{word}")),
+            ("GET", format!("/v1/sessions/{word}/log")),
+            ("GET", format!("/v1/sessions/{id}/messages/{word}")),
+            ("POST", format!("/v1/sessions/{word}/messages")),
+            ("DELETE", format!("/v1/sessions/{word}/messages")),
+            ("POST", format!("/v1/requests/{word}/answer")),
+            ("GET", format!("/v1/wait?session={word}")),
+            ("GET", format!("/v1/events?session={word}")),
+            ("GET", format!("/v1/workspaces/{word}/diff")),
+        ];
+        for (verb, path) in paths {
+            let refused = gate.call(&t, verb, &path, r#"{"text":"echo x"}"#);
+            assert!([400, 403, 404].contains(&refused.0), "{verb} {path}: {:#}", refused.1);
+            assert!(refused.1["error"]["message"].is_string(), "{verb} {path}: {:#}", refused.1);
+        }
+        let killed = gate.call(&t, "POST", "/v1/sessions/kill", &json!({"ids": [text]}).to_string());
+        assert!([400, 404].contains(&killed.0), "{text}: {:#}", killed.1);
+    }
+    assert_eq!((status(&world, &users), status(&world, &id)), ("idle".to_owned(), "idle".to_owned()));
+    assert_eq!(world.inside("find . -type f | wc -l").stdout, before, "nothing was written");
+}
+
+/// Every text that a caller can say somewhere stays a text: no option, no path, no command comes of it.
+#[test]
+fn no_field_of_a_call_becomes_an_argument() {
+    let world = World::new();
+    let gate = Gate::new(&world);
+    let t = token(&world, &["--mode", "native"]);
+    let id = created(&gate.call(&t, "POST", "/v1/sessions", &shell_in(&world.work())));
+    for text in HOSTILE {
+        for field in
+            ["cli", "id", "parent", "mode", "worktree", "model", "effort", "sandbox", "workspace", "path", "resume"]
+        {
+            let mut body: Value = serde_json::from_str(&shell_in(&world.work())).unwrap();
+            body[field] = text.into();
+            let refused = gate.call(&t, "POST", "/v1/sessions", &body.to_string());
+            assert!((400..500).contains(&refused.0), "{field}={text}: {:#}", refused.1);
+        }
+        let described = gate.call(&t, "POST", "/v1/sessions", &{
+            let mut body: Value = serde_json::from_str(&shell_in(&world.work())).unwrap();
+            (body["description"], body["key"]) = (text.into(), text.into());
+            body.to_string()
+        });
+        if described.0 == 200 {
+            assert_eq!(described.1["description"], text);
+            let _ = gate.call(&t, "POST", "/v1/sessions/kill", &json!({"ids": [described.1["id"]]}).to_string());
+        }
+        let said = json!({"text": format!("printf %s '{}'", text.replace('\u{7f}', "")), "key": format!("k{text}")});
+        let sent = gate.call(&t, "POST", &format!("/v1/sessions/{id}/messages"), &said.to_string());
+        assert_eq!(sent.0, 200, "{:#}", sent.1);
+        let _ = world.adj(["wait", &id]).expect_code(0);
+        let (_, answers) = gate.call(&t, "GET", &format!("/v1/sessions/{id}/answers"), "");
+        assert_eq!(answers[0]["text"], text.replace('\u{7f}', ""), "{answers:#}");
+    }
+    assert!(!world.work().join("pwned").try_exists().unwrap());
+}
+
+#[test]
+fn h4_no_file_of_the_host_is_read_for_a_caller() {
+    let world = World::new();
+    let gate = Gate::new(&world);
+    let t = token(&world, &["--mode", "native"]);
+    let id = created(&gate.call(&t, "POST", "/v1/sessions", &shell_in(&world.work())));
+    let path = format!("/v1/sessions/{id}/messages");
+    for body in [
+        r#"{"file":"/etc/hostname"}"#,
+        r#"{"text":"x","file":"/etc/hostname"}"#,
+        r#"{"text":{"file":"/etc/hostname"}}"#,
+    ] {
+        assert_eq!(code(&gate.call(&t, "POST", &path, body)), (400, "usage"), "{body}");
+    }
+    for more in
+        [json!({"file": "/etc/hostname"}), json!({"message_file": "/etc/hostname"}), json!({"policy": "/etc/hostname"})]
+    {
+        let mut body: Value = serde_json::from_str(&shell_in(&world.work())).unwrap();
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        assert_eq!(code(&gate.call(&t, "POST", "/v1/sessions", &body.to_string())), (400, "usage"), "{more}");
+    }
+    assert_eq!(messages(&world, &id), Vec::<Value>::new());
+}
+
+#[test]
+fn h2_h7_no_web_page_gets_an_answer() {
+    let world = World::new();
+    let gate = Gate::new(&world);
+    let t = token(&world, &["--mode", "native"]);
+    let bearer = format!("authorization: Bearer {t}");
+    let body = shell_in(&world.work());
+    let strange = [
+        vec!["host: evil.example"],
+        vec!["host: evil.example:6767"],
+        vec!["host: 127.0.0.1.evil.example"],
+        vec![],
+        vec!["host: localhost", "host: evil.example"],
+        vec!["host: localhost", "origin: http://evil.example"],
+        vec!["host: localhost", "origin: http://localhost"],
+        vec!["host: localhost", "origin: null"],
+        vec!["host: localhost", "sec-fetch-site: cross-site"],
+        vec!["host: localhost", "adj-gateway: 127.0.0.1"],
+    ];
+    for headers in strange {
+        let with_token = [headers.clone(), vec![bearer.as_str()]].concat();
+        for (verb, path) in [("POST", "/v1/sessions"), ("GET", "/v1/sessions"), ("GET", "/health")] {
+            let refused = gate.raw(verb, path, &with_token, body.as_bytes());
+            // Without any name the server itself may refuse.
+            assert!(code(&refused) == (403, "forbidden") || refused.0 == 400, "{headers:?} {verb}: {:?}", refused);
+        }
+        // What a page may send without asking first.
+        let simple = [headers, vec!["content-type: text/plain"]].concat();
+        assert!(gate.raw("POST", "/v1/sessions", &simple, body.as_bytes()).0 >= 400);
+    }
+    let preflight = ["host: localhost", "origin: http://evil.example", "access-control-request-method: POST"];
+    assert_eq!(gate.raw("OPTIONS", "/v1/sessions", &preflight, b"").0, 403);
+    for path in ["/v1/sessions/kill", "/v1/daemon/stop", "/v1/sessions/x-top/wake"] {
+        assert!([403, 404, 405].contains(&gate.call(&t, "GET", path, "").0), "{path}");
+    }
+    assert_eq!(world.adj(["-q", "list", "-a"]).expect_code(0).stdout, "");
+    // A token in the address is none.
+    let refused = gate.raw("GET", &format!("/v1/sessions?token={t}&access_token={t}"), &["host: localhost"], b"");
+    assert_eq!(code(&refused), (401, "unauthorized"));
+    let said = gate.end();
+    assert!(!said.contains(&t), "no line shows a token: {said}");
+    let kept = world.inside(&format!("grep -rlF {t} {} | head -1", world.state().display())).stdout;
+    assert_eq!(kept, "", "no file does");
+}
+
+#[test]
+fn h5_h6_a2_errors_are_json_and_sizes_are_bounded() {
+    let world = World::new();
+    let gate = Gate::new(&world);
+    let t = token(&world, &["--mode", "native"]);
+    let id = created(&gate.call(&t, "POST", "/v1/sessions", &shell_in(&world.work())));
+    for (verb, path, status) in
+        [("GET", "/", 404), ("GET", "/v1/nothing", 404), ("DELETE", "/v1/wait", 405), ("POST", "/health", 404)]
+    {
+        let refused = gate.call(&t, verb, path, "");
+        assert_eq!(refused.0, status, "{verb} {path}: {:#}", refused.1);
+        assert!(refused.1["error"]["code"].is_string(), "{:#}", refused.1);
+    }
+    let unknown = gate.call(&t, "GET", "/v1/sessions/nobody-top", "");
+    assert_eq!((code(&unknown), &unknown.1["error"]["exit"]), ((404, "session_not_found"), &4.into()));
+    let path = format!("/v1/sessions/{id}/messages");
+    let large = " ".repeat(17 * 1024 * 1024);
+    let refused = gate.call(&t, "POST", &path, &large);
+    assert_eq!(code(&refused), (413, "message_too_large"), "{:#}", refused.1);
+    assert_eq!(refused.1["error"]["details"]["bytes"], large.len(), "{:#}", refused.1);
+    // A body that does not say its size is counted while it is read.
+    let mut stream = gate.connect();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {t}\r\ntransfer-encoding: chunked\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let piece = format!("100000\r\n{}\r\n", " ".repeat(0x10_0000));
+    for _ in 0..18 {
+        if stream.write_all(piece.as_bytes()).is_err() {
+            break;
+        }
+    }
+    let refused = answer(stream);
+    assert!(refused.0 == 413 || refused.0 == 0, "{:#}", refused.1);
+    // A message of exactly the limit goes through, and one more byte does not.
+    let limit = 8 * 1024 * 1024;
+    let most = json!({"text": format!(": {}", "x".repeat(limit - 2))}).to_string();
+    assert_eq!(gate.call(&t, "POST", &path, &most).0, 200);
+    let more = json!({"text": format!(": {}", "x".repeat(limit - 1))}).to_string();
+    assert_eq!(code(&gate.call(&t, "POST", &path, &more)), (413, "message_too_large"));
+    assert_eq!(messages(&world, &id).len(), 1);
+}
+
+#[test]
+fn wrong_tokens_are_slowed_down_and_a_good_one_is_not() {
+    let world = World::new();
+    let gate = Gate::new(&world);
+    let t = token(&world, &["--mode", "native"]);
+    assert_eq!(gate.call(&t, "GET", "/v1/sessions", "").0, 200);
+    let codes: Vec<u16> = (0..80).map(|n| gate.call(&format!("adjgw_{n}"), "GET", "/v1/sessions", "").0).collect();
+    assert!(codes.starts_with(&[401; 20]) && codes.contains(&429), "{codes:?}");
+    assert!(codes.iter().all(|code| [401, 429].contains(code)), "{codes:?}");
+    assert_eq!(gate.call(&t, "GET", "/v1/sessions", "").0, 200, "whose token is known is not held up");
+}
+
+/// A head or a body that trickles in keeps its own connection waiting and nobody else.
+#[test]
+fn slow_callers_are_cut_off_and_hold_up_nobody() {
+    let world = World::new();
+    let gate = Gate::new(&world);
+    let t = token(&world, &["--mode", "native"]);
+    let id = created(&gate.call(&t, "POST", "/v1/sessions", &shell_in(&world.work())));
+    let mut head = gate.connect();
+    head.write_all(b"POST /v1/sessions HTTP/1.1\r\nhost: loc").unwrap();
+    let mut body = gate.connect();
+    let path = format!("/v1/sessions/{id}/messages");
+    let begun = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {t}\r\ncontent-length: 100\r\n\r\n{{"
+    );
+    body.write_all(begun.as_bytes()).unwrap();
+    // Without a good token not even a first byte is waited for.
+    let stranger =
+        "POST /v1/sessions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer no\r\ncontent-length: 9\r\n\r\n";
+    let mut unknown = gate.connect();
+    unknown.write_all(stranger.as_bytes()).unwrap();
+    assert_eq!(code(&answer(unknown)), (401, "unauthorized"));
+    assert_eq!(gate.call(&t, "GET", "/v1/sessions", "").0, 200);
+    let mut rest = Vec::new();
+    let _ = head.read_to_end(&mut rest);
+    assert!(!rest.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&rest));
+    let (status, told) = answer(body);
+    assert_eq!((status, &told["error"]["code"]), (408, &"usage".into()), "{told:#}");
+    assert_eq!(messages(&world, &id), Vec::<Value>::new());
+}
+
+#[test]
+fn ten_thousand_connections_keep_nobody_out() {
+    let world = World::new();
+    let gate = Gate::new(&world);
+    let t = token(&world, &["--mode", "native"]);
+    let id = created(&gate.call(&t, "POST", "/v1/sessions", &shell_in(&world.work())));
+    let mut follower = super::streams::Stream::open(&gate, &t, &format!("/v1/events?session={id}&follow=true"));
+    follower.record();
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let wanted = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, wanted).expect("this process may open more files");
+    let mut flood: Vec<TcpStream> = Vec::new();
+    let begun = Instant::now();
+    for number in 0..FLOOD {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", gate.port)) else { continue };
+        let _ = stream.write_all(b"GET /v1/sessions HTTP/1.1\r\nhost: localhost\r\n");
+        flood.push(stream);
+        if number % 2_500 == 2_499 {
+            let (status, told) = gate.call(&t, "GET", "/v1/sessions", "");
+            assert_eq!((status, &told[0]["id"]), (200, &id.as_str().into()), "after {number}: {told:#}");
+        }
+    }
+    assert!(flood.len() > FLOOD / 2, "{} were made in {:?}", flood.len(), begun.elapsed());
+    let open = world.adj(["--json", "gateway", "status"]).expect_code(0).json()["connections"].as_u64().unwrap();
+    assert!(open <= 300, "{open} are held");
+    // The daemon has not noticed, and a stream that was open is open.
+    world.send(&id, "echo still");
+    assert_eq!(world.adj(["wait", "--print", &id]).expect_code(0).stdout, "still\n");
+    let seen = std::iter::from_fn(|| follower.next()).any(|(_, record)| record["event"]["type"] == "turn.completed");
+    assert!(seen, "whoever has shown a token keeps the connection");
+}
+
+#[test]
+fn h18_a_socket_for_containers_serves_the_same() {
+    let world = World::new();
+    let socket = world.root().join("gate.sock");
+    let gate = Gate::with(&world, &["--socket", socket.to_str().unwrap()]);
+    assert_eq!(gate.port, 0, "a socket alone is no port");
+    let t = token(&world, &["--mode", "native"]);
+    let ask = |headers: &str| {
+        let mut stream = UnixStream::connect(&socket).expect("it listens");
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        stream
+            .write_all(format!("GET /v1/sessions HTTP/1.1\r\nconnection: close\r\n{headers}\r\n").as_bytes())
+            .unwrap();
+        answer(stream)
+    };
+    assert_eq!(ask(&format!("host: localhost\r\nauthorization: Bearer {t}\r\n")), (200, json!([])));
+    assert_eq!(code(&ask("host: localhost\r\n")), (401, "unauthorized"));
+    assert_eq!(code(&ask(&format!("host: evil.example\r\nauthorization: Bearer {t}\r\n"))), (403, "forbidden"));
+    let status = world.adj(["gateway", "status"]).expect_code(0).stdout;
+    assert!(status.contains(&format!("unix:{}", socket.display())), "{status}");
+    let _ = gate.end();
+    assert!(!socket.try_exists().unwrap(), "it goes with the gateway");
+}
