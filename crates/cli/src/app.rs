@@ -13,7 +13,7 @@ use crate::error::CommandError;
 use crate::globals::Globals;
 use crate::ui::{Colour, Ui};
 use crate::way::Way;
-use crate::{grammar, help, parse};
+use crate::{grammar, help, hosts, parse};
 
 /// Runs a call. Only the one verb that is called is built, since most calls take less time than all of them.
 pub(crate) fn run(tokens: Vec<OsString>) -> ExitCode {
@@ -82,6 +82,7 @@ fn call_verb(verb: &Verb, before: Vec<OsString>, rest: Vec<OsString>, early: &mu
     let globals = Globals::from_arg_matches(&matches).map_err(|error| parse::explained(&error, verb.name))?;
     let mut context = Context::new(globals.ui(), !globals.no_autostart, globals.host.clone());
     check_way(&mut context, verb)?;
+    hosts::route(&mut context, &matches)?;
     let outcome = (verb.run)(&mut context, &matches);
     finish(&mut context.ui, outcome)
 }

@@ -11,6 +11,7 @@ mod error;
 mod globals;
 mod grammar;
 mod help;
+mod hosts;
 mod house;
 mod message;
 mod near;

@@ -70,20 +70,33 @@ impl Way {
         })
     }
 
-    /// The token that proves who calls. Another machine knows nothing of the sessions of this one.
+    /// The token that proves who calls. Another machine knows nothing of the sessions of this one, and a gateway takes no
+    /// tokens but its own.
     pub(crate) fn token(&self) -> Result<Option<String>, CommandError> {
         match self {
             Self::Here => variables::token(),
-            Self::Sandbox(sandbox) => match &sandbox.token {
-                Some(token) => Ok(Some(token.clone())),
-                None => variables::token(),
-            },
+            Self::Sandbox(sandbox) => Ok(sandbox.token.clone()),
             Self::Host(_) => Ok(None),
         }
     }
 }
 
 impl Remote {
+    /// A machine as it was noted down with its sessions.
+    pub(crate) fn known(name: &str, target: &str, program: &str) -> Result<Self, CommandError> {
+        let wrong = |why: String| CommandError::new(ErrorCode::Internal, format!("what is known of {name}: {why}"));
+        let program = match variables::remote_program()? {
+            Some(program) => program,
+            None => program.parse().map_err(wrong)?,
+        };
+        Ok(Self { name: name.to_owned(), target: target.parse().map_err(wrong)?, program })
+    }
+
+    /// All machines of the configuration.
+    pub(crate) fn all(config: &Config) -> Result<Vec<Self>, CommandError> {
+        config.hosts.keys().map(|name| Self::named(name, config)).collect()
+    }
+
     /// A machine by its name in the configuration, or by where it is.
     fn named(name: &str, config: &Config) -> Result<Self, CommandError> {
         let known = config.hosts.get(name);

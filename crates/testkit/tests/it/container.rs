@@ -157,7 +157,11 @@ fn lives(container: &Container) {
     let answer = adj(&["wait", "--print", &id]).expect_code(0).stdout;
     assert_eq!(answer, format!("{work}/sub\nof the host\n"), "the current directory has its name on the host");
     assert_eq!(adj(&["last-message", &id]).expect_code(0).stdout, answer);
+    assert_eq!(adj(&["wait", "--interval", "1.5", &id]).expect_code(0).word(), "completed");
+    assert_eq!(adj(&["ask", &id, "printf 'a\\n\\n\\nb\\n'"]).expect_code(0).stdout, "a\n\n\nb\n");
     assert_eq!(adj(&["ask", &id, "(exit 7)"]).expect_code(7).stderr, "");
+    let _ = adj(&["ask", &id, "- item"]).expect_code(127);
+    let _ = adj(&["--json", "wait", "nobody-top"]).expect_error(4, "session_not_found");
     let listed = adj(&["--json", "list", "--path", "/workspace"]).expect_code(0).json();
     let (path, host_path) = (&listed[0]["path"], &listed[0]["host_path"]);
     assert_eq!(
