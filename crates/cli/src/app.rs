@@ -82,7 +82,10 @@ fn call_verb(verb: &Verb, before: Vec<OsString>, rest: Vec<OsString>, early: &mu
     let globals = Globals::from_arg_matches(&matches).map_err(|error| parse::explained(&error, verb.name))?;
     let mut context = Context::new(globals.ui(), !globals.no_autostart, globals.host.clone());
     check_way(&mut context, verb)?;
-    hosts::route(&mut context, &matches)?;
+    // Sessions of several hosts may be ended at once.
+    if verb.name != "kill" {
+        hosts::route(&mut context, &matches)?;
+    }
     let outcome = (verb.run)(&mut context, &matches);
     finish(&mut context.ui, outcome)
 }

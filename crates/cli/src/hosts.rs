@@ -3,8 +3,10 @@
 
 mod ask;
 mod cache;
+mod kill;
 mod route;
 
 pub(crate) use ask::ask_all;
 pub(crate) use cache::{Known, remember_created};
+pub(crate) use kill::kill;
 pub(crate) use route::route;

@@ -317,13 +317,17 @@ fn i2_what_a_host_leaves_out_is_unknown_and_a_session_is_found_by_its_id() {
     let both = host.near().adj(["--json", "send", &away, "true"]).expect_error(2, "ambiguous_id");
     assert!(both.stderr.contains("box") && both.stderr.contains("this machine"), "{both:#?}");
     let _ = there(&host, &["send", &away, "true"]).expect_code(0);
-    let _ = host.near().adj(["kill", "--all", "--purge"]).expect_code(0);
+    let near = host.near().adj(["--json", "list", "--path", "."]).expect_code(0).json()[0]["uuid"].clone();
+    let _ = host.near().adj(["kill", "--purge", near.as_str().expect("a UUID")]).expect_code(0);
 
     let _ = host.far().adj(["kill", "--purge", &away]).expect_code(0);
     let (rows, ended) = listed(&host, &[]);
     assert_eq!(rows, vec![(away.clone(), "box".to_owned(), "unknown".to_owned())], "{ended:#?}");
     let (rows, _) = listed(&host, &[]);
     assert_eq!(rows.len(), 1, "it is kept");
+    let gone = there(&host, &["create", "-q", "--cli", "shell"]).expect_code(0).word().to_owned();
+    let _ = host.near().adj(["kill", "--purge", &gone]).expect_code(0);
+    assert_eq!(listed(&host, &[]).0.len(), 1, "what was to be forgotten is forgotten");
 }
 
 #[test]
@@ -348,4 +352,29 @@ fn a_person_sits_down_at_a_session_of_another_host() {
     let staying = attach();
     let _ = there(&host, &["kill", &id]).expect_code(0);
     let _ = staying.end().expect_code(4);
+}
+
+#[test]
+fn e4_sessions_of_several_hosts_are_ended_at_once_and_a_host_that_is_down_does_not_stop_the_rest() {
+    let mut host = OtherHost::start();
+    let config = "[hosts]\nbox = \"box\"\n";
+    std::fs::create_dir_all(host.near().state()).expect("a directory");
+    std::fs::write(host.near().state().join("config.toml"), config).expect("a configuration");
+    let away = || there(&host, &["create", "-q", "--cli", "shell"]).expect_code(0).word().to_owned();
+    let (near, far) = (host.near().shell(), away());
+    let both = host.near().adj(["kill", &near, &far]).expect_code(0);
+    assert_eq!(both.stdout, format!("Killed session {near}\nKilled session {far}\n"));
+    let (near, far) = (host.near().shell(), away());
+    let all = host.near().adj(["kill", "--all"]).expect_code(0);
+    assert_eq!(all.stdout, format!("Killed session {near}\nKilled session {far}\nKilled 2 sessions\n"));
+
+    let (near, far) = (host.near().shell(), away());
+    host.stop();
+    let all = host.near().adj(["kill", "--all"]).expect_code(255);
+    assert_eq!(all.stdout, format!("Killed session {near}\nKilled 1 sessions\n"));
+    assert!(all.stderr.contains("box cannot be reached"), "{all:#?}");
+    let named = host.near().adj(["--json", "kill", &host.near().shell(), &far]).expect_code(255).json();
+    let errors: Vec<bool> = named.as_array().expect("a list").iter().map(|one| one["error"].is_null()).collect();
+    assert_eq!(errors, [true, false], "{named}");
+    host.resume();
 }
