@@ -25,7 +25,7 @@ const PREFIXES: [&str; 2] = ["LC_", "XDG_"];
 
 /// Whether a variable says something that any program needs, or where an agent keeps its things.
 pub fn is_plain_variable(name: &str) -> bool {
-    let places = [crate::claude::PLACE_VARIABLE, crate::codex::PLACE_VARIABLE];
+    let places = [crate::claude::SKILLS.variable, crate::codex::SKILLS.variable];
     NAMES.contains(&name) || places.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 

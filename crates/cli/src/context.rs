@@ -98,12 +98,8 @@ impl Context {
 
     /// A client that is nobody but the user, and says nothing to anybody.
     pub(crate) fn client_of_user(autostart: bool) -> Result<Client, CommandError> {
-        Ok(Client::new(ClientOptions {
-            endpoint: Way::Here.endpoint()?,
-            token: None,
-            autostart,
-            warn: Box::new(|_, _| {}),
-        }))
+        let warn = Box::new(|_: &str, _: &str| {});
+        Ok(Client::new(ClientOptions { endpoint: Way::Here.endpoint()?, token: None, autostart, warn }))
     }
 
     /// The client; it connects with its first call.

@@ -36,33 +36,6 @@ pub(crate) fn token() -> Result<Option<String>, CommandError> {
     get("ADJ_SESSION_TOKEN").map(OsString::into_string).transpose().map_err(no_text)
 }
 
-/// What a container's environment says of its host; each by our name, or else by the one that users of an older tool have
-/// set already.
-pub(crate) fn sandbox() -> SandboxVariables {
-    let first = |names: &[&'static str]| names.iter().find_map(|name| get(name).map(|value| Variable { name, value }));
-    SandboxVariables {
-        sandbox: first(&["ADJ_SANDBOX", "DEV_SESSIONS_SANDBOX"]),
-        url: first(&["ADJ_GATEWAY_URL", "DEV_SESSIONS_GATEWAY_URL"]),
-        port: first(&["ADJ_GATEWAY_PORT", "DEV_SESSIONS_GATEWAY_PORT"]),
-        host_path: first(&["ADJ_HOST_PATH", "HOST_PATH"]),
-        workspace: first(&["ADJ_CONTAINER_WORKSPACE", "CONTAINER_WORKSPACE"]),
-        path_map: first(&["ADJ_PATH_MAP"]),
-        token: first(&["ADJ_GATEWAY_TOKEN"]),
-        token_file: first(&["ADJ_GATEWAY_TOKEN_FILE"]),
-    }
-}
-
-/// What `adj` is called on other machines.
-pub(crate) fn remote_program() -> Result<Option<RemoteProgram>, CommandError> {
-    for name in ["ADJ_REMOTE_BIN", "DEV_SESSIONS_REMOTE_BIN"] {
-        if let Some(value) = get(name) {
-            let read = value.to_string_lossy().parse::<RemoteProgram>();
-            return read.map(Some).map_err(|why| CommandError::new(ErrorCode::EnvInvalid, format!("`{name}`: {why}")));
-        }
-    }
-    Ok(None)
-}
-
 /// The value of a variable that is not empty.
 pub(crate) fn value(name: &str) -> Option<OsString> {
     get(name)
@@ -89,6 +62,33 @@ pub(crate) fn home_directory() -> Result<PathBuf, CommandError> {
 pub(crate) fn config_home() -> Result<PathBuf, CommandError> {
     let given = get("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     given.map_or_else(|| home_directory().map(|home| home.join(".config")), Ok)
+}
+
+/// What a container's environment says of its host; each by our name, or else by the one that users of an older tool have
+/// set already.
+pub(crate) fn sandbox() -> SandboxVariables {
+    let first = |names: &[&'static str]| names.iter().find_map(|name| get(name).map(|value| Variable { name, value }));
+    SandboxVariables {
+        sandbox: first(&["ADJ_SANDBOX", "DEV_SESSIONS_SANDBOX"]),
+        url: first(&["ADJ_GATEWAY_URL", "DEV_SESSIONS_GATEWAY_URL"]),
+        port: first(&["ADJ_GATEWAY_PORT", "DEV_SESSIONS_GATEWAY_PORT"]),
+        host_path: first(&["ADJ_HOST_PATH", "HOST_PATH"]),
+        workspace: first(&["ADJ_CONTAINER_WORKSPACE", "CONTAINER_WORKSPACE"]),
+        path_map: first(&["ADJ_PATH_MAP"]),
+        token: first(&["ADJ_GATEWAY_TOKEN"]),
+        token_file: first(&["ADJ_GATEWAY_TOKEN_FILE"]),
+    }
+}
+
+/// What `adj` is called on other machines.
+pub(crate) fn remote_program() -> Result<Option<RemoteProgram>, CommandError> {
+    for name in ["ADJ_REMOTE_BIN", "DEV_SESSIONS_REMOTE_BIN"] {
+        if let Some(value) = get(name) {
+            let read = value.to_string_lossy().parse::<RemoteProgram>();
+            return read.map(Some).map_err(|why| CommandError::new(ErrorCode::EnvInvalid, format!("`{name}`: {why}")));
+        }
+    }
+    Ok(None)
 }
 
 /// All variables as they are.

@@ -25,12 +25,9 @@ use crate::{
     Program, SkillPlaces,
 };
 
-/// The variable that says where Claude Code keeps its things.
-pub(crate) const PLACE_VARIABLE: &str = "CLAUDE_CONFIG_DIR";
-
 /// Where it looks for skills.
-const SKILLS: SkillReader =
-    SkillReader { variable: PLACE_VARIABLE, directory: ".claude", program: "claude", local: ".claude/skills" };
+pub(crate) const SKILLS: SkillReader =
+    SkillReader { variable: "CLAUDE_CONFIG_DIR", directory: ".claude", program: "claude", local: ".claude/skills" };
 
 /// The agent `claude`.
 #[derive(Debug)]

@@ -29,12 +29,9 @@ use crate::{
     SkillPlaces,
 };
 
-/// The variable that says where Codex keeps its things.
-pub(crate) const PLACE_VARIABLE: &str = "CODEX_HOME";
-
 /// Where it looks for skills. Those of a directory are in the place that several agents share.
-const SKILLS: SkillReader =
-    SkillReader { variable: PLACE_VARIABLE, directory: ".codex", program: "codex", local: ".agents/skills" };
+pub(crate) const SKILLS: SkillReader =
+    SkillReader { variable: "CODEX_HOME", directory: ".codex", program: "codex", local: ".agents/skills" };
 
 /// The agent `codex`.
 #[derive(Debug)]

@@ -53,7 +53,11 @@ pub(crate) async fn run_doctor(context: &mut Context, args: &DoctorArgs) -> Outc
             let mapped = check_paths(sandbox);
             checks.extend([mapped, check_gateway(context).await]);
         }
-        Ok(Way::Here | Way::Host(_)) => checks.extend(check_daemon(context, args.rebuild).await),
+        Ok(Way::Host(_)) => checks.extend(check_daemon(context, args.rebuild).await),
+        Ok(Way::Here) => {
+            checks.extend(check_daemon(context, args.rebuild).await);
+            checks.extend(check_own_gateway().await);
+        }
         Err(error) => checks.push(failed("environment", &error)),
     }
     let failed = checks.iter().any(|check| check.status == CheckStatus::Failed);
@@ -146,6 +150,24 @@ async fn check_gateway(context: &mut Context) -> Check {
             Check { hint: told.hint.clone().or(Some(hint)), ..told }
         }
     }
+}
+
+/// Whether the gateway of this machine, where one runs, can be reached from containers: those on a bridge network of Linux
+/// come from another address than this machine's own.
+async fn check_own_gateway() -> Option<Check> {
+    let asked = async { Ok::<_, CommandError>(adjutant_client::gateway_status(&Context::home()?).await?) };
+    let status = match asked.await {
+        Ok(found) => found?,
+        Err(error) => return Some(failed("gateway", &error)),
+    };
+    let detail = format!("pid {}, on {}", status.pid, status.addresses.join(" "));
+    let loopback = |address: &String| address.starts_with("http://127.") || address.starts_with("http://[::1]");
+    if cfg!(target_os = "linux") && status.addresses.iter().all(loopback) {
+        let detail = format!("{detail}; a container on a bridge network does not reach that");
+        let hint = "adj gateway run --socket <path>, to be mounted; or --bind <address of the bridge>".to_owned();
+        return Some(Check { hint: Some(hint), ..check("gateway", CheckStatus::Warning, detail) });
+    }
+    Some(check("gateway", CheckStatus::Ok, detail))
 }
 
 async fn check_daemon(context: &mut Context, rebuild: bool) -> Vec<Check> {

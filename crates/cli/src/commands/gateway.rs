@@ -11,6 +11,7 @@ use crate::commands::Outcome;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::runtime::interruptible;
+use crate::way::Way;
 
 /// Let containers and other programs in: the daemon's API on a port of this machine, or on a socket
 ///
@@ -41,6 +42,9 @@ enum Action {
 pub(crate) fn run_gateway(context: &mut Context, args: &GatewayArgs) -> Outcome {
     if args.action.is_some() && args.run != run::RunArgs::default() {
         return Err(CommandError::usage("options of `gateway run` and `gateway install` stand behind these words"));
+    }
+    if let Way::Host(_) = context.way()? {
+        return Err(CommandError::usage("a gateway and its tokens are of this machine; `--host` names another one"));
     }
     match &args.action {
         None => run::run(context, &args.run),

@@ -64,9 +64,9 @@ async fn bind_tcp(address: SocketAddr) -> Result<TcpListener, ErrorBody> {
 
 /// Why nobody can listen there.
 pub(super) fn not_bound(address: SocketAddr, error: &io::Error) -> ErrorBody {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => in_use(address),
-        _ => ErrorBody::new(ErrorCode::Usage, format!("cannot listen on {address}: {error}")),
+    match error.kind() == io::ErrorKind::AddrInUse {
+        true => in_use(address),
+        false => ErrorBody::new(ErrorCode::Usage, format!("cannot listen on {address}: {error}")),
     }
 }
 

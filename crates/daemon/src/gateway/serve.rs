@@ -184,8 +184,7 @@ impl Gateway {
                 false => Failure::new(ErrorCode::Usage, "the body could not be read"),
             })
         };
-        let late =
-            || Failure::new(ErrorCode::Usage, format!("the body was not there within {BODY_MAX:?}")).as_timeout();
+        let late = || Failure::new(ErrorCode::Usage, format!("the body was not there within {BODY_MAX:?}")).too_slow();
         tokio::time::timeout(BODY_MAX, read).await.unwrap_or_else(|_| Err(late()))
     }
 

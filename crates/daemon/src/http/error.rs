@@ -28,7 +28,7 @@ impl Failure {
     }
 
     /// A request that did not come in time.
-    pub(crate) fn as_timeout(mut self) -> Self {
+    pub(crate) fn too_slow(mut self) -> Self {
         self.status = Some(StatusCode::REQUEST_TIMEOUT);
         self
     }

@@ -73,9 +73,13 @@ fn a_session_sees_and_steers_its_descendants() {
 #[test]
 fn a_child_answers_its_parent_and_sees_what_came_of_its_own_message() {
     let world = world_with_adj();
-    let x = world.shell();
+    let x = world.adj(["create", "-q", "--cli", "shell", "-d", "what it is for"]).expect_code(0).word().to_owned();
     let child = within(&world, &x, "create -q --cli shell").1.trim().to_owned();
-    refused(&world, &child, "status parent");
+    let card = within(&world, &child, "status parent --json");
+    let card: serde_json::Value = serde_json::from_str(&card.1).expect("it is JSON");
+    assert_eq!((&card["id"], &card["description"]), (&x.as_str().into(), &serde_json::Value::Null), "{card:#}");
+    refused(&world, &child, "status parent --explain");
+    refused(&world, &child, "inspect parent");
     refused(&world, &child, "logs parent");
     assert_eq!(within(&world, &child, "ask parent 'echo to the child'"), (0, "to the child\n".to_owned()));
     let sent = within(&world, &child, "send -q parent 'echo more'").1;

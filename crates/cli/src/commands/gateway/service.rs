@@ -52,7 +52,7 @@ struct Installed {
 impl Installed {
     /// Where the service of this home is kept. Each home that is not the user's usual one has a service of its own.
     fn of(home: &Home) -> Result<Self, CommandError> {
-        let suffix = variables::is_set("ADJ_HOME").then(|| format!("-{}", home.mark())).unwrap_or_default();
+        let suffix = if variables::is_set("ADJ_HOME") { format!("-{}", home.mark()) } else { String::new() };
         let (directory, name) = match MANAGER {
             Manager::Systemd => {
                 (variables::config_home()?.join("systemd/user"), format!("adjutant-gateway{suffix}.service"))

@@ -80,8 +80,16 @@ fn is_in_worktree(session: &Session, wanted: &str) -> bool {
 
 /// `GET /v1/sessions/{id}`
 pub(super) async fn show(call: Incoming) -> Result<Json<WireSession>, Failure> {
-    let id = call.session_to_read().await?;
-    record(&call, id, to_api::session).await
+    let id = call.resolve(call.parameter("id"), resolve::Rule::Read, Right::Send).await?;
+    let Json(whole) = record(&call, id, to_api::session).await?;
+    Ok(Json(if call.may(id, Right::See).await? { whole } else { card(whole) }))
+}
+
+/// Of a session that one may send to, and no more, it is told whether it lives and works, and not what on.
+fn card(whole: WireSession) -> WireSession {
+    let hidden =
+        WireSession { description: None, agent_session: None, pending: Vec::new(), goal: None, why: None, ..whole };
+    WireSession { parent: None, project: None, worktree: None, checkout: None, workspace: None, branch: None, ..hidden }
 }
 
 /// `GET /v1/sessions/{id}/explain`

@@ -311,6 +311,19 @@ fn h18_a_socket_for_containers_serves_the_same() {
     assert_eq!(code(&ask(&format!("host: evil.example\r\nauthorization: Bearer {t}\r\n"))), (403, "forbidden"));
     let status = world.adj(["gateway", "status"]).expect_code(0).stdout;
     assert!(status.contains(&format!("unix:{}", socket.display())), "{status}");
+    let checked = |world: &World| {
+        let checks = world.adj(["--json", "doctor"]).expect_code(0).json();
+        checks.as_array().unwrap().iter().find(|check| check["check"] == "gateway").cloned().unwrap_or_default()
+    };
+    assert_eq!(checked(&world)["status"], "ok");
     let _ = gate.end();
     assert!(!socket.try_exists().unwrap(), "it goes with the gateway");
+    assert_eq!(checked(&world), Value::Null, "without one there is nothing to check");
+    let _on_loopback = Gate::new(&world);
+    let told = checked(&world);
+    assert_eq!(told["status"], "warning", "{told:#}");
+    assert!(
+        told["hint"].as_str().unwrap().contains("--socket"),
+        "a container that does not reach it is told: {told:#}"
+    );
 }

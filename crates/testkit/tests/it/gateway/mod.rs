@@ -2,6 +2,8 @@
 
 mod attacks;
 mod authority;
+mod bound;
+mod container;
 mod service;
 mod streams;
 

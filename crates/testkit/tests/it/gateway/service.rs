@@ -16,14 +16,18 @@ struct Manager {
     cgroup: String,
 }
 
+#[expect(clippy::disallowed_methods, reason = "the test is what starts programs in the manager's namespace")]
+fn program(name: &str) -> Command {
+    Command::new(name)
+}
+
 /// Where the machine has the trees of its control groups.
 const GROUPS: &str = "/sys/fs/cgroup/systemd /sys/fs/cgroup/unified";
 
 impl Manager {
-    /// Starts one; `None` where that is not possible, with the reason on standard output.
+    /// Starts one; `None` where that is not possible: it needs root, and systemd.
     fn new(world: &World) -> Option<Self> {
         if !rustix::process::geteuid().is_root() || !PathBuf::from("/lib/systemd/systemd").is_file() {
-            println!("a user manager of systemd needs root and systemd; nothing is shown here");
             return None;
         }
         let cgroup = format!("adj-test-{}", std::process::id());
@@ -45,7 +49,7 @@ impl Manager {
     /// Runs a command of the world where the manager is.
     fn run(&self, what: Command, words: &[&str]) -> Ended {
         let pid = self.running.as_ref().map_or(0, Running::pid).to_string();
-        let mut command = Command::new("nsenter");
+        let mut command = program("nsenter");
         command
             .args(["--target", &pid, "--mount", "--", "env", "-C"])
             .arg(what.get_current_dir().expect("a directory"));
@@ -73,7 +77,7 @@ impl Drop for Manager {
         // Directories of groups go when nobody is in them any more.
         let script =
             format!("for h in {GROUPS}; do find $h/{} -depth -type d -exec rmdir {{}} \\; ; done", self.cgroup);
-        let _ = Command::new("sh").args(["-c", &script]).stderr(std::process::Stdio::null()).status();
+        let _ = program("sh").args(["-c", &script]).stderr(std::process::Stdio::null()).status();
     }
 }
 
@@ -83,7 +87,10 @@ fn h11_h12_a_service_is_installed_starts_answers_and_is_undone() {
     let path = std::env::var("PATH").unwrap_or_default();
     let strange = format!("{path}:/we ird/100%h/a&b/\"quoted\"/back\\slash/$HOME/'x'");
     world.set_variable("PATH", &strange);
-    let Some(manager) = Manager::new(&world) else { return };
+    let Some(manager) = Manager::new(&world) else {
+        println!("a user manager of systemd needs root and systemd; nothing is shown here");
+        return;
+    };
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let installed = manager.adj(&world, &["gateway", "install", "--port", &port]).expect_code(0);
     assert!(
