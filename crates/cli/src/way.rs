@@ -92,9 +92,18 @@ impl Remote {
         Ok(Self { name: name.to_owned(), target: target.parse().map_err(wrong)?, program })
     }
 
-    /// All machines of the configuration.
-    pub(crate) fn all(config: &Config) -> Result<Vec<Self>, CommandError> {
-        config.hosts.keys().map(|name| Self::named(name, config)).collect()
+    /// All machines of the configuration. One that cannot be read is told, and names none: what is on this machine is seen and
+    /// ended all the same.
+    pub(crate) fn all(context: &mut Context) -> Vec<Self> {
+        let named = |config: &Config| config.hosts.keys().map(|name| Self::named(name, config)).collect();
+        match context.config().and_then(named) {
+            Ok(all) => all,
+            Err(CommandError::Told(body)) => {
+                context.ui.warning(&format!("No other host is asked: {}.", body.message));
+                Vec::new()
+            }
+            Err(CommandError::ClosedPipe | CommandError::Interrupted) => Vec::new(),
+        }
     }
 
     /// A machine by its name in the configuration, or by where it is.

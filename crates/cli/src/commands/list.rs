@@ -94,7 +94,7 @@ fn others(context: &mut Context, query: &SessionsQuery) -> Result<Vec<Remote>, C
     if of_here || !matches!(context.way()?, Way::Here) || variables::token()?.is_some() {
         return Ok(Vec::new());
     }
-    Remote::all(context.config()?)
+    Ok(Remote::all(context))
 }
 
 /// All of them, most recently used first.

@@ -57,7 +57,7 @@ async fn elsewhere(context: &mut Context, which: &KillSessions) -> Result<Vec<Th
             let live = known.sessions.iter().filter(|session| session.status != StatusWord::Exited);
             There { remote, which: which.clone(), ids: live.map(|session| session.id.clone()).collect() }
         };
-        return Ok(Remote::all(context.config()?)?.into_iter().map(all).collect());
+        return Ok(Remote::all(context).into_iter().map(all).collect());
     }
     let mut there: Vec<There> = Vec::new();
     let known = Known::all(&home);
