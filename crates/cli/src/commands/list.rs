@@ -65,6 +65,8 @@ pub(crate) struct ListArgs {
 pub(crate) async fn run_list(context: &mut Context, args: &ListArgs) -> Outcome {
     let mut query = query(context, args).await?;
     name_project(context, &mut query).await?;
+    // Where there is no home, that is what is wrong.
+    context.client()?;
     let others = others(context, &query)?;
     let (ui, client) = context.parts()?;
     let asked = LocalSet::new();

@@ -21,6 +21,8 @@ struct There {
 
 /// Ends sessions here and on other hosts, and gives what came of each; what cannot be said of a single one is a warning.
 pub(crate) async fn kill(context: &mut Context, which: &KillSessions) -> Result<Vec<Killed>, CommandError> {
+    // Where there is no home, that is what is wrong.
+    context.client()?;
     let alone = !matches!(context.way()?, Way::Here) || variables::token()?.is_some();
     let there = if alone { Vec::new() } else { elsewhere(context, which).await? };
     let is_elsewhere = |id: &String| there.iter().any(|one| one.ids.contains(id));
