@@ -54,6 +54,7 @@ fn a_session_of_another_host_has_a_whole_life() {
     assert_eq!((own_255.json()["outcome"].as_str(), own_255.stderr.as_str()), (Some("failed"), ""), "{own_255:#?}");
     assert_eq!(there(&host, &["status", &id]).expect_code(0).word(), "idle");
     let _ = there(&host, &["ask", &id, "- item"]).expect_code(127);
+    assert_eq!(there(&host, &["run", "--cli", "shell", "echo $FAR; exit 9"]).expect_code(9).stdout, "away\n");
     let listed = there(&host, &["list", "--json"]).expect_code(0).json();
     assert_eq!(listed[0]["id"], id.as_str(), "{listed}");
     let logs = there(&host, &["logs", &id]).expect_code(0);
