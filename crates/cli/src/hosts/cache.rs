@@ -29,6 +29,9 @@ pub(crate) struct Known {
 /// Largest file, in bytes; a larger one is not ours.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// Sessions of one host that are noted down one by one; the oldest make room.
+const NOTED_MAX: usize = 1_000;
+
 impl Known {
     /// Nothing is known yet.
     pub(crate) fn of(remote: &Remote) -> Self {
@@ -109,6 +112,8 @@ pub(crate) fn remember_created(remote: &Remote, session: &Session) -> Result<(),
     let mut known = Known::load(&home, remote);
     known.sessions.retain(|kept| kept.uuid != session.uuid);
     known.sessions.push(session.clone());
+    let surplus = known.sessions.len().saturating_sub(NOTED_MAX);
+    known.sessions.drain(..surplus);
     Ok(known.save(&home)?)
 }
 
@@ -129,4 +134,53 @@ fn read(path: &Path) -> Option<Known> {
     let is_file = path.extension().is_some_and(|extension| extension == "json");
     let fits = fs::metadata(path).ok()?.len() <= BYTES_MAX;
     serde_json::from_slice(&fs::read(path).ok().filter(|_| is_file && fits)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(id: &str, uuid: &str, status: &str) -> Session {
+        let text = serde_json::json!({
+            "id": id, "uuid": uuid, "cli": "shell", "mode": "native", "status": status, "source": "daemon",
+            "observed_at": "2026-01-01T00:00:00.000Z", "why": null, "resumable": false, "path": "/", "project": null,
+            "worktree": null, "checkout": null, "workspace": null, "branch": null, "host": "box", "description": null,
+            "model": null, "effort": null, "headless": false, "parent": null, "agent_session": null,
+            "created_at": "2026-01-01T00:00:00.000Z", "last_used_at": "2026-01-01T00:00:00.000Z", "turn": null,
+            "last_turn": null, "pending": [], "queued": 0, "held": false, "goal": null, "exit": null,
+        });
+        serde_json::from_value(text).unwrap()
+    }
+
+    fn known(sessions: Vec<Session>) -> Known {
+        Known { name: "box".to_owned(), target: "box".to_owned(), program: "adj".to_owned(), sessions }
+    }
+
+    #[test]
+    fn i2_what_lived_and_is_not_named_is_unknown_and_what_had_ended_is_gone() {
+        let mut known =
+            known(vec![session("a-top", "1", "idle"), session("b-top", "2", "exited"), session("c-top", "3", "idle")]);
+        for _ in 0..2 {
+            let shown = known.update(vec![session("c-top", "3", "working")]);
+            let words: Vec<_> = shown.iter().map(|one| (one.id.as_str(), one.status.as_str())).collect();
+            assert_eq!(words, [("c-top", "working"), ("a-top", "unknown")], "however often it is asked");
+        }
+        let why = known.update(Vec::new())[0].why.clone().unwrap();
+        assert!(why.last_known.is_some() && why.summary.contains("box"));
+    }
+
+    #[test]
+    fn while_a_host_is_away_only_what_has_ended_is_known() {
+        let known = known(vec![session("a-top", "1", "working"), session("b-top", "2", "exited")]);
+        let shown = known.out_of_reach("no answer");
+        let words: Vec<_> = shown.iter().map(|one| one.status.as_str()).collect();
+        assert_eq!(words, ["unknown", "exited"]);
+    }
+
+    #[test]
+    fn two_names_are_two_files() {
+        let home = Home::below(Path::new("/x"));
+        assert_ne!(path(&home, "a@b"), path(&home, "a/b"));
+        assert!(path(&home, "ssh://u@box:22").to_str().unwrap().starts_with("/x/hosts/ssh___u_box_22-"));
+    }
 }
