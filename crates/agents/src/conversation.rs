@@ -16,6 +16,8 @@ pub struct ConversationOf<'a> {
     pub native: Option<&'a str>,
     /// Entries that are given at the most, the newest.
     pub entries_max: usize,
+    /// What was said before is not wanted; reading ends there. A few entries of just before may be given all the same.
+    pub since: Option<Timestamp>,
 }
 
 /// Who speaks.

@@ -153,6 +153,9 @@ pub(crate) const HOOK_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Time for tmux to do what it is asked, in milliseconds.
 pub(crate) const TMUX_MS_MAX: u64 = 10_000;
 
+/// Time for Claude Code to say whether it is logged in, in milliseconds; then nothing is claimed of it.
+pub(crate) const LOGIN_MS_MAX: u64 = 10_000;
+
 /// Pause between two looks for a dialog that holds up a start, in milliseconds.
 pub(crate) const DIALOG_LOOK_MS: u64 = 800;
 
@@ -163,6 +166,12 @@ pub(crate) const CONFIRM_PIECE_MS: u64 = 10;
 
 /// Time in which a message of any length is read by the agent, in milliseconds; beyond it nobody waits for it.
 pub(crate) const TYPING_MS_MAX: i64 = 600_000;
+
+/// Time for the transcript to have what a turn has cost, in milliseconds after its end; then it stays untold.
+pub(crate) const USAGE_MS_MAX: u64 = 30_000;
+
+/// Time for the transcript to say how a turn ended of which no hook tells, in milliseconds; then it is unknown.
+pub(crate) const QUIET_END_MS_MAX: u64 = 5_000;
 
 /// Time for which the status file must say what no hook has told before it counts, in milliseconds.
 pub(crate) const SETTLED_MS: u64 = 250;

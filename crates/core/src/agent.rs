@@ -379,6 +379,15 @@ pub enum AgentReport {
         /// What shows it.
         detail: String,
     },
+    /// The agent will never take this text, however often it is handed over; nothing of it was passed on.
+    Refused {
+        /// Which message.
+        message: MessageId,
+        /// Which handing-over.
+        attempt: Attempt,
+        /// Why not, and what would be taken.
+        detail: String,
+    },
     /// The driver looked for evidence of a message that was handed over and found none either way.
     Unclear {
         /// Which.
@@ -428,6 +437,11 @@ pub enum AgentReport {
         decision: String,
         /// One line for a person.
         summary: String,
+    },
+    /// What the turn that ended last has cost, where that was not known at its end.
+    TurnCounted {
+        /// What it has cost.
+        usage: Usage,
     },
     /// Something worth telling that changes no state, such as a retry of the agent's own.
     Notice {

@@ -177,6 +177,12 @@ pub enum Call {
         /// The other.
         other: SessionId,
     },
+    /// The calling session has been told otherwise what has become of messages that it sent: notices of that which still
+    /// wait in its queue are taken back.
+    Heard {
+        /// Which messages.
+        messages: Vec<MessageId>,
+    },
     /// Answer a request.
     Respond {
         /// Which request.
@@ -282,6 +288,9 @@ pub enum Refusal {
         /// What it cannot do.
         what: &'static str,
     },
+    /// The message cannot stand there.
+    #[error("{0}")]
+    Misplaced(&'static str),
     /// The caller may not do that.
     #[error("{0}")]
     Forbidden(String),

@@ -1,6 +1,6 @@
 //! Events: what has happened, as the log keeps it.
 
-use crate::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin};
+use crate::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin, Usage};
 use crate::id::{Attempt, MessageId, RequestId, Seq, SessionId, TurnNumber};
 use crate::message::{Came, Message, MessageEnd, Settlement};
 use crate::name::SessionName;
@@ -213,6 +213,13 @@ pub enum Event {
         /// How.
         end: TurnEnd,
     },
+    /// What a turn has cost, which was not known when it ended.
+    TurnCounted {
+        /// Which.
+        turn: TurnNumber,
+        /// What it has cost.
+        usage: Usage,
+    },
     /// The agent has put a request.
     RequestOpened {
         /// Its id.
@@ -261,6 +268,7 @@ impl Event {
             Self::SessionSeen => "session.seen",
             Self::SessionConversation { .. } => "session.conversation",
             Self::GoalChanged { .. } => "goal.changed",
+            Self::TurnCounted { .. } => "turn.usage",
             Self::SessionNotice { .. } => "session.notice",
             Self::SessionStopAsked { .. } => "session.stopping",
             Self::SessionExited { .. } => "session.exited",
@@ -305,6 +313,7 @@ impl Event {
             | Self::TurnInterruptAsked { turn, .. }
             | Self::TurnInterruptPassed { turn, .. }
             | Self::TurnEnded { turn, .. }
+            | Self::TurnCounted { turn, .. }
             | Self::RequestOpened { turn, .. } => Some(*turn),
             Self::SessionCreated { .. }
             | Self::SessionStarted { .. }
@@ -354,6 +363,7 @@ impl Event {
             | Self::GoalChanged { .. }
             | Self::SessionNotice { .. } => Source::Protocol,
             Self::SessionCreated { .. }
+            | Self::TurnCounted { .. }
             | Self::SessionUnseen { .. }
             | Self::SessionSeen
             | Self::SessionStopAsked { .. }
@@ -373,6 +383,49 @@ impl Event {
             | Self::MessageEnded { .. }
             | Self::TurnInterruptAsked { .. }
             | Self::RequestAnswered { .. } => Source::Daemon,
+        }
+    }
+}
+
+/// Whether the name of a type is meant by a pattern, in which `*` stands for anything, also for nothing.
+pub fn type_matches(pattern: &str, name: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let Some(mut rest) = name.strip_prefix(pieces.next().unwrap_or_default()) else { return false };
+    let Some(last) = pieces.next_back() else { return rest.is_empty() };
+    // The first place of each piece leaves the most for those behind it.
+    for piece in pieces {
+        let Some(at) = rest.find(piece) else { return false };
+        rest = &rest[at + piece.len()..];
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_anything_anywhere() {
+        for (pattern, name) in [
+            ("turn.failed", "turn.failed"),
+            ("*", "turn.failed"),
+            ("turn.*", "turn.failed"),
+            ("*.failed", "turn.failed"),
+            ("t*.f*ed", "turn.failed"),
+            ("turn.failed*", "turn.failed"),
+            ("**d", "turn.failed"),
+            ("*e*e*", "message.ended"),
+        ] {
+            assert!(type_matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("", "x"),
+            ("turn", "turn.failed"),
+            ("*failed.", "turn.failed"),
+            ("turn*turn", "turn"),
+            ("*e*e*e*e*", "ended"),
+        ] {
+            assert!(!type_matches(pattern, name), "{pattern} {name}");
         }
     }
 }

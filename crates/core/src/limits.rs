@@ -53,6 +53,10 @@ pub const CONTACTS_MAX: usize = 256;
 /// Sessions and messages that one message may wait for.
 pub const AFTER_MAX: usize = 100;
 
+/// Notices that may wait in one session's queue. Each is a turn of its own, so that somebody whose messages all fail is not
+/// told of each: the last of these says that there may be more.
+pub const NOTICES_WAITING_MAX: usize = 16;
+
 /// Longest notice about a message, in bytes.
 pub const NOTICE_BYTES_MAX: usize = 1_024;
 

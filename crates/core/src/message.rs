@@ -33,7 +33,8 @@ pub enum MessageKind {
     Command,
     /// It was queued by `wake`.
     Wake,
-    /// The host tells a sender that nothing will come of a message. Nobody is told what becomes of a notice.
+    /// The host tells a sender that a message has failed, or that nothing will come of it. Nobody is told what becomes of a
+    /// notice.
     Notice,
 }
 
@@ -118,9 +119,10 @@ pub enum MessageEnd {
 pub enum Undeliverable {
     /// The session ended before it ran.
     SessionExited,
-    /// It was handed over as often as is allowed, and is proven not to have been taken.
+    /// It is proven not to have been taken, and never will be: it was handed over as often as is allowed, or the agent takes
+    /// no such text.
     NeverTaken {
-        /// What the last attempt showed.
+        /// What the last attempt showed, or why such a text is not taken.
         detail: String,
     },
 }

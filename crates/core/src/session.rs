@@ -274,6 +274,8 @@ pub struct Session {
     pub ready: Vec<MessageId>,
     /// The message in delivery whose turn somebody wants stopped as soon as it begins.
     pub stop_next: Option<MessageId>,
+    /// The session that asked last for the end of the turn that runs, ran last, or is about to begin.
+    pub interrupted_by: Option<SessionId>,
     /// The newest message that ended while nobody knew whether it was taken; evidence may still come.
     pub unclear: Option<MessageId>,
     /// How far its driver's journal has been taken into the log.
@@ -365,18 +367,21 @@ impl Session {
         self.messages.values().filter(|m| m.state.is_queued()).map(|m| m.bytes).sum()
     }
 
+    /// Whether messages may go to it now, whatever it is at.
+    fn takes_messages(&self) -> bool {
+        self.phase == Phase::Live && self.stopping.is_none() && self.hold == Hold::Off
+    }
+
     /// The message that may be handed over now, if the session can take one.
     pub fn deliverable(&self) -> Option<MessageId> {
-        let free =
-            self.phase == Phase::Live && self.work == Work::Idle && self.stopping.is_none() && self.hold == Hold::Off;
         let first = *self.ready.first()?;
-        (free && self.delivering().is_none()).then_some(first)
+        (self.takes_messages() && self.work == Work::Idle && self.delivering().is_none()).then_some(first)
     }
 
     /// The message that is meant for the running turn and may be put into it now. One that came back opens a turn.
     pub fn steerable(&self) -> Option<MessageId> {
         let turn = self.turn()?;
-        let free = self.phase == Phase::Live && self.stopping.is_none() && self.hold == Hold::Off;
+        let free = self.takes_messages();
         // Nothing is put into an open question, nor into a turn that is to end.
         if !free || !turn.requests.is_empty() || turn.interrupt_asked_at.is_some() || self.delivering().is_some() {
             return None;

@@ -147,6 +147,7 @@ impl Waiting {
             | Event::TurnStarted { .. }
             | Event::TurnInterruptAsked { .. }
             | Event::TurnInterruptPassed { .. }
+            | Event::TurnCounted { .. }
             | Event::RequestAnswered { .. }
             | Event::RequestClosed { .. } => None,
         }

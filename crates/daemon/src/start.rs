@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::DaemonOptions;
 use crate::audit::Audit;
 use crate::feed::Feed;
-use crate::http::{self, App, Shared};
+use crate::http::{self, App, Shared, Streams};
 use crate::launch::{Launches, Places};
 use crate::listen::{OwnerListener, private_directory};
 use crate::lock::{HomeLock, LockError};
@@ -112,6 +112,7 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         inherited,
         may_kill_any: options.sessions_may_kill_any,
         started: Instant::now(),
+        streams: Streams::default(),
         ending,
         unwritable,
     });

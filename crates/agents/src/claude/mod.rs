@@ -6,6 +6,7 @@ mod find;
 mod headless;
 mod home;
 mod hooks;
+mod login;
 mod requests;
 mod resume;
 mod terminal;

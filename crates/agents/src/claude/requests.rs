@@ -187,12 +187,15 @@ pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SUMMARY_CHARS_MAX).collect()
 }
 
-/// The first line, not too long, and whether there is more.
+/// All lines in one, not too long: whoever answers has to see that there is a second command.
 fn cut(text: &str) -> String {
-    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
-    let more = line.chars().count() > SUMMARY_CHARS_MAX || text.trim().lines().count() > 1;
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let line = lines.join(" ⏎ ");
+    if line.chars().count() <= SUMMARY_CHARS_MAX {
+        return line;
+    }
     let kept: String = line.chars().take(SUMMARY_CHARS_MAX - 1).collect();
-    if more { format!("{kept}…") } else { kept }
+    format!("{kept}…")
 }
 
 #[cfg(test)]
@@ -223,6 +226,8 @@ mod tests {
         let long = Asked { input: json!({"command": format!("echo {}\nrm x", "é".repeat(400))}), ..bash() };
         assert_eq!(long.summary().chars().count(), SUMMARY_CHARS_MAX);
         assert!(long.what().ends_with("\nrm x"), "a rule sees all of it");
+        let two = Asked { input: json!({"command": "mkdir a\n\n  rm -rf b\n"}), ..bash() };
+        assert_eq!(two.summary(), "mkdir a ⏎ rm -rf b");
     }
 
     #[test]

@@ -23,17 +23,22 @@ pub(super) fn read(of: ConversationOf<'_>) -> Result<Vec<ConversationEntry>, Con
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unreadable)?;
     let reading = async {
         let mut link = Link::open(&Servers::socket(&server)).await.map_err(|_| ConversationError::None)?;
-        newest(&mut link, &thread, of.entries_max).await
+        newest(&mut link, &thread, &of).await
     };
     let late = || ConversationError::Unreadable { detail: "the app-server did not answer in time".to_owned() };
     let within = Duration::from_millis(CONVERSATION_MS_MAX);
     runtime.block_on(async { timeout(within, reading).await.unwrap_or_else(|_| Err(late())) })
 }
 
-async fn newest(link: &mut Link, thread: &str, max: usize) -> Result<Vec<ConversationEntry>, ConversationError> {
+async fn newest(
+    link: &mut Link,
+    thread: &str,
+    of: &ConversationOf<'_>,
+) -> Result<Vec<ConversationEntry>, ConversationError> {
     let mut found = Vec::new();
     let mut cursor = Value::Null;
-    while found.len() < max {
+    let before = |entry: &ConversationEntry| entry.at.is_some() && entry.at < of.since;
+    while found.len() < of.entries_max && !found.last().is_some_and(before) {
         let params = json!({"threadId": thread, "limit": PAGE_ITEMS, "sortDirection": "desc", "cursor": cursor});
         let page = link.ask("thread/items/list", params).await.map_err(|error| match error {
             // A thread in which nothing was said yet has no list.
@@ -51,7 +56,7 @@ async fn newest(link: &mut Link, thread: &str, max: usize) -> Result<Vec<Convers
             break;
         }
     }
-    found.truncate(max);
+    found.truncate(of.entries_max);
     found.reverse();
     Ok(found)
 }

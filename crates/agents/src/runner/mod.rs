@@ -36,7 +36,10 @@ pub(crate) use claim::{Claim, claim, withdraw};
 pub(crate) use control::{Caller, Control, read_text};
 pub(crate) use drive::{Driven, Driver, Held, Meaning, Seat, Told};
 pub(crate) use ending::{Ending, Looked, left};
-pub(crate) use journal::{Attachment, Found, Journal, Reader as JournalReader, create as create_journal, wall_ms};
+pub(crate) use journal::{
+    Attachment, Found, GIVEN_BACK_BYTES_MIN, Journal, Reader as JournalReader, create as create_journal, give_back,
+    skip_hole, wall_ms,
+};
 pub(crate) use launch::{NotLaunched, launch_held};
 pub(crate) use link::{Heard, Link};
 pub(crate) use listen::{Endpoint, FromPeer, Peer, Viewed};

@@ -41,6 +41,8 @@ answer! {
         pub uptime_ms: u64,
         /// How many sessions it holds.
         pub sessions: SessionCounts,
+        /// How many waits and watches are under way.
+        pub streams: u64,
         /// What keeps it from doing all of its work; empty when nothing does.
         pub degraded: Vec<String>,
     }

@@ -34,6 +34,8 @@ answer! {
         pub message: Option<String>,
         /// The tool.
         pub tool: Option<String>,
+        /// What the message had waited for, as it was put beside its text for the agent.
+        pub appended: Option<String>,
     }
 }
 

@@ -302,7 +302,8 @@ call! {
         pub arguments: Vec<String>,
         /// The session that it belongs to: an id, `self` or `none`; `self` unless given when a session calls.
         pub parent: Option<String>,
-        /// The caller's environment. Never stored.
+        /// The caller's environment. Where it is empty, a base of the daemon's own: `PATH`, `HOME`, the locale and the like.
+        /// Never stored.
         #[serde(default)]
         pub environment: BTreeMap<String, String>,
         /// Variables on top of it. Never stored.

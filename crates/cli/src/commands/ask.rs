@@ -3,7 +3,7 @@
 use adjutant_api::exit_code::number_of;
 use adjutant_api::types::turn::{AnswersQuery, OutcomeWord, TurnResult, WaitQuery};
 
-use crate::commands::send::{SendOptions, note_dropped};
+use crate::commands::send::{SendOptions, note_dropped, note_hold};
 use crate::commands::{Outcome, wait};
 use crate::context::Context;
 use crate::duration::Limit;
@@ -43,6 +43,7 @@ pub(crate) async fn run_ask(context: &mut Context, args: &AskArgs) -> Outcome {
     let (ui, client) = context.parts()?;
     let sent = client.send(args.id.as_str(), &args.options.message(text.text)).await?;
     note_dropped(ui, text.dropped);
+    note_hold(ui, &sent.message);
     let message = sent.message.id;
     let query = WaitQuery {
         session: vec![args.id.to_string()],

@@ -203,9 +203,14 @@ fn said(entry: &LogEntry) -> String {
         (Role::Notice, _, _) => "Notice".to_owned(),
         (Role::Other(role), _, _) => role.clone(),
     };
-    let fence = "`".repeat(longest_run(&entry.text, 2) + 1);
-    let end = if entry.text.ends_with('\n') { "" } else { "\n" };
-    format!("\n**{who}**\n\n{fence}text\n{}{end}{fence}\n", entry.text)
+    let beside = entry.appended.as_ref().map_or_else(String::new, |appended| fenced("Put beside it", appended));
+    format!("{}{beside}", fenced(&who, &entry.text))
+}
+
+fn fenced(who: &str, text: &str) -> String {
+    let fence = "`".repeat(longest_run(text, 2) + 1);
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    format!("\n**{who}**\n\n{fence}text\n{text}{end}{fence}\n")
 }
 
 /// The longest run of backticks in a text, and at least this many.
@@ -226,6 +231,7 @@ mod tests {
             from: None,
             message: None,
             tool: None,
+            appended: None,
         }
     }
 

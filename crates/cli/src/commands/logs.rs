@@ -53,7 +53,8 @@ pub(crate) async fn run_logs(context: &mut Context, args: &LogsArgs) -> Outcome 
 
 fn print(ui: &mut Ui, entry: &LogEntry) -> Result<(), CommandError> {
     let text = entry.text.trim_end_matches('\n');
-    ui.text(&format!("{}\n{text}\n\n", label(entry)))
+    let beside = entry.appended.as_ref().map_or_else(String::new, |appended| format!("\n{appended}"));
+    ui.text(&format!("{}\n{text}{beside}\n\n", label(entry)))
 }
 
 fn label(entry: &LogEntry) -> String {

@@ -156,16 +156,22 @@ fn row(message: &Message) -> Vec<String> {
         (_, _, Some(_)) => "blocked",
         (false, false, None) => message.state.as_str(),
     };
-    let when = match (&message.run_at, message.after.as_slice()) {
-        (Some(at), _) if message.delayed => at.to_string(),
-        (_, after @ [_, ..]) => {
-            let open = after.iter().filter(|awaited| awaited.state == AwaitedStateWord::Open);
-            let names: Vec<&str> = open.map(awaited_name).collect();
-            if names.is_empty() { "-".to_owned() } else { format!("after {}", names.join(",")) }
-        }
-        (Some(_) | None, []) => "-".to_owned(),
-    };
+    let when = [message.run_at.map(|at| at.to_string()).filter(|_| message.delayed), waits_for(message)];
+    let when: Vec<String> = when.into_iter().flatten().collect();
+    let when = if when.is_empty() { "-".to_owned() } else { when.join(" and ") };
     vec![message.id.clone(), state.to_owned(), message.from.clone(), when, table::first_line(&message.text)]
+}
+
+/// All that a message waits for, as long as it waits; what has ended of it with its outcome.
+fn waits_for(message: &Message) -> Option<String> {
+    let is_open = |awaited: &Awaited| awaited.state == AwaitedStateWord::Open;
+    let name = |awaited: &Awaited| match &awaited.outcome {
+        Some(outcome) if !is_open(awaited) => format!("{} ({outcome})", awaited_name(awaited)),
+        Some(_) | None => awaited_name(awaited).to_owned(),
+    };
+    let names: Vec<String> = message.after.iter().map(name).collect();
+    let between = if message.any { " or " } else { ", " };
+    message.after.iter().any(is_open).then(|| format!("after {}", names.join(between)))
 }
 
 /// What is waited for, as it was named.

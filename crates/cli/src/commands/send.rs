@@ -1,7 +1,7 @@
 //! `adj send`.
 
 use adjutant_api::ExitCode;
-use adjutant_api::types::message::{MessageKind, MessageStateWord, SendMessage, Sent};
+use adjutant_api::types::message::{Message, MessageKind, MessageStateWord, SendMessage, Sent};
 
 use crate::commands::Outcome;
 use crate::context::Context;
@@ -33,11 +33,11 @@ pub(crate) struct SendArgs {
     confirm: bool,
 
     /// Due after this time
-    #[arg(long, value_name = "duration", conflicts_with = "run_at")]
+    #[arg(long, value_name = "duration", conflicts_with_all = ["run_at", "steer", "interrupt"])]
     delay: Option<Span>,
 
     /// Due at this point in time
-    #[arg(long, value_name = "time")]
+    #[arg(long, value_name = "time", conflicts_with_all = ["steer", "interrupt"])]
     run_at: Option<Moment>,
 
     /// Wake the calling session with the outcome and the final text
@@ -142,6 +142,21 @@ pub(crate) fn note_dropped(ui: &Ui, dropped: usize) {
     }
 }
 
+/// Says what keeps a message that could run.
+pub(crate) fn note_hold(ui: &Ui, message: &Message) {
+    if message.held && !message.delayed {
+        ui.note(&format!("the queue of {} is on hold, and {} with it", message.session, message.id));
+        ui.hint(&format!("adj queue release {}", message.session));
+    }
+}
+
+/// What is said of a message whose key was there before: it is as it was, and so are its text and its time.
+pub(crate) fn known_by_key(sent: &Sent) -> String {
+    let Message { id, session, state, run_at, delayed, .. } = &sent.message;
+    let at = run_at.as_ref().filter(|_| *delayed).map_or_else(String::new, |at| format!(", runs at {at}"));
+    format!("Message {id} for {session} has this key already ({state}{at}); nothing was added")
+}
+
 /// `taken` says that the agent has confirmed it, wherever in the queue it was at first.
 fn print_sent(ui: &mut Ui, sent: &Sent, taken: bool) -> Result<(), CommandError> {
     let message = &sent.message;
@@ -151,6 +166,10 @@ fn print_sent(ui: &mut Ui, sent: &Sent, taken: bool) -> Result<(), CommandError>
     if ui.quiet {
         return ui.line(&message.id);
     }
+    if sent.repeated {
+        return ui.line(&known_by_key(sent));
+    }
+    note_hold(ui, message);
     match (&message.run_at, sent.handed || taken) {
         (_, true) => ui.line(&format!("Sent message to {}", message.session)),
         (Some(at), false) if message.delayed => {

@@ -1,13 +1,16 @@
 //! `adj wake`.
 
-use adjutant_api::types::message::{AwaitedStateWord, Message, WakeSession};
+use adjutant_api::types::message::{Awaited, AwaitedStateWord, Message, MessagesQuery, Sent, WakeSession};
+use adjutant_client::Client;
 
 use crate::commands::Outcome;
 use crate::commands::queue::awaited_name;
-use crate::commands::send::note_dropped;
+use crate::commands::send::{known_by_key, note_dropped};
 use crate::context::Context;
 use crate::duration::Span;
+use crate::error::CommandError;
 use crate::message::TextArgs;
+use crate::ui::Ui;
 use crate::value::{Moment, SessionArg};
 
 /// Queue a message, now or later, reviving a session that has ended
@@ -71,6 +74,9 @@ pub(crate) async fn run_wake(context: &mut Context, args: &WakeArgs) -> Outcome 
     let (ui, client) = context.parts()?;
     let sent = client.wake(args.id.as_str(), &message).await?;
     note_dropped(ui, dropped);
+    if let Some(sent) = sent.as_ref().filter(|sent| !sent.repeated) {
+        note_passed_over(ui, client, sent).await?;
+    }
     if ui.json {
         ui.document(&sent)?;
         return Ok(0);
@@ -79,6 +85,7 @@ pub(crate) async fn run_wake(context: &mut Context, args: &WakeArgs) -> Outcome 
         None if ui.quiet => {}
         None => ui.line(&format!("Woke session {}", args.id))?,
         Some(sent) if ui.quiet => ui.line(&sent.message.id)?,
+        Some(sent) if sent.repeated => ui.line(&known_by_key(&sent))?,
         Some(sent) => {
             let at = sent.message.run_at.filter(|_| sent.message.delayed);
             let at = at.map_or_else(String::new, |at| format!(", runs at {at}"));
@@ -87,6 +94,26 @@ pub(crate) async fn run_wake(context: &mut Context, args: &WakeArgs) -> Outcome 
         }
     }
     Ok(0)
+}
+
+/// How many delayed messages are named.
+const NAMED_MAX: usize = 5;
+
+/// Delayed messages are no work that a session has now: whoever means them has to name them.
+async fn note_passed_over(ui: &Ui, client: &mut Client, sent: &Sent) -> Result<(), CommandError> {
+    let at_once = |awaited: &&Awaited| awaited.message.is_none() && awaited.state == AwaitedStateWord::Settled;
+    for awaited in sent.message.after.iter().filter(at_once) {
+        let queued = client.messages(&awaited.session, &MessagesQuery::default()).await?;
+        let delayed: Vec<&str> = queued.iter().filter(|m| m.delayed).map(|m| m.id.as_str()).collect();
+        if let Some(last) = delayed.last() {
+            let (name, more) = (&awaited.session, delayed.len().saturating_sub(NAMED_MAX));
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            let list = format!("{}{more}", delayed.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", "));
+            ui.note(&format!("{name} has nothing under way, and what is delayed there is not waited for: {list}"));
+            ui.hint(&format!("adj wake {} --after {last} …", sent.message.session));
+        }
+    }
+    Ok(())
 }
 
 /// What it still waits for.

@@ -9,13 +9,13 @@ use super::step::{Stamp, Step};
 use crate::agent::FrameStyle;
 use crate::call::{NewAfter, NewDependency, NewMessage, Refusal};
 use crate::event::{Event, Logged};
-use crate::id::{MessageId, SessionId};
+use crate::id::{MessageId, SessionId, TurnNumber};
 use crate::limits;
 use crate::message::{
     After, Dependency, DependencyState, Message, MessageEnd, MessageKind, MessageState, Sender, Settlement, TurnResult,
     settlement,
 };
-use crate::name::SessionName;
+use crate::outcome::{FailReason, Outcome};
 use crate::session::Session;
 use crate::time::{Now, Timestamp};
 use crate::wait::{WaitOptions, Waiting, fallen_reason};
@@ -27,15 +27,23 @@ pub(super) struct Aftermath {
     pub(super) reached: Vec<(Owner, usize, Settlement)>,
     /// Messages of which a dependency has ended.
     woken: BTreeSet<Owner>,
-    /// Messages of which nothing will come, and whom to tell.
+    /// Messages that have ended badly, and whom to tell.
     in_vain: BTreeMap<MessageId, InVain>,
 }
 
 #[derive(Clone, Debug)]
 struct InVain {
-    name: SessionName,
     sender: SessionId,
-    end: MessageEnd,
+    what: String,
+}
+
+/// By whom a message was taken back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TakenBack {
+    /// `None` is the user.
+    pub(super) by: Option<SessionId>,
+    /// It went with its session.
+    pub(super) killed: bool,
 }
 
 impl Host {
@@ -92,30 +100,62 @@ impl Host {
         }
     }
 
-    /// Notes that a message has ended in a way of which its sender would not hear otherwise. `by` is who took it back.
-    pub(super) fn note_end(&mut self, session: SessionId, id: MessageId, end: &MessageEnd, by: Option<SessionId>) {
-        let Some(message) = self.message(session, id) else { return };
-        let Sender::Session(sender) = message.from else { return };
-        let in_vain = match end {
-            MessageEnd::Settled { .. } => false,
-            MessageEnd::Cancelled => by != Some(sender),
-            MessageEnd::Undeliverable { .. } | MessageEnd::Expired | MessageEnd::Unknown { .. } => true,
-        };
-        if !in_vain || message.kind == MessageKind::Notice || self.waits_for(sender, session, id) {
+    /// Notes that a message has ended in a way of which its sender would not hear otherwise.
+    pub(super) fn note_end(&mut self, id: SessionId, message: MessageId, end: &MessageEnd, back: Option<TakenBack>) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        let Some(ended) = session.messages.get(&message) else { return };
+        let Sender::Session(sender) = ended.from else { return };
+        if ended.kind == MessageKind::Notice || !is_news(session, sender, end, back) {
             return;
         }
-        let Some(name) = self.sessions.get(&session).map(|s| s.name.clone()) else { return };
-        self.aftermath.in_vain.insert(id, InVain { name, sender, end: end.clone() });
+        let told_by_turn = matches!(end, MessageEnd::Settled { .. }) && self.waits_for_turn(sender, session, message);
+        if told_by_turn || self.waits_for(sender, id, message) {
+            return;
+        }
+        let what = notice_text(message, session, end, back);
+        self.aftermath.in_vain.insert(message, InVain { sender, what });
     }
 
     /// Whether a session is to be woken by just this message's end.
     pub(super) fn waits_for(&self, sleeper: SessionId, session: SessionId, id: MessageId) -> bool {
-        let by_it = |dependency: &Dependency| dependency.message == Some(id);
+        self.sleeps_by(sleeper, session, |dependency| dependency.message == Some(id))
+    }
+
+    /// Whether a session is to be woken by the end of the turn that has just ended, and with its result. What this message's
+    /// end leaves open of the set, if anything, are other messages of that turn.
+    fn waits_for_turn(&self, sleeper: SessionId, session: &Session, id: MessageId) -> bool {
+        let of_turn = |other: &MessageId| session.last_turn.as_ref().is_some_and(|turn| turn.messages.contains(other));
+        self.sleeps_by(sleeper, session.id, |dependency| match &dependency.state {
+            DependencyState::Open { waiting, .. } => {
+                let nothing_else = waiting.turn.is_none() && !waiting.readiness && waiting.fallen.is_none();
+                nothing_else && waiting.messages.contains(&id) && waiting.messages.iter().all(of_turn)
+            }
+            DependencyState::Settled { .. } | DependencyState::Unmet => false,
+        })
+    }
+
+    fn sleeps_by(&self, sleeper: SessionId, session: SessionId, by_it: impl Fn(&Dependency) -> bool) -> bool {
         let mut waiting = self.dependents.of(session).filter(|owner| owner.0 == sleeper);
         waiting.any(|owner| {
             let after = self.message(owner.0, owner.1).and_then(|message| message.after.as_ref());
-            after.is_some_and(|after| after.of.iter().any(by_it))
+            after.is_some_and(|after| {
+                after.of.iter().any(|dependency| dependency.session == session && by_it(dependency))
+            })
         })
+    }
+
+    /// Takes back the notices about messages of whose end a session has been told otherwise.
+    pub(super) fn heard(&mut self, by: SessionId, of: &[MessageId], now: Now, step: &mut Step) {
+        let Some(session) = self.sessions.get(&by) else { return };
+        let is_of_these = |m: &&Message| {
+            let waits = m.kind == MessageKind::Notice && m.state.is_queued();
+            waits && m.reply_to.is_some_and(|about| of.contains(&about))
+        };
+        let notices: Vec<MessageId> = session.messages.values().filter(is_of_these).map(|m| m.id).collect();
+        for message in notices {
+            let event = Event::MessageEnded { message, end: MessageEnd::Cancelled };
+            self.log(by, Stamp::at(now.wall), event, step);
+        }
     }
 
     /// Lets go on what the input has set free, and tells who has to hear of it; until nothing more follows from that.
@@ -145,11 +185,14 @@ impl Host {
     /// Queues a notice, if its sender lives and has room for it.
     fn tell_sender(&mut self, message: MessageId, told: &InVain, now: Now, step: &mut Step) -> Option<SessionId> {
         let sender = self.sessions.get(&told.sender).filter(|s| !s.has_exited() && s.stopping.is_none())?;
-        if sender.queued() >= self.config.queue_messages_max {
+        let waits = |m: &&Message| m.kind == MessageKind::Notice && m.state.is_queued();
+        let notices = sender.messages.values().filter(waits).count();
+        if sender.queued() >= self.config.queue_messages_max || notices >= self.config.notices_waiting_max {
             return None;
         }
+        let last = notices + 1 == self.config.notices_waiting_max;
         let style = self.frame_of(sender);
-        let text = notice_text(message, &told.name, &told.end);
+        let text = format!("{}{}", told.what, if last { MORE } else { "" });
         let notice = NewMessage {
             text: Arc::from(style.notice(&text)),
             kind: MessageKind::Notice,
@@ -222,22 +265,71 @@ fn may_settle(event: &Event) -> bool {
     )
 }
 
+/// What the last notice says that may wait.
+const MORE: &str = " More of your messages may have ended badly: until these notices are read, no other is written.";
+
+/// Whether the sender does not know yet how its message ended. A message that was done needs no notice, and whoever ended
+/// it, or was the session that ran it, was there.
+fn is_news(session: &Session, sender: SessionId, end: &MessageEnd, back: Option<TakenBack>) -> bool {
+    match end {
+        MessageEnd::Settled { outcome, .. } if sender != session.id => match outcome {
+            Outcome::Completed => false,
+            Outcome::Failed { .. } | Outcome::Unknown { .. } => true,
+            Outcome::Interrupted => session.interrupted_by != Some(sender),
+            Outcome::Exited => session.stopping.as_ref().and_then(|stopping| stopping.by) != Some(sender),
+        },
+        MessageEnd::Settled { .. } => false,
+        MessageEnd::Cancelled => back.and_then(|back| back.by) != Some(sender),
+        MessageEnd::Undeliverable { .. } | MessageEnd::Expired | MessageEnd::Unknown { .. } => true,
+    }
+}
+
 /// One line, bounded.
-fn notice_text(message: MessageId, session: &SessionName, end: &MessageEnd) -> String {
+fn notice_text(message: MessageId, session: &Session, end: &MessageEnd, back: Option<TakenBack>) -> String {
+    let name = &session.name;
     let what = match end {
-        MessageEnd::Settled { .. } => "has ended",
-        MessageEnd::Undeliverable { .. } => "could not be delivered",
-        MessageEnd::Cancelled => "was taken back by somebody else",
-        MessageEnd::Expired => "has expired",
-        MessageEnd::Unknown { .. } => "may or may not have run, and is not sent again by itself",
+        MessageEnd::Settled { turn, outcome } => settled_text(session, *turn, outcome),
+        MessageEnd::Undeliverable { .. } => format!("could not be delivered: {}", fallen_reason(end)),
+        MessageEnd::Cancelled if back.is_some_and(|back| back.killed) => {
+            format!("was cancelled before it ran, because {name} was killed")
+        }
+        MessageEnd::Cancelled => "was taken back by somebody else".to_owned(),
+        MessageEnd::Expired => "has expired".to_owned(),
+        MessageEnd::Unknown { .. } => {
+            format!("may or may not have run, and is not sent again by itself: {}", fallen_reason(end))
+        }
     };
-    let reason = match end {
-        MessageEnd::Undeliverable { .. } | MessageEnd::Unknown { .. } => format!(": {}", fallen_reason(end)),
-        MessageEnd::Settled { .. } | MessageEnd::Cancelled | MessageEnd::Expired => String::new(),
-    };
-    let mut text = format!("Adjutant: your message {message} to {session} {what}{reason}.");
+    let mut text = format!("Adjutant: your message {message} to {name} {what}.");
     text.truncate(text.floor_char_boundary(limits::NOTICE_BYTES_MAX));
     text
+}
+
+/// How a message's turn went wrong.
+fn settled_text(session: &Session, turn: TurnNumber, outcome: &Outcome) -> String {
+    let exit = session.last_turn.as_ref().filter(|last| last.number == turn).and_then(|last| last.end.exit);
+    match (outcome, exit) {
+        (Outcome::Failed { reason: FailReason::CommandFailed }, Some(exit)) => {
+            format!("failed in turn {turn}: its command ended with exit code {}", exit.shell_code())
+        }
+        (Outcome::Failed { reason }, _) => format!("failed in turn {turn}: {}", failure_text(*reason)),
+        (Outcome::Interrupted, _) => format!("was interrupted in turn {turn}"),
+        (Outcome::Exited, _) => {
+            format!("did not come to its end: {} exited in the middle of turn {turn}", session.name)
+        }
+        (Outcome::Completed | Outcome::Unknown { .. }, _) => format!("has ended in turn {turn}"),
+    }
+}
+
+fn failure_text(reason: FailReason) -> &'static str {
+    match reason {
+        FailReason::ApiError => "the model's service answered with an error",
+        FailReason::RateLimited => "the model's service asked to come back later",
+        FailReason::Auth => "the agent is not logged in",
+        FailReason::ContextFull => "the conversation no longer fits",
+        FailReason::Refused => "the model refused",
+        FailReason::CommandFailed => "its command failed",
+        FailReason::AgentError => "the agent called it an error",
+    }
 }
 
 /// Whether a new message has to wait at all.

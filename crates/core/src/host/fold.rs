@@ -1,7 +1,7 @@
 //! The fold: the one place where state changes, used by the live run and by a rebuild from the log.
 
 use super::{Host, Projected};
-use crate::agent::{Evidence, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin};
+use crate::agent::{Evidence, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin, Usage};
 use crate::event::{Event, Logged, Place};
 use crate::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
 use crate::message::{Came, DependencyState, Message, MessageEnd, MessageState, Settlement, Way};
@@ -58,6 +58,7 @@ impl Host {
             | Event::TurnInterruptAsked { .. }
             | Event::TurnInterruptPassed { .. }
             | Event::TurnEnded { .. }
+            | Event::TurnCounted { .. }
             | Event::RequestAnswered { .. }
             | Event::RequestClosed { .. }
             | Event::RequestPolicy { .. } => {}
@@ -96,6 +97,7 @@ impl Host {
             messages: Default::default(),
             ready: Vec::new(),
             stop_next: None,
+            interrupted_by: None,
             unclear: None,
             cursor: 0,
         });
@@ -173,6 +175,7 @@ fn message_of(event: &Event) -> Option<MessageId> {
         | Event::TurnInterruptAsked { .. }
         | Event::TurnInterruptPassed { .. }
         | Event::TurnEnded { .. }
+        | Event::TurnCounted { .. }
         | Event::RequestOpened { .. }
         | Event::RequestAnswered { .. }
         | Event::RequestClosed { .. }
@@ -219,8 +222,9 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         }
         Event::MessageEnded { message, end } => session.end_message(*message, end.clone(), at, projected),
         Event::TurnStarted { turn, origin } => session.begin_turn(*turn, *origin, at),
-        Event::TurnInterruptAsked { turn, .. } => session.ask_stop(*turn, at),
+        Event::TurnInterruptAsked { turn, by } => session.ask_stop(*turn, *by, at),
         Event::TurnEnded { turn, end } => session.end_turn(*turn, end, at, projected),
+        Event::TurnCounted { turn, usage } => session.count(*turn, *usage, projected),
         Event::RequestOpened { request, turn, asked } => {
             let opened = Request {
                 id: *request,
@@ -289,7 +293,8 @@ impl Session {
     }
 
     /// A turn that has not begun is the one that the message in delivery will open.
-    fn ask_stop(&mut self, number: TurnNumber, at: Timestamp) {
+    fn ask_stop(&mut self, number: TurnNumber, by: Option<SessionId>, at: Timestamp) {
+        self.interrupted_by = by;
         match self.turn_mut().filter(|turn| turn.number == number) {
             Some(turn) => turn.interrupt_asked_at = Some(at),
             None => self.stop_next = self.delivering().map(|message| message.id),
@@ -423,6 +428,8 @@ impl Session {
 
     fn begin_turn(&mut self, number: TurnNumber, origin: TurnOrigin, at: Timestamp) {
         self.turns_begun = self.turns_begun.max(number.get());
+        // Who asked before it began asked for the end of this one.
+        self.interrupted_by = self.interrupted_by.filter(|_| self.stop_next.is_some());
         self.work = Work::Turn(RunningTurn {
             number,
             origin,
@@ -445,6 +452,13 @@ impl Session {
         };
         projected.turns.insert((self.id, number), ended.clone());
         self.last_turn = Some(ended);
+    }
+
+    fn count(&mut self, number: TurnNumber, usage: Usage, projected: &mut Projected) {
+        if let Some(ended) = self.last_turn.as_mut().filter(|ended| ended.number == number) {
+            ended.end.usage = Some(usage);
+            projected.turns.insert((self.id, number), ended.clone());
+        }
     }
 
     fn open_request(&mut self, request: Request, projected: &mut Projected) {

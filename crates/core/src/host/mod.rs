@@ -37,6 +37,8 @@ pub struct HostConfig {
     pub queue_messages_max: usize,
     /// Bytes that may wait in one queue.
     pub queue_bytes_max: u64,
+    /// Notices that may wait in one queue.
+    pub notices_waiting_max: usize,
     /// Sessions that may live at once.
     pub sessions_live_max: usize,
 }
@@ -48,6 +50,7 @@ impl HostConfig {
             agents,
             queue_messages_max: limits::QUEUE_MESSAGES_MAX,
             queue_bytes_max: limits::QUEUE_BYTES_MAX,
+            notices_waiting_max: limits::NOTICES_WAITING_MAX,
             sessions_live_max: limits::SESSIONS_LIVE_MAX,
         }
     }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::Host;
-use super::after::{first_state, settle_first};
+use super::after::{TakenBack, first_state, settle_first};
 use super::authority::Right;
 use super::step::{Stamp, Step};
 use crate::agent::{AgentName, Capabilities};
-use crate::call::{Answer, Call, Caller, NewMessage, NewSession, Refusal};
+use crate::call::{Answer, Call, Caller, NewDependency, NewMessage, NewSession, Refusal};
 use crate::event::{Event, Place};
 use crate::id::{MessageId, RequestId, SessionId, TurnNumber};
 use crate::input::{Act, CallId, Text};
@@ -37,6 +37,10 @@ impl Host {
                 self.edit(session, message, text, due, place, now, step)
             }
             Call::Introduce { one, other } => self.introduce(caller, one, other, now, step),
+            Call::Heard { messages } => {
+                caller.session().into_iter().for_each(|by| self.heard(by, &messages, now, step));
+                Ok(Answer::Done)
+            }
             Call::Respond { request, answer } => self.respond(caller, request, answer, now, step),
         };
         self.clear_up(now, step);
@@ -142,6 +146,10 @@ impl Host {
         self.check_abilities(&session.profile.agent, &new, now)?;
         let after = self.begin_after(&new, now)?;
         let interrupt = new.interrupt;
+        if caller.session() == Some(id) {
+            // Of what had ended before, the new message tells.
+            self.heard(id, &ended_before(&new), now, step);
+        }
         let message = self.enqueue(sender(caller), id, new, after, now, step);
         self.wake_by(sleeper, id, message, now, step)?;
         if let Some(by) = caller.session() {
@@ -278,7 +286,7 @@ impl Host {
         let (free, waiting) = (session.hold == Hold::Off, waiting_messages(session));
         if clear_queue {
             for message in waiting {
-                self.cancel(id, message, caller.session(), Stamp::at(now.wall), step);
+                self.cancel(id, message, by_hand(caller), Stamp::at(now.wall), step);
             }
         } else if turn.is_some() && free {
             self.log(id, Stamp::at(now.wall), Event::QueueHeld { by_hand: false }, step);
@@ -348,7 +356,7 @@ impl Host {
 
     fn remove(&mut self, caller: Caller, session: SessionId, id: MessageId, now: Now, step: &mut Step) -> Told {
         self.waiting(session, id)?;
-        self.cancel(session, id, caller.session(), Stamp::at(now.wall), step);
+        self.cancel(session, id, by_hand(caller), Stamp::at(now.wall), step);
         Ok(Answer::Done)
     }
 
@@ -386,17 +394,16 @@ impl Host {
         place: Option<Place>,
     ) -> Result<(), Refusal> {
         let Some(place) = place else { return Ok(()) };
-        let agent = &self.known(session)?.profile.agent;
         let becomes_ready = match due {
             None => self.waiting(session, id)?.state == MessageState::Ready,
             Some(due) => due.is_none(),
         };
         if !becomes_ready {
-            return Err(not_supported(agent, "give a place to a message that is not due yet"));
+            return Err(Refusal::Misplaced("a message that is not due yet has no place in the queue"));
         }
         let Place::After(other) = place else { return Ok(()) };
         if other == id || self.waiting(session, other)?.state != MessageState::Ready {
-            return Err(not_supported(agent, "put a message behind itself or behind one that is not due yet"));
+            return Err(Refusal::Misplaced("a message cannot stand behind itself or behind one that is not due yet"));
         }
         Ok(())
     }
@@ -431,6 +438,10 @@ impl Host {
     }
 }
 
+fn by_hand(caller: Caller) -> TakenBack {
+    TakenBack { by: caller.session(), killed: false }
+}
+
 fn sender(caller: Caller) -> Sender {
     match caller {
         Caller::Human => Sender::Human,
@@ -441,6 +452,16 @@ fn sender(caller: Caller) -> Sender {
 
 fn waiting_messages(session: &Session) -> Vec<MessageId> {
     session.messages.values().filter(|m| m.state.is_queued()).map(|m| m.id).collect()
+}
+
+/// The messages that a new one waits for and that have ended.
+fn ended_before(new: &NewMessage) -> Vec<MessageId> {
+    let of = new.after.iter().flat_map(|after| &after.of);
+    of.filter_map(|dependency| match dependency {
+        NewDependency::Ended { message, .. } => Some(*message),
+        NewDependency::Session(_) | NewDependency::Message { .. } => None,
+    })
+    .collect()
 }
 
 /// The turn that an interrupt means: the one that runs, or the one that the message in delivery is about to open.

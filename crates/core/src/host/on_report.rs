@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use super::Host;
+use super::after::TakenBack;
 use super::step::{Stamp, Step};
-use crate::agent::{AgentReport, Evidence, NewRequest, RequestEnd, SessionEnd, StartFailure, TurnEnd, TurnOrigin};
+use crate::agent::{
+    AgentReport, Evidence, NewRequest, RequestEnd, SessionEnd, StartFailure, TurnEnd, TurnOrigin, Usage,
+};
 use crate::event::Event;
 use crate::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
 use crate::input::{Act, Text};
 use crate::limits;
-use crate::message::{MessageEnd, MessageState, Undeliverable};
+use crate::message::{Dependency, DependencyState, MessageEnd, MessageState, Undeliverable};
 use crate::outcome::{Outcome, UnknownReason};
 use crate::session::{Goal, Phase, Processes, Session};
 use crate::time::{Now, Timestamp};
@@ -48,6 +51,7 @@ impl Host {
             AgentReport::NotTaken { message, attempt, detail } => {
                 self.on_not_taken(seen, message, attempt, detail, step);
             }
+            AgentReport::Refused { message, attempt, detail } => self.on_refused(seen, message, attempt, detail, step),
             AgentReport::Unclear { message, attempt, why } => self.on_unclear(seen, message, attempt, why, step),
             AgentReport::TurnStarted { origin } => {
                 self.turn_for(seen, origin, step);
@@ -57,6 +61,7 @@ impl Host {
             AgentReport::RequestClosed { native, end } => self.on_request_closed(seen, &native, end, step),
             AgentReport::Conversation { native } => self.on_conversation(seen, native, step),
             AgentReport::Goal { goal } => self.on_goal(seen, goal, step),
+            AgentReport::TurnCounted { usage } => self.on_counted(seen, usage, step),
             AgentReport::PolicyApplied { tool, decision, summary } => {
                 self.log(seen.session, seen.stamp(), Event::RequestPolicy { tool, decision, summary }, step);
             }
@@ -87,6 +92,14 @@ impl Host {
     fn on_goal(&mut self, seen: &Seen, goal: Option<Goal>, step: &mut Step) {
         if self.sessions.get(&seen.session).is_some_and(|session| session.goal != goal) {
             self.log(seen.session, seen.stamp(), Event::GoalChanged { goal }, step);
+        }
+    }
+
+    /// Only what is not known yet is counted: a later word about another turn must not change this one.
+    fn on_counted(&mut self, seen: &Seen, usage: Usage, step: &mut Step) {
+        let last = self.sessions.get(&seen.session).and_then(|session| session.last_turn.as_ref());
+        if let Some(turn) = last.filter(|turn| turn.end.usage.is_none()).map(|turn| turn.number) {
+            self.log(seen.session, seen.stamp(), Event::TurnCounted { turn, usage }, step);
         }
     }
 
@@ -126,10 +139,21 @@ impl Host {
         }
         let stop = session.stop_next == Some(message);
         let turn = self.turn_for(seen, TurnOrigin::Message(message), step);
+        let evidence = self.beside(seen.session, message, evidence);
         self.log(seen.session, seen.stamp(), Event::MessageAccepted { message, turn, evidence }, step);
         if stop {
             step.acts.push(Act::Interrupt { session: seen.session, turn });
         }
+    }
+
+    /// What was taken is more than the message's text where that had waited for others.
+    fn beside(&self, session: SessionId, message: MessageId, mut evidence: Evidence) -> Evidence {
+        if let Some(after) = self.message(session, message).and_then(|message| message.after.as_ref()) {
+            let ended = |of: &&Dependency| matches!(of.state, DependencyState::Settled { .. });
+            let (ended, all) = (after.of.iter().filter(ended).count(), after.of.len());
+            evidence.detail.push_str(&format!("; beside its text, the results of {ended} of {all} that it waited for"));
+        }
+        evidence
     }
 
     /// The turn that runs, or one that begins here because of what was seen.
@@ -147,13 +171,18 @@ impl Host {
         if !self.is_delivering(seen.session, id, attempt) {
             return;
         }
-        let event = if attempt.get() < limits::ATTEMPTS_MAX {
-            Event::MessageReturned { message: id, detail }
-        } else {
-            let why = Undeliverable::NeverTaken { detail };
-            Event::MessageEnded { message: id, end: MessageEnd::Undeliverable { why } }
-        };
-        self.log(seen.session, seen.stamp(), event, step);
+        if attempt.get() >= limits::ATTEMPTS_MAX {
+            return self.on_refused(seen, id, attempt, detail, step);
+        }
+        self.log(seen.session, seen.stamp(), Event::MessageReturned { message: id, detail }, step);
+    }
+
+    /// What is refused is not handed over again.
+    fn on_refused(&mut self, seen: &Seen, id: MessageId, attempt: Attempt, detail: String, step: &mut Step) {
+        if self.is_delivering(seen.session, id, attempt) {
+            let end = MessageEnd::Undeliverable { why: Undeliverable::NeverTaken { detail } };
+            self.log(seen.session, seen.stamp(), Event::MessageEnded { message: id, end }, step);
+        }
     }
 
     fn on_unclear(&mut self, seen: &Seen, id: MessageId, attempt: Attempt, why: UnknownReason, step: &mut Step) {
@@ -303,7 +332,7 @@ impl Host {
         for (message, end) in ends {
             let stamp = Stamp::at(seen.observed_at);
             if end == MessageEnd::Cancelled {
-                self.cancel(seen.session, message, by, stamp, step);
+                self.cancel(seen.session, message, TakenBack { by, killed: true }, stamp, step);
             } else {
                 self.log(seen.session, stamp, Event::MessageEnded { message, end }, step);
             }

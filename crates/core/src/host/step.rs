@@ -1,5 +1,6 @@
 //! What one input leads to.
 
+use super::after::TakenBack;
 use super::{Counters, Host, Projected};
 use crate::event::{Event, Logged};
 use crate::id::{MessageId, Seq, SessionId};
@@ -82,11 +83,11 @@ impl Host {
         &mut self,
         session: SessionId,
         message: MessageId,
-        by: Option<SessionId>,
+        back: TakenBack,
         stamp: Stamp,
         step: &mut Step,
     ) {
-        self.note_end(session, message, &MessageEnd::Cancelled, by);
+        self.note_end(session, message, &MessageEnd::Cancelled, Some(back));
         self.log(session, stamp, Event::MessageEnded { message, end: MessageEnd::Cancelled }, step);
     }
 }

@@ -232,36 +232,162 @@ fn a_sender_is_woken_with_what_came_of_its_message() {
     assert_eq!(stage.shelf.messages[&wake].from, Sender::Session(a));
 }
 
+/// A session's message to another.
+fn send_as(stage: &mut Stage, from: SessionId, to: SessionId, new: NewMessage, wake_me: bool) -> MessageId {
+    let call = Call::Send { session: to, message: new, wake_me };
+    let told = stage.call_as(Caller::Session(from), call);
+    let Ok(Answer::Queued { message, .. }) = told else { panic!("{told:?}") };
+    message
+}
+
+/// What the notices say that a session has been sent, and of which message; the other session is called `B`.
+fn told(stage: &Stage, session: SessionId, of: SessionId) -> Vec<(MessageId, String)> {
+    let name = stage.session(of).name.to_string();
+    let one = |id: MessageId| {
+        let row = &stage.shelf.messages[&id];
+        assert_eq!(row.from, Sender::Host);
+        let text = stage.shelf.texts[&id].to_string().replace(&name, "B");
+        let about = row.reply_to.expect("it is about a message");
+        let words = text.strip_prefix(&format!("ADJ_NOTICE='Adjutant: your message {about} to B "));
+        let words = words.and_then(|words| words.strip_suffix("'")).unwrap_or_else(|| panic!("{text}"));
+        (about, words.to_owned())
+    };
+    notices(stage, session).into_iter().map(one).collect()
+}
+
 #[test]
 fn g6_g15_a_sender_is_told_once_of_a_message_that_ends_in_vain() {
     let mut stage = Stage::new();
     let (a, b) = (stage.live("sure"), stage.live("sure"));
-    let send = |stage: &mut Stage, new: NewMessage, wake_me: bool| {
-        let call = Call::Send { session: b, message: new, wake_me };
-        let told = stage.call_as(Caller::Session(a), call);
-        let Ok(Answer::Queued { message, .. }) = told else { panic!("{told:?}") };
-        message
-    };
-    let failed = send(&mut stage, message("fails"), false);
-    command(&mut stage, b, failed, 3);
-    assert_eq!(notices(&stage, a), [], "a turn that failed is an answer");
     let hour = NewMessage { due: Some(stage.after(3_600_000)), ..message("later") };
-    let mine = send(&mut stage, hour.clone(), false);
+    let mine = send_as(&mut stage, a, b, hour.clone(), false);
     stage.call_as(Caller::Session(a), Call::Remove { session: b, message: mine }).expect("removed");
-    assert_eq!(notices(&stage, a), [], "who took it back knows");
-    let other = send(&mut stage, hour.clone(), false);
-    let (gone, heard) = (send(&mut stage, hour.clone(), false), send(&mut stage, hour, true));
+    assert_eq!(told(&stage, a, b), [], "who took it back knows");
+    let other = send_as(&mut stage, a, b, hour.clone(), false);
+    let gone = send_as(&mut stage, a, b, hour.clone(), false);
+    let heard = send_as(&mut stage, a, b, hour, true);
     stage.call(Call::Remove { session: b, message: other }).expect("removed");
-    let [notice] = notices(&stage, a)[..] else { panic!("one notice") };
-    let row = &stage.shelf.messages[&notice];
-    assert_eq!((row.from, row.reply_to), (Sender::Host, Some(other)));
-    let expected = format!("ADJ_NOTICE='Adjutant: your message {other} to lux-jg was taken back by somebody else.'");
-    let text = stage.shelf.texts[&notice].to_string();
-    assert_eq!(text.replace(stage.session(b).name.as_str(), "lux-jg"), expected);
+    let taken_back = (other, "was taken back by somebody else.".to_owned());
+    assert_eq!(told(&stage, a, b), std::slice::from_ref(&taken_back));
     stage.exits(b, 0);
-    let [_, second] = notices(&stage, a)[..] else { panic!("two notices: {:?}", notices(&stage, a)) };
-    assert_eq!(stage.shelf.messages[&second].reply_to, Some(gone), "the wake tells of {heard}");
+    let exited = (gone, "could not be delivered: the session exited before it ran.".to_owned());
+    assert_eq!(told(&stage, a, b)[..1], [taken_back], "{heard} is told by the wake");
+    assert_eq!(told(&stage, a, b)[1].0, exited.0);
     assert!(stage.last.events.iter().any(|logged| matches!(logged.event, Event::MessageAfterSettled { .. })));
+}
+
+#[test]
+fn g6_a_sender_is_told_once_that_its_message_failed() {
+    let mut stage = Stage::new();
+    let (a, b) = (stage.live("sure"), stage.live("sure"));
+    let done = send_as(&mut stage, a, b, message("done"), false);
+    command(&mut stage, b, done, 0);
+    let asked = send_as(&mut stage, a, b, message("asked"), true);
+    command(&mut stage, b, asked, 3);
+    let own = send_as(&mut stage, a, a, message("own"), false);
+    assert_eq!(told(&stage, a, b), [], "what was done, what is told by the wake");
+    let wake = notices(&stage, a);
+    assert_eq!(wake, []);
+    let failed = send_as(&mut stage, a, b, message("fails"), false);
+    command(&mut stage, b, failed, 3);
+    let expected = (failed, "failed in turn 3: its command ended with exit code 3.".to_owned());
+    assert_eq!(told(&stage, a, b), [expected], "once, and nothing of {own}, which a itself runs");
+    let human = stage.send(b, "human");
+    command(&mut stage, b, human, 3);
+    assert_eq!(notices(&stage, a).len(), 1, "nobody is told of another's message");
+}
+
+#[test]
+fn g6_who_stops_a_turn_is_not_told_that_it_was_stopped() {
+    for (stopper, expected) in [(false, 0), (true, 1)] {
+        let mut stage = Stage::new();
+        let (a, b) = (stage.live("sure"), stage.live("sure"));
+        let sent = send_as(&mut stage, a, b, message("long"), false);
+        stage.taken(b, sent);
+        let caller = if stopper { Caller::Human } else { Caller::Session(a) };
+        stage.call_as(caller, Call::Interrupt { session: b, clear_queue: false }).expect("asked");
+        stage.report(b, AgentReport::TurnEnded { end: TurnEnd::bare(Outcome::Interrupted) });
+        let said = told(&stage, a, b);
+        assert_eq!(said.len(), expected, "{said:?}");
+        assert!(said.iter().all(|said| *said == (sent, "was interrupted in turn 1.".to_owned())), "{said:?}");
+    }
+}
+
+#[test]
+fn g6_a_sender_is_told_the_truth_when_somebody_kills_the_session() {
+    let mut stage = Stage::new();
+    let (a, b) = (stage.live("sure"), stage.live("sure"));
+    let runs = send_as(&mut stage, a, b, message("runs"), false);
+    stage.taken(b, runs);
+    let hour = NewMessage { due: Some(stage.after(3_600_000)), ..message("later") };
+    let later = send_as(&mut stage, a, b, hour, false);
+    stage.call(Call::Kill { session: b, force: true, any_allowed: false }).expect("killed");
+    stage.report(b, AgentReport::Exited { end: SessionEnd::Killed });
+    let expected = [
+        (runs, "did not come to its end: B exited in the middle of turn 1.".to_owned()),
+        (later, "was cancelled before it ran, because B was killed.".to_owned()),
+    ];
+    assert_eq!(told(&stage, a, b)[0], expected[0]);
+    assert!(told(&stage, a, b)[1].1.starts_with(&expected[1].1), "{:?}", told(&stage, a, b));
+}
+
+#[test]
+fn g6_a_session_that_waits_for_anothers_work_is_not_told_twice() {
+    let mut stage = Stage::new();
+    let (a, b) = (stage.live("sure"), stage.live("sure"));
+    let sent = send_as(&mut stage, a, b, message("fails"), false);
+    let wake = send_as(&mut stage, a, a, after_session(b), false);
+    command(&mut stage, b, sent, 3);
+    assert_eq!(results(&stage, wake), [Some(failed_with_3(1))]);
+    assert_eq!(told(&stage, a, b), [], "the wake tells of it");
+    let busy = stage.send(a, "busy");
+    stage.taken(a, wake);
+    stage.report(a, AgentReport::TurnEnded { end: TurnEnd::bare(Outcome::Completed) });
+    stage.taken(a, busy);
+    // With more behind it, the wake would tell of the last alone.
+    let (first, second) =
+        (send_as(&mut stage, a, b, message("fails"), false), send_as(&mut stage, a, b, message("done"), false));
+    let wake = send_as(&mut stage, a, a, after_session(b), false);
+    command(&mut stage, b, first, 3);
+    command(&mut stage, b, second, 0);
+    assert!(results(&stage, wake)[0].is_some());
+    assert_eq!(told(&stage, a, b).iter().map(|said| said.0).collect::<Vec<_>>(), [first]);
+}
+
+#[test]
+fn g6_what_a_sender_has_heard_otherwise_is_taken_back() {
+    let mut stage = Stage::new();
+    let (a, b) = (stage.live("sure"), stage.live("sure"));
+    let work = stage.send(a, "work");
+    stage.taken(a, work);
+    let sent = send_as(&mut stage, a, b, message("fails"), false);
+    command(&mut stage, b, sent, 3);
+    let [notice] = notices(&stage, a)[..] else { panic!("one notice") };
+    stage.call_as(Caller::Session(b), Call::Heard { messages: vec![sent] }).expect("heard");
+    assert_eq!(stage.state(notice), &MessageState::Ready, "another has heard of it");
+    stage.call_as(Caller::Session(a), Call::Heard { messages: vec![sent] }).expect("heard");
+    assert_eq!(stage.events(), ["message.ended"]);
+    stage.call_as(Caller::Session(a), Call::Heard { messages: vec![sent] }).expect("heard");
+    assert_eq!(stage.events(), [] as [&str; 0]);
+}
+
+#[test]
+fn notices_are_bounded_and_the_last_says_so() {
+    let mut stage = Stage::new();
+    let (a, b) = (stage.live("sure"), stage.live("sure"));
+    let work = stage.send(a, "work");
+    stage.taken(a, work);
+    let fail = |stage: &mut Stage| {
+        let sent = send_as(stage, a, b, message("fails"), false);
+        command(stage, b, sent, 3);
+    };
+    (0..4).for_each(|_| fail(&mut stage));
+    let said = told(&stage, a, b);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(!said[0].1.contains("More of your messages") && said[1].1.contains("More of your messages"), "{said:?}");
+    stage.report(a, AgentReport::TurnEnded { end: TurnEnd::bare(Outcome::Completed) });
+    fail(&mut stage);
+    assert_eq!(notices(&stage, a).len(), 3, "one was handed over, and there is room again");
 }
 
 #[test]

@@ -115,6 +115,7 @@ impl Auditor {
             | Event::SessionSeen
             | Event::SessionConversation { .. }
             | Event::GoalChanged { .. }
+            | Event::TurnCounted { .. }
             | Event::SessionNotice { .. }
             | Event::RequestPolicy { .. }
             | Event::SessionStopAsked { .. }

@@ -33,7 +33,13 @@ pub(crate) fn config() -> HostConfig {
     let deaf = Capabilities { interrupt: false, ..abilities(true) };
     let agents = [("sure", abilities(true)), ("plain", abilities(false)), ("deaf", deaf)];
     let agents = agents.into_iter().map(|(name, can)| (AgentName::new(name), can)).collect();
-    HostConfig { queue_messages_max: 5, queue_bytes_max: 60, sessions_live_max: 5, ..HostConfig::new(agents) }
+    HostConfig {
+        queue_messages_max: 5,
+        queue_bytes_max: 60,
+        notices_waiting_max: 2,
+        sessions_live_max: 5,
+        ..HostConfig::new(agents)
+    }
 }
 
 pub(crate) fn session_id(number: u8) -> SessionId {

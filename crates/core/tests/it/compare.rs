@@ -113,7 +113,7 @@ fn word_of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::TooManyOwned { .. } => "too many sessions of its token",
         Refusal::TooManySessions(_) => "too many sessions",
         Refusal::TooDeep(_) => "too deep",
-        Refusal::NotSupported { .. } => "not supported",
+        Refusal::NotSupported { .. } | Refusal::Misplaced(_) => "not supported",
         Refusal::Forbidden(_) => "forbidden",
         Refusal::RequestNotFound(_) => "no request",
         Refusal::RequestNotPending(_) => "not pending",

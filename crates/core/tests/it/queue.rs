@@ -441,10 +441,7 @@ fn places_can_be_given_to_ready_messages_and_to_no_others() {
     ];
     for call in senseless {
         let refused = stage.call(call.clone());
-        assert!(
-            matches!(refused, Err(Refusal::NotSupported { .. } | Refusal::MessageStarted(_))),
-            "{call:?}: {refused:?}"
-        );
+        assert!(matches!(refused, Err(Refusal::Misplaced(_) | Refusal::MessageStarted(_))), "{call:?}: {refused:?}");
         assert_eq!(stage.session(x).ready, [a, c, b]);
     }
     let now_and_first =

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use adjutant_core::input::Text;
 use adjutant_core::message::{MessageEnd, MessageKind, Sender, Undeliverable};
 use adjutant_core::{Act, Event, Step};
 
@@ -10,7 +11,7 @@ use adjutant_core::{Act, Event, Step};
 pub(crate) struct Tally(pub(crate) BTreeMap<&'static str, u64>);
 
 /// What a thousand runs have to come across.
-const CORNERS: [&str; 68] = [
+const CORNERS: [&str; 74] = [
     "session.created",
     "session.started",
     "session.ready",
@@ -28,6 +29,12 @@ const CORNERS: [&str; 68] = [
     "message.due",
     "message.after_settled",
     "notice",
+    "failed in turn",
+    "was interrupted in turn",
+    "in the middle of turn",
+    "was killed",
+    "was taken back",
+    "More of your messages",
     "overdue",
     "message.changed",
     "message.handed",
@@ -97,7 +104,20 @@ impl Tally {
         CORNERS.into_iter().filter(|corner| !self.0.contains_key(corner)).collect()
     }
 
+    /// What senders are told, by what it says.
+    fn notices(&mut self, step: &Step) {
+        let texts = step.texts.iter().filter_map(|text| match text {
+            Text::Message { text, .. } if text.contains("Adjutant: ") => Some(text),
+            Text::Message { .. } | Text::Answer { .. } => None,
+        });
+        for text in texts {
+            let says = CORNERS.iter().filter(|words| words.contains(' ') && text.contains(**words));
+            says.for_each(|words| self.count(words));
+        }
+    }
+
     pub(crate) fn step(&mut self, step: &Step) {
+        self.notices(step);
         for logged in &step.events {
             self.count(logged.event.type_name());
             if let Event::MessageEnded { end, .. } = &logged.event {

@@ -99,7 +99,7 @@ impl From<Refusal> for Failure {
                 ErrorCode::QueueFull
             }
             Refusal::NotSupported { .. } => ErrorCode::NotSupported,
-            Refusal::NotASession | Refusal::AfterTooMany(_) => ErrorCode::Usage,
+            Refusal::NotASession | Refusal::AfterTooMany(_) | Refusal::Misplaced(_) => ErrorCode::Usage,
             Refusal::Forbidden(_) | Refusal::TooDeep(_) | Refusal::SessionLives(_) => ErrorCode::Forbidden,
             Refusal::RequestNotFound(_) => ErrorCode::RequestNotFound,
             Refusal::RequestNotPending(_) => ErrorCode::RequestNotPending,
@@ -125,6 +125,7 @@ impl From<Refusal> for Failure {
             | Refusal::NotASession
             | Refusal::AfterTooMany(_)
             | Refusal::NotSupported { .. }
+            | Refusal::Misplaced(_)
             | Refusal::Forbidden(_)
             | Refusal::RequestNotFound(_)
             | Refusal::RequestNotPending(_)

@@ -33,7 +33,7 @@ use tokio::sync::watch;
 
 use self::error::Failure;
 pub(crate) use self::follow::Follower;
-pub(crate) use self::stream::told_to_end;
+pub(crate) use self::stream::{Streams, told_to_end};
 use crate::audit::Audit;
 use crate::feed::Feed;
 use crate::launch::{Launches, Places};
@@ -62,6 +62,8 @@ pub(crate) struct Shared {
     /// A session may end any other, not its descendants alone.
     pub(crate) may_kill_any: bool,
     pub(crate) started: Instant,
+    /// The streams that are open.
+    pub(crate) streams: Streams,
     /// Says `true` once the daemon is to end; streams end then, and so does the server.
     pub(crate) ending: watch::Sender<bool>,
     /// Why the store cannot be written, for as long as it cannot.

@@ -1,6 +1,7 @@
 //! Streams: records as server-sent events with ids, or as JSON lines.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use adjutant_api::protocol::{ALIVE_INTERVAL_MS, EVENT_STREAM, NDJSON};
 use axum::body::Body;
@@ -11,6 +12,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, Interval, MissedTickBehavior};
 
+use super::call::Incoming;
 use super::error::Failure;
 
 /// Records that may wait for a slow reader; then the writer waits, and reads on from the store when it is heard again.
@@ -41,6 +43,19 @@ impl Form {
 pub(crate) struct Records {
     sender: mpsc::Sender<Bytes>,
     form: Form,
+    /// Counts as open as long as it is here.
+    _open: Streams,
+}
+
+/// The streams that are open: each holds one more of these.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Streams(Arc<()>);
+
+impl Streams {
+    /// How many are open.
+    pub(crate) fn count(&self) -> usize {
+        Arc::strong_count(&self.0) - 1
+    }
 }
 
 /// The reader has gone.
@@ -74,17 +89,17 @@ impl Records {
 }
 
 /// Opens a stream: the response to give, and the end to write to.
-pub(crate) fn open(lines: bool) -> Result<(Response, Records), Failure> {
+pub(crate) fn open(call: &Incoming) -> Result<(Response, Records), Failure> {
     let (sender, mut receiver) = mpsc::channel::<Bytes>(RECORDS_WAITING_MAX);
     let records =
         futures_util::stream::poll_fn(move |context| receiver.poll_recv(context).map(|r| r.map(Ok::<_, Infallible>)));
-    let (form, kind) = if lines { (Form::Lines, NDJSON) } else { (Form::Events, EVENT_STREAM) };
+    let (form, kind) = if call.wants_lines() { (Form::Lines, NDJSON) } else { (Form::Events, EVENT_STREAM) };
     let response = Response::builder()
         .header(CONTENT_TYPE, kind)
         .header(CACHE_CONTROL, "no-store")
         .body(Body::from_stream(records))
         .map_err(|error| Failure::internal(error.to_string()))?;
-    Ok((response, Records { sender, form }))
+    Ok((response, Records { sender, form, _open: call.app.streams.clone() }))
 }
 
 /// The clock by which a silent stream shows that it lives.

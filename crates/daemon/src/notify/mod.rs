@@ -10,6 +10,7 @@ mod webhook;
 use std::path::Path;
 use std::time::Duration;
 
+use adjutant_core::event::type_matches;
 use adjutant_core::{Host, Seq};
 use serde::{Deserialize, Serialize};
 
@@ -66,10 +67,7 @@ struct Cursor {
 
 impl Notify {
     fn wants(&self, type_name: &str) -> bool {
-        self.events.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(beginning) => type_name.starts_with(beginning),
-            None => type_name == pattern,
-        })
+        self.events.iter().any(|pattern| type_matches(pattern, type_name))
     }
 }
 

@@ -129,11 +129,8 @@ impl Supervisor {
         };
         let style = self.host.capabilities(session).map_or(FrameStyle::Plain, |capabilities| capabilities.frame);
         let answers = |session, turn| {
-            let answer = self.parts.readers.read(|reader| reader.answer(session, turn));
-            answer.unwrap_or_else(|error| {
-                tracing::error!(%error, %message, "a final text that a message waited for cannot be read");
-                None
-            })
+            let read = self.parts.readers.read(|reader| Ok(frame::final_text(reader, session, turn)));
+            read.unwrap_or(frame::FinalText::Gone)
         };
         Arc::from(frame::framed(&text, after, style, &answers))
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use adjutant_core::event::type_matches;
 use adjutant_core::id::{Seq, SessionId};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -19,7 +20,7 @@ const SCAN_ROWS_MAX: usize = 20_000;
 pub struct Scope<'a> {
     /// Those of these sessions; `None` is every session.
     pub sessions: Option<&'a [SessionId]>,
-    /// Those of these types: a type as it is, or its beginning and a `*`. None at all is every type.
+    /// Those of these types; a `*` in one stands for anything. None at all is every type.
     pub types: &'a [&'a str],
 }
 
@@ -45,11 +46,7 @@ pub struct Lost {
 
 impl Scope<'_> {
     fn wants(&self, type_name: &str) -> bool {
-        let matches = |pattern: &&str| match pattern.strip_suffix('*') {
-            Some(beginning) => type_name.starts_with(beginning),
-            None => type_name == *pattern,
-        };
-        self.types.is_empty() || self.types.iter().any(matches)
+        self.types.is_empty() || self.types.iter().any(|pattern| type_matches(pattern, type_name))
     }
 
     /// One query for the whole log, or one for each session.

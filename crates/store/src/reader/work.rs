@@ -47,6 +47,12 @@ impl Reader {
         self.at_one_moment(|conn| decoded(conn, sql, (session.as_bytes(), limit, offset)))
     }
 
+    /// The newest messages of a session, however they ended, newest first.
+    pub fn newest_messages_of(&self, session: SessionId, count: usize) -> Result<Vec<Message>, ReadError> {
+        let sql = "SELECT row FROM messages WHERE session = ?1 ORDER BY id DESC LIMIT ?2";
+        self.at_one_moment(|conn| decoded(conn, sql, (session.as_bytes(), count)))
+    }
+
     /// One message.
     pub fn message(&self, id: MessageId) -> Result<Option<Message>, ReadError> {
         self.at_one_moment(|conn| first(conn, "SELECT row FROM messages WHERE id = ?1", [id.get()]))

@@ -1,6 +1,6 @@
 //! The row of an event: its type in a column, its content as JSON.
 
-use adjutant_core::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, TurnEnd, TurnOrigin};
+use adjutant_core::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, TurnEnd, TurnOrigin, Usage};
 use adjutant_core::event::{Event, Place};
 use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
 use adjutant_core::message::{Came, Message, MessageEnd, Settlement};
@@ -95,6 +95,7 @@ events! {
         turn: TurnNumber,
         end: TurnEnd,
     }
+    "turn.usage" => TurnCounted { turn: TurnNumber, usage: Usage, }
     "request.opened" => RequestOpened { request: RequestId, turn: TurnNumber, asked: NewRequest, }
     "request.answered" => RequestAnswered { request: RequestId, by: Option<SessionId>, decision: String, }
     "request.closed" => RequestClosed { request: RequestId, end: RequestEnd, }
@@ -109,6 +110,7 @@ pub(crate) fn turn_of(event: &Event) -> Option<TurnNumber> {
         | Event::TurnInterruptAsked { turn, .. }
         | Event::TurnInterruptPassed { turn, .. }
         | Event::TurnEnded { turn, .. }
+        | Event::TurnCounted { turn, .. }
         | Event::RequestOpened { turn, .. }
         | Event::MessageEnded { end: MessageEnd::Settled { turn, .. }, .. } => Some(*turn),
         Event::SessionCreated { .. }

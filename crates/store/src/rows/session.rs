@@ -155,6 +155,7 @@ mirror! {
         last_turn: Option<EndedTurn>,
         ready: Vec<MessageId>,
         stop_next: Option<MessageId>,
+        interrupted_by: Option<SessionId>,
         unclear: Option<MessageId>,
         cursor: u64,
     } beside { messages }

@@ -461,13 +461,13 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
         of(processes()),
         (source(), at(), text()),
     );
-    let queue = (vec(message(live_state()), 0..4), of(message_id()), of(message_id()));
+    let queue = (vec(message(live_state()), 0..4), of(message_id()), of(message_id()), of(session_id()));
     let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>(), of(text()), of(goal()), vec(session_id(), 0..3));
     (fixed, life, queue, rest)
         .prop_map(|(fixed, life, queue, rest)| {
             let (id, name, profile, parent, created_at, last_used_at) = fixed;
             let (phase, mut work, stopping, hold, processes, basis) = life;
-            let (messages, stop_next, unclear) = queue;
+            let (messages, stop_next, unclear, interrupted_by) = queue;
             let (turns_begun, last_turn, cursor, conversation, goal, contacts) = rest;
             settle_requests(&mut work, id);
             let messages: std::collections::BTreeMap<_, _> =
@@ -497,6 +497,7 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
                 messages,
                 ready,
                 stop_next,
+                interrupted_by,
                 unclear,
                 cursor,
             }
@@ -604,6 +605,7 @@ fn turn_event() -> BoxedStrategy<Event> {
         (turn_number(), of(session_id())).prop_map(|(turn, by)| Event::TurnInterruptAsked { turn, by }),
         (turn_number(), text()).prop_map(|(turn, detail)| Event::TurnInterruptPassed { turn, detail }),
         (turn_number(), turn_end()).prop_map(|(turn, end)| Event::TurnEnded { turn, end }),
+        (turn_number(), usage()).prop_map(|(turn, usage)| Event::TurnCounted { turn, usage }),
     ]
     .boxed()
 }

@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use adjutant_core::agent::{RequestEnd, SessionEnd, StartFailure};
+use adjutant_core::agent::{RequestEnd, SessionEnd, StartFailure, Usage};
 use adjutant_core::event::{Event, Place};
 use adjutant_core::id::{Attempt, MessageId, TurnNumber};
 use adjutant_core::message::{
@@ -57,6 +57,8 @@ fn busy_session(scribe: &mut Scribe) {
     scribe.work(id(1), "printf 'ü\\0'", "\u{fc}\u{0}\u{1b}[0m\u{fffd}");
     scribe.event(id(1), Event::SessionConversation { native: "5a1f".to_owned() });
     scribe.event(id(1), Event::SessionNotice { text: "it retries".to_owned() });
+    let usage = Usage { input_tokens: 20, output_tokens: 10, ..Usage::default() };
+    scribe.event(id(1), Event::TurnCounted { turn: TurnNumber::new(2), usage });
     let (tool, decision, summary) = ("Bash".to_owned(), "allow".to_owned(), "git status".to_owned());
     scribe.event(id(1), Event::RequestPolicy { tool, decision, summary });
     let message = scribe.send(id(1), "sleep 100");

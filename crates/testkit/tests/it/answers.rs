@@ -126,7 +126,7 @@ fn logs_show_who_said_what() {
     assert_eq!(told.stdout, "[HUMAN]\necho one; echo two\n\n[ASSISTANT]\none\ntwo\n\n");
     let log = world.adj(["--json", "logs", &x]).expect_code(0).json();
     let human = json!({"role": "human", "text": "echo one; echo two", "turn": 1, "at": log[0]["at"], "from": "human",
-                       "message": m, "tool": null});
+                       "message": m, "tool": null, "appended": null});
     assert_eq!(log[0], human);
     assert_eq!(
         (&log[1]["role"], &log[1]["from"], &log[1]["message"]),

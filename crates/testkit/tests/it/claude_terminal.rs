@@ -684,3 +684,123 @@ fn a_start_that_cannot_be_is_told_with_its_cause() {
         "{missing:?}"
     );
 }
+
+/// Without a login Claude Code starts all the same, and only its first turn would fail.
+#[test]
+fn a_missing_login_is_told_before_there_is_a_session() {
+    let mut world = ClaudeWorld::new();
+    world.set_variable("ANTHROPIC_AUTH_TOKEN", "");
+    for headless in [false, true] {
+        let words = ["--json", "create", "--cli", "claude", "--mode", "native"];
+        let began = Instant::now();
+        let refused = world.adj(words.into_iter().chain(headless.then_some("--headless")));
+        assert_eq!(refused.error()["code"], "auth_required", "{refused:#?}");
+        assert!(refused.stderr.contains("not logged in"), "{refused:#?}");
+        assert!(began.elapsed() < AGENT_MAX, "{:?}", began.elapsed());
+    }
+    assert_eq!(world.adj(["--json", "list", "-a"]).expect_code(0).json(), serde_json::json!([]), "nothing is left");
+    // A login that settings give is one.
+    world.write_home("given.json", r#"{"env":{"ANTHROPIC_AUTH_TOKEN":"fake"}}"#);
+    let given = world.root().join("home/given.json").display().to_string();
+    let made = ["create", "-q", "--cli", "claude", "--", "--settings", &given];
+    let x = world.adj(made).expect_code(0).word().to_owned();
+    assert_eq!(world.answer(&x, "[[say in]]"), "in");
+}
+
+/// The transcript has it a moment after the end, and then so has the turn.
+#[test]
+fn each_turn_tells_what_it_has_cost() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    for _ in 0..5 {
+        assert_eq!(world.answer(&x, "[[say counted]]"), "counted");
+        await_fact("what it has cost is told", AGENT_MAX, || {
+            let last = world.adj(["--json", "wait", &x]).expect_code(0).json();
+            last["usage"]["input_tokens"] == 20 && last["usage"]["output_tokens"] == 10
+        });
+    }
+    let killed = world.adj(["kill", &x]).expect_code(0);
+    assert_eq!(killed.code, 0);
+}
+
+/// A rule that refuses holds in a mode in which nothing is asked, too.
+#[test]
+fn a_rule_refuses_where_nobody_is_asked() {
+    let world = ClaudeWorld::new();
+    let words = ["create", "-q", "--cli", "claude", "--mode", "native", "--deny-tool", "Bash(touch *)"];
+    let x = world.adj(words).expect_code(0).word().to_owned();
+    let tool = |command: &str| {
+        let input = serde_json::json!({"command": command, "description": "d"});
+        format!("[[tool Bash {input}]][[then]][[say done]]")
+    };
+    assert_eq!(world.answer(&x, &tool("touch refused")), "done");
+    assert_eq!(world.answer(&x, &tool("echo x > allowed")), "done");
+    assert!(!world.has_file("refused") && world.has_file("allowed"));
+}
+
+/// What is refused is refused once: the same text would be no better the next time.
+#[test]
+fn a_refused_text_fails_at_once_and_is_not_tried_again() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let m = world.send(&x, "zero\u{200b}width");
+    let waited = world.adj(["wait", &x, "--for", &m]);
+    assert_eq!(waited.code, 1, "{waited:#?}");
+    let log = world.adj(["watch", "--json", "--since", "0", "--types", "message.handed,message.returned", &x]);
+    assert_eq!(log.stdout.lines().filter(|line| line.contains("message.handed")).count(), 1, "{log:#?}");
+    assert!(!log.stdout.contains("message.returned"), "{log:#?}");
+}
+
+/// A long message takes its time to be pasted; who wants the end of the session does not wait for that.
+#[test]
+fn the_end_does_not_wait_for_a_paste() {
+    let mut world = ClaudeWorld::new();
+    let hangs = world.root().join("hangs");
+    let real = ["/usr/bin/tmux", "/usr/local/bin/tmux", "/bin/tmux"];
+    let real = real.into_iter().find(|path| std::path::Path::new(path).exists()).expect("tmux");
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *source-file*) echo > '{}'; exec sleep 1000 ;; esac\nexec {real} \"$@\"\n",
+        hangs.display()
+    );
+    let bin = world.root().join("slow");
+    std::fs::create_dir(&bin).expect("a directory in the world");
+    std::fs::write(bin.join("tmux"), script).expect("a file in the world");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(bin.join("tmux"), mode).expect("a file in the world");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let claude = world.root().join("bin");
+    world.set_variable("PATH", &format!("{}:{}:{path}", bin.display(), claude.display()));
+    let x = world.claude("native");
+    let _ = world.send(&x, "a word");
+    await_fact("it is being pasted", AGENT_MAX, || hangs.exists());
+    let began = Instant::now();
+    let interrupted = world.adj(["kill", &x]).expect_code(0);
+    // tmux itself would be given ten seconds.
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?} {interrupted:#?}", began.elapsed());
+    assert_eq!(world.adj(["status", &x]).expect_code(0).word(), "exited");
+}
+
+/// What hooks have told does not stay on the disk for ever, and a daemon that comes later knows what it has to.
+#[test]
+fn the_spool_gives_back_what_is_on_record() {
+    use std::os::unix::fs::MetadataExt;
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let long = "All work and no play makes Jack a dull boy. ".repeat(2_000);
+    for number in 1..=6 {
+        assert_eq!(world.answer(&x, &format!("{long}[[say {number}]]")), number.to_string());
+    }
+    let uuid = world.adj(["--json", "status", &x]).expect_code(0).json()["uuid"].as_str().expect("an id").to_owned();
+    let spools = std::process::Command::new("find").arg(world.state()).args(["-name", "hooks", "-type", "f"]).output();
+    let spools = String::from_utf8(spools.expect("find runs").stdout).expect("text");
+    let spool = spools.lines().find(|path| path.contains(&uuid)).unwrap_or_else(|| panic!("{uuid} in {spools}"));
+    let file = std::fs::metadata(spool).expect("a spool");
+    assert!(file.blocks() * 512 + 100_000 < file.len(), "{} bytes on disk of {}", file.blocks() * 512, file.len());
+    world.kill_daemon();
+    assert_eq!(world.answer(&x, "[[say seven]]"), "seven");
+    assert_eq!(world.adj(["last-message", "-n", "2", &x]).expect_code(0).stdout, "6\n\nseven\n");
+    let taken = world.adj(["--json", "queue", "list", "-a", &x]).expect_code(0).json();
+    let done = taken.as_array().expect("messages").iter().filter(|one| one["state"] == "done").count();
+    assert_eq!(done, 7, "{taken:#}");
+    world.assert_sound();
+}

@@ -71,3 +71,43 @@ fn curl_starts_follows_wakes_and_waits() {
     let answers = get(&world, &format!("/v1/sessions/{session}/answers")).json();
     assert_eq!(answers[0]["text"], "up", "{answers:#}");
 }
+
+#[test]
+fn curl_needs_no_more_than_an_agent_and_a_directory() {
+    let world = World::new();
+    let _daemon = world.start_daemon(&[]);
+    let session = post(&world, "/v1/sessions", &json!({ "cli": "shell", "path": world.work() }));
+    let session = session["id"].as_str().expect("it has a name").to_owned();
+    let ended = world.adj(["ask", &session, "echo \"${ADJ_TESTPOINT_KILL-none} $HOME\""]).expect_code(0);
+    assert!(ended.stdout.starts_with("none /"), "{ended:#?}");
+    let mut without = curl(&world, "/v1/sessions");
+    let body = json!({ "cli": "shell", "path": world.work(), "environment": { "LANG": "C" } });
+    without.args(["-H", "content-type: application/json", "--data"]).arg(body.to_string());
+    let refused = Running::start(without).end().expect_code(0).json();
+    assert_eq!(refused["error"]["code"], "env_invalid", "{refused:#}");
+    assert!(refused["error"]["message"].as_str().is_some_and(|text| text.contains("no `PATH`")), "{refused:#}");
+}
+
+#[test]
+fn what_has_been_is_read_in_the_form_that_is_asked_for() {
+    let world = World::new();
+    let x = world.shell();
+    let _ = world.adj(["ask", &x, "true"]).expect_code(0);
+    let path = format!("/v1/events?session={x}&since=0&types=turn.started,turn.completed");
+    let types =
+        |events: &[Value]| events.iter().map(|event| event["type"].as_str().map(str::to_owned)).collect::<Vec<_>>();
+    let expected = ["turn.started", "turn.completed"].map(|word| Some(word.to_owned()));
+    let array = get(&world, &path).json();
+    assert_eq!(types(array.as_array().expect("an array")), expected);
+    let mut lines = curl(&world, &path);
+    lines.args(["-H", "accept: application/x-ndjson"]);
+    let lines = Running::start(lines).end().expect_code(0).stdout;
+    let records: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(records.iter().all(|record| record["type"] == "event"), "{lines}");
+    assert_eq!(types(&records.iter().map(|record| record["event"].clone()).collect::<Vec<_>>()), expected);
+    for follow in ["", "&follow=true"] {
+        let future = get(&world, &format!("/v1/events?since=99999{follow}")).json();
+        assert_eq!(future["error"]["code"], "usage", "{future:#}");
+        assert!(future["error"]["details"]["last"].as_u64().is_some_and(|last| last < 99_999), "{future:#}");
+    }
+}

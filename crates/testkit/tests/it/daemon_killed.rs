@@ -9,7 +9,7 @@ use crate::SOON;
 const SESSIONS: usize = 20;
 
 /// Connections that are open on a listening socket, as the kernel lists them.
-pub(crate) fn connections(socket: &Path) -> usize {
+fn connections(socket: &Path) -> usize {
     let listed = std::fs::read_to_string("/proc/net/unix").expect("the kernel lists its sockets");
     let path = socket.to_string_lossy();
     let connected = |line: &&str| {

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::SOON;
-use crate::look::{Hold, begin, record};
+use crate::look::{Hold, begin, record, streams};
 
 /// How a daemon is ended.
 #[derive(Clone, Copy, Debug)]
@@ -185,7 +185,7 @@ fn a_wait_that_a_stop_leaves_without_a_daemon_says_so() {
     let mut wait = world.command("bash");
     wait.args(["-c", "exec \"$0\" wait \"$1\" 2>said"]).arg(world.adj_path()).arg(&x);
     let wait = Running::start(wait);
-    await_fact("the wait is connected", SOON, || crate::daemon_killed::connections(&world.socket()) >= 1);
+    await_fact("the wait is connected", SOON, || streams(&world) >= 1);
     let _ = world.adj(["daemon", "stop", "--force"]).expect_code(0);
     assert!(said.line(SOON).contains("was told to end"));
     hold.let_go();

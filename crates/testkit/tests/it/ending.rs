@@ -7,7 +7,9 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::SOON;
-use crate::look::{Hold, begin, event_types, http, messages, processes, record, status, texts, world_with_adj};
+use crate::look::{
+    Hold, begin, event_types, http, messages, processes, record, status, streams, texts, world_with_adj,
+};
 
 #[test]
 fn e1_a_name_is_never_taken_for_another() {
@@ -41,7 +43,7 @@ fn e3_no_client_ends_what_others_use() {
     begin(&world, &x, &format!("{}; echo done", hold.script()));
     hold.await_begun();
     let others: Vec<Running> = (0..3).map(|_| world.start(["wait", "--print", &x])).collect();
-    await_fact("the waits are connected", SOON, || crate::daemon_killed::connections(&world.socket()) >= 3);
+    await_fact("the waits are connected", SOON, || streams(&world) >= 3);
     others[0].signal(Signal::KILL);
     // One that goes away in the middle of its own words.
     let mut stream = std::os::unix::net::UnixStream::connect(world.socket()).expect("the daemon listens");

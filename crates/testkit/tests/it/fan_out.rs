@@ -3,7 +3,7 @@
 use adjutant_testkit::{Bell, Running, World, await_fact};
 
 use crate::SOON;
-use crate::daemon_killed::connections;
+use crate::look::streams;
 
 const SESSIONS: usize = 50;
 
@@ -36,7 +36,7 @@ fn waits_on_fifty_return_at_the_first_at_the_third_and_at_the_last() {
     let fan = fan();
     let (all, any, third, printed) =
         (wait(&fan, &[]), wait(&fan, &["--any"]), wait(&fan, &["--count", "3"]), wait(&fan, &["--print"]));
-    await_fact("all waits are connected", SOON, || connections(&fan.world.socket()) >= 4);
+    await_fact("all waits are connected", SOON, || streams(&fan.world) >= 4);
 
     // The first: `--any` returns while nobody else is done.
     fan.gates[17].release(1);

@@ -5,6 +5,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::SOON;
+use crate::look::streams;
 
 /// What is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +99,7 @@ fn what_is_killed_under_a_daemon_is_told_to_whoever_waits() {
     for victim in [Victim::Runner, Victim::Shell, Victim::Both] {
         let scene = scene();
         let waits = [scene.wait_for(&scene.first), scene.wait_for(&scene.second)];
-        await_fact("both waits are connected", SOON, || crate::daemon_killed::connections(&scene.world.socket()) >= 2);
+        await_fact("both waits are connected", SOON, || streams(&scene.world) >= 2);
         scene.kill(victim);
         scene.assert_told(victim, waits);
     }

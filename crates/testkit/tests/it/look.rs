@@ -36,6 +36,13 @@ pub(crate) fn message(world: &World, session: &str, id: &str) -> Value {
     found.unwrap_or_else(|| panic!("no message {id} in {session}"))
 }
 
+/// How many waits and watches the daemon is asked for.
+#[track_caller]
+pub(crate) fn streams(world: &World) -> u64 {
+    let status = world.adj(["--json", "daemon", "status"]).expect_code(0).json();
+    status["streams"].as_u64().unwrap_or_else(|| panic!("no count: {status:#}"))
+}
+
 /// The texts of these values of a field.
 pub(crate) fn texts(values: &[Value], field: &str) -> Vec<String> {
     values.iter().map(|value| value[field].as_str().unwrap_or_default().to_owned()).collect()

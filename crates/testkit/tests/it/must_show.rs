@@ -5,8 +5,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::SOON;
-use crate::daemon_killed::connections;
-use crate::look::{Hold, begin, processes, world_with_adj};
+use crate::look::{Hold, begin, processes, streams, world_with_adj};
 
 /// "`sid=$(adj create -q --cli shell)`; `adj send $sid 'sleep 2; echo hi; exit 7'`; `adj wait --print $sid` prints `hi`, exits
 /// 7; `adj status $sid --explain` names its source; `adj inspect $sid --json` shows the message's receipt."
@@ -66,7 +65,7 @@ fn a_killed_session_is_told_by_status_wait_and_list_and_leaves_no_process() {
         assert_eq!(group.len(), 4, "runner, bash and two children: {:?}", world.processes());
         let wait = world.start(["wait", &x]);
         let exit = world.start(["watch", "--until", "exit", &x]);
-        await_fact("both are connected", SOON, || connections(&world.socket()) >= 2);
+        await_fact("both are connected", SOON, || streams(&world) >= 2);
         match victim {
             Victim::Runner => runner.signal(Signal::KILL),
             Victim::Bash => bash.signal(Signal::KILL),

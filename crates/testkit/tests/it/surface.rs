@@ -258,3 +258,29 @@ fn i12_help_names_what_there_is() {
         assert!(known || !called.chars().all(|c| c.is_ascii_lowercase()), "README calls `adj {called}`: {line}");
     }
 }
+
+#[test]
+fn i5_what_cannot_come_true_is_said_at_once() {
+    let world = World::new();
+    let x = world.shell();
+    let _ = world.adj(["--json", "wait", "--count", "2", &x]).expect_error(2, "usage");
+    for time in [["--delay", "1h"], ["--run-at", "2999-01-01T00:00:00Z"]] {
+        for how in ["--steer", "--interrupt"] {
+            let _ = world.adj(["--json", "send", how, &x, "true", time[0], time[1]]).expect_error(2, "usage");
+        }
+    }
+    let _ = world.adj(["--json", "send", "--confirm", "--delay", "1h", &x, "true"]).expect_error(2, "usage");
+    let _ = world.adj(["queue", "hold", &x]).expect_code(0);
+    let held = world.adj(["send", &x, "true"]).expect_code(0);
+    assert!(held.stderr.contains("is on hold") && held.stderr.contains(&format!("hint: adj queue release {x}")));
+    let _ = world.adj(["queue", "release", &x]).expect_code(0);
+    let _ = world.adj(["wait", &x]).expect_code(0);
+    let unquoted = world.adj(["sessions", "wake", &x, "--message", "echo", "w2"]).expect_code(2);
+    assert!(unquoted.stderr.contains("is a session and no project") && unquoted.stderr.contains("in quotes"));
+    let expired = world.adj(["send", "-q", &x, "--delay", "1h", "--expires", "1ms", "true"]).expect_code(0);
+    let _ = world.adj(["wait", &x, "--for", expired.word()]).expect_code(1);
+    let record = crate::look::record(&world, &x);
+    let states: Vec<&serde_json::Value> =
+        record["messages"].as_array().into_iter().flatten().map(|m| &m["state"]).collect();
+    assert_eq!(states, ["done", "expired"], "the receipt is kept: {record:#}");
+}

@@ -9,8 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::SOON;
-use crate::daemon_killed::connections;
-use crate::look::{Hold, begin, event_types, events, message, messages, processes, record, status};
+use crate::look::{Hold, begin, event_types, events, message, messages, processes, record, status, streams};
 
 #[test]
 fn c1_a_session_works_while_its_command_runs() {
@@ -82,7 +81,7 @@ fn c7_a_killed_agent_ends_the_wait() {
     let m = begin(&world, &x, &hold.script());
     hold.await_begun();
     let waiting = world.start(["wait", &x]);
-    await_fact("the wait is connected", SOON, || connections(&world.socket()) >= 1);
+    await_fact("the wait is connected", SOON, || streams(&world) >= 1);
     let [_, shell] = processes(&world, &x);
     shell.signal(Signal::KILL);
     let told = waiting.end().expect_code(4);

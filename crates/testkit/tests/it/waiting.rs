@@ -5,8 +5,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::SOON;
-use crate::daemon_killed::connections;
-use crate::look::{Hold, begin, message, messages, record, status, texts};
+use crate::look::{Hold, begin, message, messages, record, status, streams, texts};
 
 #[test]
 fn several_sessions_give_the_gravest_code() {
@@ -63,7 +62,7 @@ fn any_and_count_return_when_so_many_are_done() {
     let wait =
         |options: &[&str]| world.start(["wait"].iter().chain(options).copied().chain(ids.iter().map(String::as_str)));
     let (any, two, all) = (wait(&["--any"]), wait(&["--count", "2"]), wait(&["--print"]));
-    await_fact("the waits are connected", SOON, || connections(&world.socket()) >= 3);
+    await_fact("the waits are connected", SOON, || streams(&world) >= 3);
     holds[1].let_go();
     assert_eq!(any.end().expect_code(0).stdout, format!("{}\tcompleted\n", ids[1]));
     all.await_stdout("the first is told", SOON, |told| told == format!("{}\n", ids[1]));
@@ -88,7 +87,7 @@ fn a_wait_that_is_interrupted_leaves_the_session_alone() {
     hold.await_begun();
     let waits = [vec!["wait", &x], vec!["--json", "wait", &x], vec!["watch", &x], vec!["ask", &x, "echo more"]];
     let waits = waits.map(|words| world.start(words));
-    await_fact("all wait", SOON, || connections(&world.socket()) >= 4 && messages(&world, &x).len() == 2);
+    await_fact("all wait", SOON, || streams(&world) >= 4 && messages(&world, &x).len() == 2);
     for wait in waits {
         wait.signal(Signal::INT);
         let ended = wait.end().expect_code(130);
@@ -108,7 +107,7 @@ fn the_next_turn_is_one_that_has_not_ended_yet() {
     let _ = world.adj(["wait", "--next-turn", "-t", "0", &x]).expect_code(124);
     let next = world.start(["wait", "--next-turn", "--print", &x]);
     let watched = world.start(["watch", "--until", "next", &x]);
-    await_fact("both wait", SOON, || connections(&world.socket()) >= 2);
+    await_fact("both wait", SOON, || streams(&world) >= 2);
     // That they are connected is not that the daemon has read what they want; a turn more ends whoever came late.
     while next.runs() || watched.runs() {
         let _ = world.adj(["ask", &x, "echo after; (exit 6)"]).expect_code(6);

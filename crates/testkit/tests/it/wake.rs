@@ -60,6 +60,13 @@ fn b_is_woken_with_the_outcome_of_a(meanwhile: Meanwhile) {
         (&json!("failed"), &json!(3)),
         "{kept:#}"
     );
+    let logged = world.adj(["logs", &b]).expect_code(0).stdout;
+    assert!(logged.contains(&format!("{TELLS}\n[adjutant] What this message waited for;")), "{logged}");
+    let taken =
+        world.adj(["--json", "watch", "--since", "0", "--types", "message.delivered", &b]).expect_code(0).stdout;
+    assert!(taken.contains("; beside its text, the results of 1 of 1 that it waited for"), "{taken}");
+    let page = world.adj(["export", "--format", "markdown", &b]).expect_code(0).stdout;
+    assert!(page.contains("**Put beside it**\n\n```text\n[adjutant] What this"), "{page}");
     assert!(kept["receipt"]["appended_bytes"].as_u64().is_some_and(|bytes| bytes > 100), "{kept:#}");
     world.assert_sound();
 }
@@ -110,7 +117,7 @@ fn all_wait_for_the_last_and_any_for_the_first() {
     let _ = world.adj(["wake", all, "--after", &first, "--after", b, &say("all")]).expect_code(0);
     let _ = world.adj(["wake", any, "--after", a, "--after", b, "--any", &say("any")]).expect_code(0);
     let listed = world.adj(["queue", "list", all]).expect_code(0).stdout;
-    assert!(listed.contains("delayed") && listed.contains(&format!("after {first},{b}")), "{listed}");
+    assert!(listed.contains("delayed") && listed.contains(&format!("after {first}, {b}")), "{listed}");
     gate_a.release(1);
     assert_eq!(told.line(SOON), "any failed pending");
     gate_b.release(1);
@@ -187,6 +194,115 @@ fn g6_a_sender_is_told_that_nothing_will_come_of_its_message() {
     assert_eq!((&notices[0]["from"], &notices[0]["reply_to"]), (&json!("adjutant"), &json!(message)), "{queue:#}");
     let said = world.adj(["ask", &a, r#"echo "$ADJ_NOTICE""#]).expect_code(0);
     assert_eq!(said.word(), format!("Adjutant: your message {message} to {b} was taken back by somebody else."));
+}
+
+/// The notices that a session was sent: what became of each, and what it says.
+fn notices(world: &World, session: &str) -> Vec<(String, String)> {
+    let queue = world.adj(["--json", "queue", "list", "-a", session]).expect_code(0).json();
+    let of = queue.as_array().cloned().unwrap_or_default().into_iter().filter(|m| m["kind"] == "notice");
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    of.map(|m| (word(&m["state"]), word(&m["text"]))).collect()
+}
+
+#[test]
+fn g6_a_sender_that_has_ended_its_turn_is_woken_when_its_message_fails_and_no_daemon_was_there() {
+    let world = World::new();
+    let (a, b) = (world.shell(), world.shell());
+    let (gate, mut begun) = (world.bell("gate"), world.bell("begun"));
+    let adj = world.adj_path().display().to_string();
+    let script = "echo x > begun; read -r _ < gate; exit 3";
+    let sent = world.adj(["ask", &a, &format!("{adj} send -q {b} '{script}'")]).expect_code(0);
+    let message = sent.word().to_owned();
+    begun.line(SOON);
+    let shell = Process::open(pid_of(&world, &b)).expect("the shell runs");
+    world.kill_daemon();
+    gate.release(1);
+    assert!(shell.ends_within(SOON), "the shell ends without a daemon");
+    let _ = world.start_daemon(&[]);
+    let _ = world.adj(["wait", &b, "--for", &message]).expect_code(3);
+    let _ = world.adj(["wait", &a]).expect_code(0);
+    let expected =
+        format!("Adjutant: your message {message} to {b} failed in turn 1: its command ended with exit code 3.");
+    assert_eq!(notices(&world, &a), [("done".to_owned(), format!("ADJ_NOTICE='{expected}'"))]);
+    assert_eq!(world.adj(["ask", &a, r#"echo "$ADJ_NOTICE""#]).expect_code(0).word(), expected);
+    world.assert_sound();
+}
+
+#[test]
+fn g6_a_sender_that_waits_for_its_message_is_not_told_once_more() {
+    let world = World::new();
+    let (a, b) = (world.shell(), world.shell());
+    let adj = world.adj_path().display().to_string();
+    for script in [
+        format!("{adj} ask {b} '(exit 3)'; echo code $?"),
+        // It has failed before the wait begins, or not: the answer is the same.
+        format!("m=$({adj} send -q {b} '(exit 3)'); {adj} wait {b} --for $m > word; echo code $?"),
+        format!("{adj} send -q {b} '(exit 3)' > id; {adj} watch {b} > line; {adj} wait {b} > word; echo code $?"),
+    ] {
+        assert!(world.adj(["ask", &a, &script]).expect_code(0).stdout.contains("code 3"), "{script}");
+    }
+    let told = notices(&world, &a);
+    assert!(told.iter().all(|(state, _)| state == "cancelled"), "{told:#?}");
+    let _ = world.adj(["wait", &a]).expect_code(0);
+    world.assert_sound();
+}
+
+#[test]
+fn g6_a_kill_is_told_as_what_it_is() {
+    let world = World::new();
+    let (a, b) = (world.shell(), world.shell());
+    let adj = world.adj_path().display().to_string();
+    let sent = world.adj(["ask", &a, &format!("{adj} wake -q {b} --delay 1h true")]).expect_code(0);
+    let message = sent.word().to_owned();
+    let _ = world.adj(["kill", &b]).expect_code(0);
+    let _ = world.adj(["wait", &a]).expect_code(0);
+    let expected =
+        format!("Adjutant: your message {message} to {b} was cancelled before it ran, because {b} was killed.");
+    assert_eq!(notices(&world, &a), [("done".to_owned(), format!("ADJ_NOTICE='{expected}'"))]);
+}
+
+#[test]
+fn what_is_delayed_is_no_work_that_is_waited_for_and_that_is_said() {
+    let world = World::new();
+    let (b, c) = (world.shell(), world.shell());
+    let later = world.adj(["wake", "-q", &b, "--delay", "1h", "true"]).expect_code(0).word().to_owned();
+    let at_once = world.adj(["wake", &c, "--after", &b, "true"]).expect_code(0);
+    assert!(at_once.stderr.contains(&format!("not waited for: {later}\n")), "{at_once:#?}");
+    assert!(at_once.stderr.contains(&format!("hint: adj wake {c} --after {later}")), "{at_once:#?}");
+    let waits = world.adj(["wake", &c, "--after", &later, "--after", &b, "--delay", "1h", "true"]).expect_code(0);
+    assert!(waits.stdout.contains(&format!(", after {later}\n")), "{waits:#?}");
+    let listed = world.adj(["queue", "list", &c]).expect_code(0).stdout;
+    assert!(listed.contains(&format!("Z and after {later}, {b} (idle)")), "all that it waits for: {listed}");
+}
+
+#[test]
+fn what_was_put_beside_a_message_is_not_denied_when_its_session_is_forgotten() {
+    let world = World::new();
+    let (a, b) = (world.shell(), world.shell());
+    let _ = world.adj(["ask", &a, "echo last"]).expect_code(0);
+    let sent = world.adj(["wake", "-q", &b, "--after", &a, "true"]).expect_code(0);
+    let _ = world.adj(["wait", &b, "--for", sent.word()]).expect_code(0);
+    assert!(world.adj(["logs", &b]).expect_code(0).stdout.contains("its final text:\n| last\n"));
+    let _ = world.adj(["kill", "--purge", &a]).expect_code(0);
+    let logged = world.adj(["logs", &b]).expect_code(0).stdout;
+    assert!(
+        logged.contains(&format!("{a}, turn 1: completed, exit code 0; its final text is no longer kept")),
+        "{logged}"
+    );
+}
+
+#[test]
+fn g10_a_repetition_says_that_it_is_one() {
+    let world = World::new();
+    let b = world.shell();
+    for verb in ["send", "wake"] {
+        let again = [verb, &b, "--key", verb, "--delay", "1h", "true"];
+        let first = world.adj(again).expect_code(0);
+        let second = world.adj(again).expect_code(0);
+        assert!(!first.stdout.contains("already"), "{first:#?}");
+        assert!(second.stdout.contains("has this key already (queued, runs at "), "{second:#?}");
+    }
+    assert_eq!(world.adj(["queue", "list", "-q", &b]).expect_code(0).stdout.lines().count(), 2);
 }
 
 #[test]

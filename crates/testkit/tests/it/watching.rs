@@ -5,8 +5,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::SOON;
-use crate::daemon_killed::connections;
-use crate::look::{Hold, begin, event_types, events, texts};
+use crate::look::{Hold, begin, event_types, events, streams, texts};
 
 fn parsed(lines: &str) -> Vec<Value> {
     lines.lines().map(|line| serde_json::from_str(line).expect("an event per line")).collect()
@@ -40,9 +39,39 @@ fn the_last_events_are_shown_and_the_watch_ends() {
     assert_eq!(parsed(&since.stdout), all[2..]);
     let some = world.adj(["--json", "watch", "--since", "0", "--types", "turn.*,message.queued", &x]).expect_code(0);
     assert_eq!(texts(&parsed(&some.stdout), "type"), ["message.queued", "turn.started", "turn.failed"]);
+    for end in ["*.failed", "t*.*ed"] {
+        let ended = ["--json", "watch", "--since", "0", "--types", end, &x];
+        let (shown, follower) = (world.adj(ended).expect_code(0), world.start(ended.iter().chain(&["-F"])));
+        let shown = texts(&parsed(&shown.stdout), "type");
+        assert!(
+            shown.contains(&"turn.failed".to_owned()) && !shown.contains(&"turn.completed".to_owned()),
+            "{shown:?}"
+        );
+        follower.await_stdout("the same", SOON, |told| told.lines().count() == shown.len());
+        follower.signal(Signal::INT);
+        assert_eq!(texts(&parsed(&follower.end().stdout), "type"), shown);
+    }
     let none = world.adj(["watch", "--tail", "--types", "goal.*", &x]).expect_code(0);
     assert_eq!(none.stdout, "");
     let _ = world.adj(["--json", "watch"]).expect_error(2, "usage");
+}
+
+#[test]
+fn a_follower_may_begin_with_the_last_events() {
+    let world = World::new();
+    let x = world.shell();
+    let _ = world.adj(["ask", &x, "true"]).expect_code(0);
+    let last = events(&world, &x, "*").split_off(1);
+    let count = last.len().to_string();
+    let follower = world.start(["--json", "watch", "-F", "--tail", &count, &x]);
+    follower.await_stdout("the last events", SOON, |told| told.lines().count() >= last.len());
+    let _ = world.adj(["ask", &x, "true"]).expect_code(0);
+    let all = events(&world, &x, "*").split_off(1);
+    follower.await_stdout("and those that come", SOON, |told| told.lines().count() >= all.len());
+    assert_eq!(parsed(&follower.stdout_so_far()), all, "each once");
+    follower.signal(Signal::INT);
+    let _ = follower.end();
+    let _ = world.adj(["--json", "watch", "--since", "999999", &x]).expect_error(2, "usage");
 }
 
 #[test]
@@ -57,7 +86,7 @@ fn a_watch_waits_for_the_run_and_sums_it_up() {
     hold.await_begun();
     let (terminal, until_idle) = (world.start(["watch", &x]), world.start(["watch", "--until", "idle", &x]));
     let json = world.start(["--json", "watch", "--until", "terminal", &x]);
-    await_fact("all watch", SOON, || connections(&world.socket()) >= 3);
+    await_fact("all watch", SOON, || streams(&world) >= 3);
     hold.let_go();
     let told = terminal.end().expect_code(5).stdout;
     assert!(told.starts_with(&format!("{x} turn ")) && told.ends_with("s (exit 5)\n"), "{told}");
@@ -96,7 +125,7 @@ fn a_watch_that_follows_ends_with_what_it_waits_for() {
         (1, follow(&["--until", "next", &x, &y])),
         (4, follow(&["--until", "idle", &x])),
     ];
-    await_fact("all watch", SOON, || connections(&world.socket()) >= watches.len());
+    await_fact("all watch", SOON, || streams(&world) >= watches.len() as u64);
     hold.let_go();
     let _ = world.adj(["ask", &y, "true"]).expect_code(0);
     let _ = world.adj(["watch", "--until", "input", &x]).expect_code(3);

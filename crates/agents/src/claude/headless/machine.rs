@@ -11,6 +11,7 @@ use adjutant_core::{MessageId, SessionId, Timestamp};
 use super::hear::{Ended, Heard, Said, State, read};
 use super::speak::{Tag, message_of};
 use crate::claude::answer::ended;
+use crate::claude::login;
 use crate::claude::requests::{Asked, one_line};
 use crate::policy::{Verdict, verdict};
 use crate::runner::Told;
@@ -211,8 +212,7 @@ impl Machine {
                 told.push((AgentReport::Ready, None));
             }
             Said::Hello { logged_in: false } => {
-                let detail = "Claude Code is not logged in; run `claude` once and log in, or give it a key".to_owned();
-                self.failure = Some(StartFailure::AuthRequired { detail });
+                self.failure = Some(login::missing());
             }
             Said::Refused(why) => {
                 let detail = format!("Claude Code does not get ready: {why}");

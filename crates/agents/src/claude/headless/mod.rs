@@ -26,5 +26,5 @@ pub(super) fn conversation(of: ConversationOf<'_>) -> Result<Vec<ConversationEnt
         found => found.map_err(unreadable)?,
     };
     let path = transcript::find(&config_dir, native).ok_or(ConversationError::None)?;
-    transcript::conversation(&path, of.entries_max).map_err(unreadable)
+    transcript::conversation(&path, of.entries_max, of.since).map_err(unreadable)
 }

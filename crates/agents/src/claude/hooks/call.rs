@@ -34,7 +34,7 @@ fn run(words: &[OsString]) -> io::Result<()> {
     let decides = DECIDING.contains(&event.as_str());
     // The watch comes before the call is told: an answer may follow at once.
     let watched = if decides { Some(Watched::new(&state_dir, &id)?) } else { None };
-    Spool::open(&state_dir)?.add(id, &event, payload)?;
+    Spool::open(&state_dir)?.add_call(id, &event, payload)?;
     match watched {
         Some(watched) => watched.wait_and_print(),
         None => Ok(()),

@@ -10,5 +10,5 @@ mod settings;
 mod spool;
 
 pub use call::hook_main;
-pub(crate) use settings::settings;
+pub(crate) use settings::{given, merge, settings};
 pub(crate) use spool::{Line, Spool, SpoolReader, file_answer};

@@ -40,9 +40,77 @@ pub(crate) fn settings(adj: &Path, state_dir: &Path) -> Value {
     json!({ "hooks": hooks })
 }
 
+/// Settings that a caller gives on Claude Code's command line, and the words that are left. Of two such options Claude Code
+/// takes one alone, so they are taken together.
+///
+/// # Errors
+/// Why the caller's settings are none.
+pub(crate) fn given(arguments: &[String], directory: &Path) -> Result<(Vec<Value>, Vec<String>), String> {
+    let (mut given, mut rest) = (Vec::new(), Vec::new());
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let value = match word.strip_prefix(OPTION) {
+            Some("") => words.next().ok_or_else(|| format!("{OPTION} has no value"))?.as_str(),
+            Some(value) if value.starts_with('=') => &value[1..],
+            Some(_) | None => {
+                rest.push(word.clone());
+                continue;
+            }
+        };
+        given.push(read(value, directory)?);
+    }
+    Ok((given, rest))
+}
+
+/// The option by which settings are given.
+const OPTION: &str = "--settings";
+
+/// Settings as Claude Code takes them: JSON, or the path of a file that holds some.
+fn read(value: &str, directory: &Path) -> Result<Value, String> {
+    let text = match value.trim_start().starts_with('{') {
+        true => value.to_owned(),
+        false => std::fs::read_to_string(directory.join(value))
+            .map_err(|error| format!("the settings in {value} cannot be read: {error}"))?,
+    };
+    let settings = serde_json::from_str::<Value>(&text).ok().filter(Value::is_object);
+    settings.ok_or_else(|| format!("the settings that {OPTION} names are no JSON object: {value}"))
+}
+
+/// Adds settings to others: lists of hooks one behind the other, of anything else the later word counts.
+pub(crate) fn merge(settings: &mut Value, more: Value) {
+    match (settings, more) {
+        (Value::Object(settings), Value::Object(more)) => {
+            for (name, value) in more {
+                merge(settings.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (Value::Array(settings), Value::Array(more)) => settings.extend(more),
+        (settings, more) => *settings = more,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_caller_gives_stands_beside_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("f.json"), r#"{"env":{"A":"1"},"hooks":{"Stop":[{"hooks":[]}]}}"#).unwrap();
+        let words = ["--add-dir", "/x", "--settings", "f.json", r#"--settings={"env":{"B":"2"}}"#].map(str::to_owned);
+        let (given, rest) = super::given(&words, dir.path()).unwrap();
+        assert_eq!(rest, ["--add-dir", "/x"]);
+        let mut made = settings(Path::new("/adj"), Path::new("/s"));
+        for more in given {
+            merge(&mut made, more);
+        }
+        assert_eq!(made["env"], json!({"A": "1", "B": "2"}));
+        assert_eq!(made["hooks"]["Stop"].as_array().unwrap().len(), 2, "theirs and ours");
+        for wrong in [&["--settings"][..], &["--settings", "nowhere"], &["--settings", "{x"]] {
+            let words: Vec<String> = wrong.iter().map(|word| (*word).to_owned()).collect();
+            assert!(super::given(&words, dir.path()).is_err(), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn commands_are_words_of_a_shell() {

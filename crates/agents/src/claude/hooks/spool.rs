@@ -2,19 +2,23 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::runner::wall_ms;
+use crate::runner::{GIVEN_BACK_BYTES_MIN, give_back, skip_hole, wall_ms};
 
 /// The spool's name in a session's state directory.
 const FILE: &str = "hooks";
 
 /// The directory of decisions, beside it.
 const ANSWERS: &str = "answers";
+
+/// Bytes of a spool on the disk; beyond it a hook's call is not taken down. What a driver notes is taken all the same, so
+/// that it can give room back.
+const SPOOL_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,6 +37,9 @@ pub(crate) struct Line {
 #[derive(Debug)]
 pub(crate) struct Spool {
     file: File,
+    /// Up to here it has been given back to the disk by this writer.
+    forgotten: u64,
+    most: u64,
 }
 
 impl Spool {
@@ -42,7 +49,34 @@ impl Spool {
     /// When the file cannot be opened.
     pub(crate) fn open(state_dir: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(state_dir.join(FILE))?;
-        Ok(Self { file })
+        Ok(Self { file, forgotten: 0, most: SPOOL_BYTES_MAX })
+    }
+
+    /// Whether it takes no more calls of hooks.
+    pub(crate) fn is_full(&self) -> bool {
+        // What cannot be asked is found out by writing.
+        self.file.metadata().is_ok_and(|file| file.blocks() * 512 >= self.most)
+    }
+
+    /// Whether so much stands before a place that it is worth giving back.
+    pub(crate) fn is_worth_forgetting(&self, up_to: u64) -> bool {
+        up_to >= self.forgotten + GIVEN_BACK_BYTES_MIN
+    }
+
+    /// Gives the room of lines back to the disk that nobody reads again. Offsets stay as they are.
+    pub(crate) fn forget(&mut self, up_to: u64) {
+        self.forgotten = give_back(&self.file, self.forgotten, up_to);
+    }
+
+    /// Adds the call of a hook, as [`Self::add`] does.
+    ///
+    /// # Errors
+    /// When the spool is full, or the disk does not take it.
+    pub(crate) fn add_call(&self, id: String, event: &str, payload: Box<RawValue>) -> io::Result<()> {
+        match self.is_full() {
+            true => Err(io::ErrorKind::StorageFull.into()),
+            false => self.add(id, event, payload),
+        }
     }
 
     /// Adds a line, whole or not at all as far as readers are concerned.
@@ -73,6 +107,8 @@ impl Spool {
 pub(crate) struct SpoolReader {
     file: io::BufReader<File>,
     next: u64,
+    /// Where the line that was given last begins.
+    began: u64,
 }
 
 impl SpoolReader {
@@ -83,7 +119,17 @@ impl SpoolReader {
     pub(crate) fn open(state_dir: &Path, offset: u64) -> io::Result<Self> {
         let mut file = io::BufReader::new(File::open(state_dir.join(FILE))?);
         file.seek(io::SeekFrom::Start(offset))?;
-        Ok(Self { file, next: offset })
+        Ok(Self { file, next: offset, began: offset })
+    }
+
+    /// Where the line that was given last begins.
+    pub(crate) fn began(&self) -> u64 {
+        self.began
+    }
+
+    /// Up to where it has been read.
+    pub(crate) fn next_offset(&self) -> u64 {
+        self.next
     }
 
     /// The next line and the place behind it; `None` when there is none yet.
@@ -94,11 +140,13 @@ impl SpoolReader {
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
+            skip_hole(&mut self.file, &mut self.next)?;
             let read = self.file.read_until(b'\n', &mut bytes)?;
             if bytes.last() != Some(&b'\n') {
                 self.file.seek(io::SeekFrom::Start(self.next))?;
                 return Ok(None);
             }
+            self.began = self.next;
             self.next += read as u64;
             if let Ok(line) = serde_json::from_slice(&bytes) {
                 return Ok(Some((line, self.next)));
@@ -161,5 +209,34 @@ mod tests {
         assert_eq!(reader.next().unwrap().unwrap().0.event, "e");
         let mut later = SpoolReader::open(dir.path(), behind).unwrap();
         assert_eq!(later.next().unwrap().unwrap().0.event, "adj.note");
+    }
+
+    #[test]
+    fn what_is_forgotten_costs_no_room_and_moves_no_offset() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(dir.path()).unwrap();
+        let long = raw(&format!("\"{}\"", "x".repeat(10_000)));
+        for number in 0..100 {
+            spool.add(number.to_string(), "Stop", long.clone()).unwrap();
+        }
+        let mut reader = SpoolReader::open(dir.path(), 0).unwrap();
+        let ends: Vec<u64> = std::iter::from_fn(|| reader.next().unwrap()).map(|(_, next)| next).collect();
+        let before = spool.file.metadata().unwrap();
+        spool.forget(ends[89]);
+        let after = spool.file.metadata().unwrap();
+        assert!(after.len() == before.len() && after.blocks() * 512 < 150_000, "{} blocks", after.blocks());
+        let mut again = SpoolReader::open(dir.path(), 0).unwrap();
+        let (line, next) = again.next().unwrap().unwrap();
+        assert_eq!((line.id.as_str(), again.began(), next), ("90", ends[89], ends[90]));
+    }
+
+    #[test]
+    fn a_full_spool_takes_notes_and_no_calls() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool { most: 12_288, ..Spool::open(dir.path()).unwrap() };
+        let call = || spool.add_call("1".into(), "Stop", raw(&format!("\"{}\"", "x".repeat(5_000))));
+        assert!((call(), call()).1.is_ok() && spool.is_full());
+        assert_eq!(call().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert!(spool.note("adj.note", &7).is_ok());
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use adjutant_core::SessionId;
 use adjutant_core::agent::{AgentReport, Level, Mode, StartFailure};
 use adjutant_core::session::Profile;
+use rustix::process::Signal;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
 use tokio::time::timeout;
@@ -18,10 +19,12 @@ use super::changes::Changes;
 use super::exec::{ExecPlan, socket_in};
 use super::machine::{Machine, handing};
 use super::tmux::Tmux;
+use super::typing::Typing;
 use super::words::words;
 use super::{Driven, Driver, Facts, LetGo, Timer, status};
 use crate::claude::environment::{config_dir, environment};
-use crate::claude::hooks::{Spool, SpoolReader, settings};
+use crate::claude::hooks::{Spool, SpoolReader, given, merge, settings};
+use crate::claude::login;
 use crate::limits::{COLUMNS_DEFAULT, DIALOG_LOOK_MS, LISTEN_MS_MAX, ROWS_DEFAULT};
 use crate::path::find_on;
 use crate::process::{ProcessHandle, Stamp, own_incarnation};
@@ -100,10 +103,17 @@ impl Seat {
             spool,
             reader,
             offset,
+            // What a daemon had on record when this one came.
+            committed: offset,
+            took: false,
+            told_full: false,
             runner: None,
             runner_handle: None,
             agent: None,
             held: VecDeque::new(),
+            typing: Typing::default(),
+            uncounted: None,
+            transcript_written: None,
             shown: None,
             interrupts: 0,
             status_watched: false,
@@ -132,7 +142,11 @@ fn prepare(place: &Place, plan: &LaunchPlan, environment: &BTreeMap<String, Stri
     let tmux = find_on(path, "tmux").or_else(|| find_on(USUAL_PATH, "tmux")).ok_or_else(|| {
         io::Error::other("tmux is needed for a session in a terminal and is not there; install it, or use --headless")
     })?;
+    let (given, _) = given(&plan.profile.arguments, &plan.directory).map_err(io::Error::other)?;
     let mut made = settings(&place.adj, &place.state_dir);
+    for more in given {
+        merge(&mut made, more);
+    }
     if plan.trust {
         made["skipDangerousModePermissionPrompt"] = serde_json::Value::Bool(true);
     }
@@ -154,7 +168,8 @@ impl Driver {
     async fn begin(&mut self, plan: &LaunchPlan, environment: BTreeMap<String, String>) -> Driven {
         self.timers.arm(Timer::Ready, plan.ready_ms_max);
         self.timers.arm(Timer::Dialog, DIALOG_LOOK_MS * 2);
-        let started = match words(plan, &self.facts.config_dir, &self.place.state_dir.join(SETTINGS)) {
+        let settings = self.place.state_dir.join(SETTINGS);
+        let started = match words(plan, &self.facts.config_dir, &settings) {
             Ok(arguments) => {
                 let exec = ExecPlan {
                     state_dir: self.place.state_dir.clone(),
@@ -164,7 +179,17 @@ impl Driver {
                     environment,
                     tmux: self.facts.tmux.clone(),
                 };
-                self.start(&exec).await.map_err(|error| error.to_string())
+                let login = login::words(&settings, &plan.profile.arguments);
+                // Both take about as long, and a container is not started to be asked.
+                let asked = async {
+                    plan.profile.mode != Mode::Docker
+                        && login::is_missing(&exec.program, &exec.directory, &exec.environment, &login).await
+                };
+                let (started, is_missing) = tokio::join!(self.start(&exec), asked);
+                if is_missing {
+                    self.give_up(login::missing());
+                }
+                started.map_err(|error| error.to_string())
             }
             Err(detail) => Err(detail),
         };
@@ -305,6 +330,10 @@ impl Driver {
             tracing::warn!(session = %self.session, %error, "status files are not watched");
         }
         self.status_watched = true;
+        if self.not_ready.is_some() {
+            // It was given up before anybody knew its process.
+            self.signal(Signal::TERM);
+        }
         self.send(at, None, AgentReport::Started { runner, agent, supervisor: supervisor.to_owned() }, None).await
     }
 }

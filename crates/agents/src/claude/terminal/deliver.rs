@@ -9,12 +9,16 @@ use super::machine::{FOUND, NOT_SEEN, TYPED, TypedNote, handing};
 use super::screen::draft;
 use super::status::Activity;
 use super::text::{bones, command, mark, pieces, typed};
+use super::typing::{Pasted, Typing};
 use super::{Driven, Driver, Timer};
 use crate::Order;
 use crate::claude::transcript;
 use crate::limits::{CONFIRM_MS_MAX, CONFIRM_PIECE_MS, DRAFT_LOOK_MS, DRAFT_LOOKS_MAX, TYPING_MS_MAX};
 use crate::runner::wall_ms;
 use crate::timer::pause;
+
+/// The directory in the session's runtime directory in which a message is while it is pasted.
+pub(super) const PASTE: &str = "paste";
 
 /// Ticks of processor time between two looks from which an agent is at work: at rest it takes one or two.
 const READING_TICKS_MIN: u64 = 20;
@@ -62,6 +66,10 @@ impl Driver {
     async fn carry_out(&mut self, order: Order) -> Driven<Worked> {
         match order {
             Order::Deliver { message, attempt, text, as_command } => {
+                if self.takes_text(false) {
+                    // What is read on the way may show that it takes none any more.
+                    self.forget().await?;
+                }
                 if !self.takes_text(false) {
                     return Ok(Worked::Wait(Order::Deliver { message, attempt, text, as_command }));
                 }
@@ -86,7 +94,8 @@ impl Driver {
 
     /// Whether text that is typed now becomes a prompt, and nothing else.
     fn takes_text(&self, running: bool) -> bool {
-        let free = self.machine.ready && self.machine.pending.is_none() && self.machine.requests.is_empty();
+        let typing = self.typing.is_under_way();
+        let free = !typing && self.machine.ready && self.machine.pending.is_none() && self.machine.requests.is_empty();
         if !free || self.machine.leaving || self.ordered_end.is_some() {
             return false;
         }
@@ -105,7 +114,8 @@ impl Driver {
         };
         let (text, changes) = match made {
             Ok(made) => made,
-            Err(why) => return self.not_taken(message, attempt, &why).await,
+            // The same text would be no better the next time.
+            Err(detail) => return self.report(AgentReport::Refused { message, attempt, detail }).await,
         };
         let note = TypedNote {
             message: message.get(),
@@ -127,17 +137,26 @@ impl Driver {
         if !self.note(TYPED, &note) {
             return self.not_taken(message, attempt, "the spool takes no note, so nothing was typed").await;
         }
-        let pieces = pieces(&text);
-        let confirm_ms = CONFIRM_MS_MAX + pieces.len() as u64 * CONFIRM_PIECE_MS;
-        let pasted = self.tmux.paste(&self.place.run_dir.join("paste"), &pieces).await;
-        if let Err(error) = pasted {
+        let (tmux, directory) = (self.tmux.clone(), self.place.run_dir.join(PASTE));
+        let confirm_ms = CONFIRM_MS_MAX + pieces(&text).len() as u64 * CONFIRM_PIECE_MS;
+        let paste = async move { tmux.paste(&directory, &pieces(&text)).await };
+        self.typing = Typing::begin(paste, (!note.command).then_some(confirm_ms));
+        self.shown = None;
+        self.read_spool().await
+    }
+
+    /// All of a message has been sent to the terminal.
+    pub(super) fn on_pasted(&mut self, pasted: &Pasted) {
+        if let Err(error) = &pasted.result {
             tracing::warn!(session = %self.session, %error, "a message may have been typed in part");
         }
-        self.shown = None;
-        if !note.command {
-            self.timers.arm(Timer::Confirm, confirm_ms);
+        if let Some(millis) = pasted.confirm_ms.filter(|_| self.machine.pending.is_some()) {
+            self.timers.arm(Timer::Confirm, millis);
         }
-        self.read_spool().await
+        if self.timers.is_armed(Timer::Interrupt) {
+            // The key that waited for this goes out with the next look.
+            self.timers.arm(Timer::Interrupt, 0);
+        }
     }
 
     /// Leaves the mode in which a person looks back, and puts aside what a person has begun to type: it comes back by itself

@@ -7,6 +7,7 @@ use adjutant_core::outcome::{ExitStatus, UnknownReason};
 use rustix::process::Signal;
 use tokio::time::timeout;
 
+use super::deliver::PASTE;
 use super::machine::handing;
 use super::screen::{last_lines, start_dialog};
 use super::{Driven, Driver, Timer};
@@ -37,7 +38,7 @@ impl Driver {
         self.timers.arm(Timer::End, RUNNER_GONE_MS_MAX);
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(super) fn signal(&self, signal: Signal) {
         let process = self.agent.or(self.runner);
         let handle = process.as_ref().map(ProcessHandle::open);
         if let Some(Ok(Some(handle))) = handle
@@ -70,7 +71,7 @@ impl Driver {
         Ok(())
     }
 
-    fn give_up(&mut self, why: StartFailure) {
+    pub(super) fn give_up(&mut self, why: StartFailure) {
         self.not_ready = Some(why);
         self.signal(Signal::TERM);
         self.timers.arm(Timer::End, RUNNER_GONE_MS_MAX);
@@ -78,7 +79,9 @@ impl Driver {
 
     /// The agent has ended, and whoever held it has seen how.
     pub(super) async fn on_exited(&mut self, exit: Option<ExitStatus>, shown: Option<String>) -> Driven {
+        self.stop_typing().await;
         self.read_spool().await?;
+        self.count_late().await?;
         self.settle_handed("the session has ended").await?;
         if let Some(handle) = &self.runner_handle {
             // It has no more than its farewell to say.
@@ -108,6 +111,7 @@ impl Driver {
             self.on_exited(exit.map(Into::into), detail).await?;
             return Ok(true);
         }
+        self.stop_typing().await;
         self.read_spool().await?;
         self.settle_handed("the process that held it is gone").await?;
         self.end_leftovers().await;
@@ -122,6 +126,15 @@ impl Driver {
         };
         self.report(report).await?;
         Ok(true)
+    }
+
+    /// Ends a paste that nobody is left to read, and takes its text away.
+    async fn stop_typing(&mut self) {
+        if self.typing.is_under_way() {
+            self.typing.give_up().await;
+            // It is gone with the directory at the latest.
+            let _ = std::fs::remove_dir_all(self.place.run_dir.join(PASTE));
+        }
     }
 
     /// Says of every message that is still on its way what became of it.

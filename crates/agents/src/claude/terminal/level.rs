@@ -5,7 +5,7 @@ use super::machine::{LEVEL, LevelNote, QuietEnd};
 use super::status::{Activity, Status};
 use super::{Driven, Driver, Timer};
 use crate::claude::transcript;
-use crate::limits::{ANSWER_READ_MS_MAX, ANSWER_SHOWS_MS, DIALOG_MS, SETTLED_MS, UNANNOUNCED_MS};
+use crate::limits::{ANSWER_READ_MS_MAX, ANSWER_SHOWS_MS, DIALOG_MS, QUIET_END_MS_MAX, SETTLED_MS, UNANNOUNCED_MS};
 use crate::runner::wall_ms;
 
 /// Things that may follow from one look.
@@ -54,6 +54,8 @@ impl Driver {
         if has_spoken {
             return Some(LevelNote::Rested);
         }
+        // What is written from here on rings.
+        self.listen_to_transcript();
         let path = self.machine.transcript.as_deref();
         let noted = path.is_some_and(|path| transcript::was_interrupted(path, began_at));
         let answered = path.is_some_and(|path| transcript::has_answer(path, began_at));
@@ -61,6 +63,8 @@ impl Driver {
             (true, _, _) => (QuietEnd::Command, ""),
             (false, true, true) => (QuietEnd::Interrupted, ""),
             (false, _, false) => (QuietEnd::Interrupted, "before the model had said anything"),
+            // The note of an interruption is written a moment after the file; a busy machine takes its time.
+            (false, false, true) if !self.has_settled(status.since, QUIET_END_MS_MAX) => return None,
             (false, false, true) => (QuietEnd::Unknown, "it went idle without a word of the end"),
         };
         Some(LevelNote::Quiet { end, detail: detail.to_owned() })

@@ -33,6 +33,22 @@ pub(super) const INTERRUPTED: &str = "adj.interrupted";
 /// See [`TYPED`].
 pub(super) const LEVEL: &str = "adj.level";
 
+/// See [`TYPED`].
+pub(super) const RESTED: &str = "adj.rested";
+
+/// All that is known while nothing runs: what stands before it in the spool need not be read again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RestedNote {
+    /// Where the line ends behind which this holds. If another came in between, it does not.
+    pub(super) behind: u64,
+    conversation: Option<String>,
+    transcript: Option<PathBuf>,
+    rest_since: i64,
+    closed_at: i64,
+    late: Option<TypedNote>,
+    last_typed: Option<(u64, u32)>,
+}
+
 /// A message that is about to be typed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct TypedNote {
@@ -178,8 +194,43 @@ impl Machine {
                 Vec::new()
             }
             LEVEL => self.on_level(line.at, note),
+            RESTED => {
+                self.on_rested(note);
+                Vec::new()
+            }
             event => self.on_hook(line, event, note),
         }
+    }
+
+    /// What is known, while nothing runs and nothing is open; `behind` is where the line ends that was read last.
+    pub(super) fn rested(&self, behind: u64) -> Option<RestedNote> {
+        let rests = self.ready && !self.leaving && self.turn.is_none() && self.pending.is_none();
+        (rests && self.requests.is_empty()).then(|| RestedNote {
+            behind,
+            conversation: self.conversation.clone(),
+            transcript: self.transcript.clone(),
+            rest_since: self.rest_since,
+            closed_at: self.closed_at,
+            late: self.late.clone(),
+            last_typed: self.last_typed.map(|(message, attempt)| (message.get(), attempt.get())),
+        })
+    }
+
+    fn on_rested(&mut self, note: &str) {
+        let Ok(rested) = serde_json::from_str::<RestedNote>(note) else { return };
+        *self = Self {
+            policy: std::mem::take(&mut self.policy),
+            ready: true,
+            conversation: rested.conversation,
+            transcript: rested.transcript,
+            rest_since: rested.rest_since,
+            closed_at: rested.closed_at,
+            late: rested.late,
+            last_typed: rested.last_typed.map(|(message, attempt)| (MessageId::new(message), Attempt::new(attempt))),
+            decided: std::mem::take(&mut self.decided),
+            released: std::mem::take(&mut self.released),
+            ..Self::default()
+        };
     }
 
     fn on_typed(&mut self, at: i64, note: &str) -> Vec<Told> {

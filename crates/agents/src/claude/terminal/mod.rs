@@ -17,6 +17,8 @@ pub(super) mod status;
 mod stop;
 mod text;
 mod tmux;
+mod typing;
+mod usage;
 mod words;
 
 use std::collections::VecDeque;
@@ -34,9 +36,11 @@ pub use self::exec::exec_main;
 
 use self::begin::Seat;
 use self::changes::Changes;
-use self::machine::{Machine, Told};
+use self::machine::{Machine, RESTED, RestedNote, Told};
 use self::tmux::Tmux;
-use crate::claude::hooks::{Spool, SpoolReader, file_answer};
+use self::typing::Typing;
+use self::usage::Uncounted;
+use crate::claude::hooks::{Line, Spool, SpoolReader, file_answer};
 use crate::claude::transcript;
 use crate::process::{ProcessHandle, Stamp};
 use crate::runner::wall_ms;
@@ -66,6 +70,8 @@ enum Timer {
     Interrupt,
     /// The session should have ended by now.
     End,
+    /// What a turn has cost should be in the transcript by now.
+    Usage,
 }
 
 /// What a driver of a later daemon has to know, and what no secret is in.
@@ -104,11 +110,23 @@ struct Driver {
     reader: SpoolReader,
     /// Up to here the spool has been reported.
     offset: u64,
+    /// Up to here the daemon has everything on record when it hands over the next message.
+    committed: u64,
+    /// The turn that runs, or ran last, took a message.
+    took: bool,
+    /// It was told that the spool is full.
+    told_full: bool,
     runner: Option<Incarnation>,
     runner_handle: Option<ProcessHandle>,
     agent: Option<Incarnation>,
     /// Orders that wait for a state that allows them.
     held: VecDeque<Order>,
+    /// The message that is just being pasted.
+    typing: Typing,
+    /// The turn of which is not known yet what it has cost.
+    uncounted: Option<Uncounted>,
+    /// Rings when the transcript may have more, while something is looked for in it.
+    transcript_written: Option<Changes>,
     /// What the screen showed at the last look for what was typed, and the processor time that the agent had taken.
     shown: Option<(Vec<String>, u64)>,
     interrupts: u32,
@@ -143,7 +161,7 @@ pub(super) fn conversation(of: ConversationOf<'_>) -> Result<Vec<ConversationEnt
     let native = of.native.ok_or(ConversationError::None)?;
     let facts = Facts::read(&of.place.state_dir).map_err(unreadable)?;
     let path = transcript::find(&facts.config_dir, native).ok_or(ConversationError::None)?;
-    transcript::conversation(&path, of.entries_max).map_err(unreadable)
+    transcript::conversation(&path, of.entries_max, of.since).map_err(unreadable)
 }
 
 impl Driver {
@@ -181,6 +199,8 @@ impl Driver {
             self.look_at_status().await?;
             // What was noted on the way is read before anything waits.
             self.read_spool().await?;
+            self.count_late().await?;
+            self.look_at_room().await?;
             self.work_off().await?;
             self.read_spool().await?;
             if self.wait().await? {
@@ -197,8 +217,16 @@ impl Driver {
                 None => std::future::pending().await,
             }
         };
+        let written = async {
+            match &self.transcript_written {
+                Some(written) => written.next().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = self.changes.next() => {}
+            () = written => {}
+            pasted = self.typing.done() => self.on_pasted(&pasted),
             _ = gone => return self.on_runner_gone().await,
             order = self.orders.recv() => match order {
                 None | Some(Order::LetGo) => return Err(LetGo),
@@ -218,41 +246,74 @@ impl Driver {
                 None
             });
             let Some((line, next)) = found else { return Ok(()) };
+            if line.event == RESTED && !self.holds_here(&line) {
+                continue;
+            }
             let began_at = self.machine.turn.as_ref().map(|turn| turn.began_at);
             let mut told = self.machine.take(&line);
             if next > self.offset {
-                self.count(began_at, &mut told);
+                self.count(began_at, line.at, &mut told);
             }
             self.tell(line.at, next, told).await?;
             self.after_line();
         }
     }
 
+    /// Whether a note of what is known at rest stands right behind the line that it tells of.
+    fn holds_here(&self, line: &Line) -> bool {
+        let note = serde_json::from_str::<RestedNote>(line.payload.get());
+        note.is_ok_and(|note| note.behind == self.reader.began())
+    }
+
+    /// Gives back the room of what nobody reads again, once all that it came to is noted behind it. Only the end of a message's
+    /// turn is known to be on record: the next message is handed over after that.
+    async fn forget(&mut self) -> Driven {
+        if !self.spool.is_worth_forgetting(self.committed) {
+            return Ok(());
+        }
+        let behind = self.reader.next_offset();
+        let Some(note) = self.machine.rested(behind) else { return Ok(()) };
+        let noted = self.note(RESTED, &note);
+        self.read_spool().await?;
+        // What came in between is known by now, and the note holds for nobody.
+        if noted && self.reader.began() == behind {
+            self.spool.forget(self.committed);
+        }
+        Ok(())
+    }
+
+    /// Tells people once that the spool takes no more.
+    async fn look_at_room(&mut self) -> Driven {
+        let full = self.spool.is_full();
+        if full && !std::mem::replace(&mut self.told_full, full) {
+            let text = "the spool of hooks is full: what Claude Code tells is not taken down until this turn has ended";
+            self.report(AgentReport::Notice { text: text.to_owned() }).await?;
+        }
+        self.told_full = full;
+        Ok(())
+    }
+
     /// Reports what a line means, unless that was done before; the last report carries the place behind it.
-    async fn tell(&mut self, at: i64, next: u64, told: Vec<Told>) -> Driven {
+    async fn tell(&mut self, at: i64, next: u64, mut told: Vec<Told>) -> Driven {
         if next <= self.offset {
             return Ok(());
         }
         self.offset = next;
+        for (report, _) in &told {
+            if matches!(report, AgentReport::Taken { .. }) {
+                self.took = true;
+            } else if matches!(report, AgentReport::TurnEnded { .. }) && std::mem::replace(&mut self.took, false) {
+                self.committed = next;
+            }
+        }
+        // What was given up is not called ready on its way out.
+        told.retain(|(report, _)| self.not_ready.is_none() || !matches!(report, AgentReport::Ready));
         let last = told.len().saturating_sub(1);
         for (number, (report, answer)) in told.into_iter().enumerate() {
             let cursor = (number == last).then_some(next);
             self.send(at, cursor, report, answer).await?;
         }
         Ok(())
-    }
-
-    /// Adds to the end of a turn what it has cost, where the transcript has all of it by now: it is written in batches, and
-    /// nobody waits for one.
-    fn count(&self, began_at: Option<i64>, told: &mut [Told]) {
-        let (Some(began_at), Some(path)) = (began_at, self.machine.transcript.as_deref()) else { return };
-        for (report, answer) in told {
-            if let (AgentReport::TurnEnded { end }, Some(answer)) = (report, answer)
-                && transcript::ends_with(path, began_at, answer)
-            {
-                end.usage = transcript::usage_since(path, began_at);
-            }
-        }
     }
 
     /// Files the decisions of rules, and lets go the calls whose questions are closed.
@@ -300,6 +361,7 @@ impl Driver {
             Timer::Settled => {}
             Timer::Interrupt => self.interrupt_again().await?,
             Timer::End => self.end_by_force(),
+            Timer::Usage => self.uncounted = None,
         }
         Ok(false)
     }

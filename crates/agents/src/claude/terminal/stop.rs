@@ -40,8 +40,9 @@ impl Driver {
 
     async fn press_escape(&mut self) -> Driven {
         self.timers.arm(Timer::Interrupt, INTERRUPT_KEY_MS);
+        // In the middle of a message the key would cut it in two, and what is left would be a message of its own.
         let activity = self.status().map(|status| status.activity);
-        if activity != Some(Activity::Busy) {
+        if activity != Some(Activity::Busy) || self.typing.is_under_way() {
             // It is not at work yet, or no longer, or in a dialog, which takes no key of ours.
             return Ok(());
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 use adjutant_core::agent::Mode;
 
 use crate::LaunchPlan;
+use crate::claude::hooks::given;
 use crate::claude::resume::taken_up;
 
 /// The words behind the program's name.
@@ -27,7 +28,12 @@ pub(super) fn words(plan: &LaunchPlan, config_dir: &Path, settings: &Path) -> Re
     }
     words.extend(profile.model.iter().flat_map(|model| ["--model".to_owned(), model.clone()]));
     words.extend(profile.effort.iter().flat_map(|effort| ["--effort".to_owned(), effort.clone()]));
-    words.extend(profile.arguments.iter().cloned());
+    // What asks nobody can be refused by the agent's own rules alone.
+    if profile.mode != Mode::Guarded && !profile.policy.deny.is_empty() {
+        words.extend(["--disallowedTools".to_owned(), profile.policy.deny.join(",")]);
+    }
+    // The settings among them are in the file already.
+    words.extend(given(&profile.arguments, &plan.directory)?.1);
     Ok(words)
 }
 

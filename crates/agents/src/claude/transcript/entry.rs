@@ -7,6 +7,7 @@ use adjutant_core::agent::Usage;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::CLOCK_SLACK_MS;
 use super::backwards::Backwards;
 use super::time::millis;
 use crate::limits::ENTRY_BYTES_MAX;
@@ -164,17 +165,26 @@ fn texts(content: &Value) -> Vec<&str> {
     content.as_str().into_iter().chain(texts).collect()
 }
 
-/// The newest entries of a conversation, oldest first, at most so many.
+/// The newest entries of a conversation, oldest first, at most so many, and none from long before a moment.
 ///
 /// # Errors
 /// When the file cannot be opened.
-pub(crate) fn conversation(path: &Path, entries_max: usize) -> std::io::Result<Vec<ConversationEntry>> {
+pub(crate) fn conversation(
+    path: &Path,
+    entries_max: usize,
+    since: Option<Timestamp>,
+) -> std::io::Result<Vec<ConversationEntry>> {
+    let before =
+        |entry: &Entry| since.is_some_and(|since| entry.at().is_some_and(|at| at < since.as_millis() - CLOCK_SLACK_MS));
     let mut newest: Vec<ConversationEntry> = Vec::new();
     for line in Backwards::open(path)? {
         if newest.len() >= entries_max {
             break;
         }
         let Ok(entry) = serde_json::from_slice::<Entry>(&line) else { continue };
+        if before(&entry) {
+            break;
+        }
         newest.extend(entry.said().into_iter().rev());
     }
     newest.truncate(entries_max);
@@ -200,7 +210,7 @@ mod tests {
         ];
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), lines.join("\n") + "\n").unwrap();
-        let all = conversation(file.path(), 100).unwrap();
+        let all = conversation(file.path(), 100, None).unwrap();
         let told: Vec<(Speaker, &str)> = all.iter().map(|entry| (entry.role, entry.text.as_str())).collect();
         let expected = [
             (Speaker::Human, "please look"),
@@ -210,6 +220,23 @@ mod tests {
             (Speaker::Assistant, "done"),
         ];
         assert_eq!(told, expected);
-        assert_eq!(conversation(file.path(), 2).unwrap(), all[3..]);
+        assert_eq!(conversation(file.path(), 2, None).unwrap(), all[3..]);
+    }
+
+    #[test]
+    fn reading_ends_where_nothing_more_is_wanted() {
+        let said = |minute: u32, text: &str| {
+            format!(
+                r#"{{"type":"user","message":{{"content":"{text}"}},"timestamp":"2026-11-20T04:{minute}:00.000Z"}}"#
+            )
+        };
+        // Were it read, this line would be one more entry, because it has no time.
+        let untimed = r#"{"type":"user","message":{"content":"beyond"}}"#.to_owned();
+        let lines = [untimed, said(30, "old"), said(40, "new"), said(41, "newer")];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), lines.join("\n") + "\n").unwrap();
+        let since = super::super::time::millis("2026-11-20T04:35:00.000Z").map(Timestamp::from_millis);
+        let told = conversation(file.path(), 100, since).unwrap();
+        assert_eq!(told.iter().map(|entry| entry.text.as_str()).collect::<Vec<_>>(), ["new", "newer"]);
     }
 }

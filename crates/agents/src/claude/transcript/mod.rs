@@ -54,17 +54,16 @@ pub(crate) fn has_answer(path: &Path, began_at: i64) -> bool {
     since(path, began_at).any(|entry| entry.is_answer_since(began_at))
 }
 
-/// Whether the newest answer since a moment says exactly this.
-pub(crate) fn ends_with(path: &Path, began_at: i64, said: &str) -> bool {
-    let newest = since(path, began_at).find(|entry| entry.is_answer_since(began_at));
-    newest.is_some_and(|entry| entry.says(said))
-}
-
-/// What the answers since a moment have cost, each counted once.
-pub(crate) fn usage_since(path: &Path, began_at: i64) -> Option<Usage> {
+/// What the answers between two moments have cost, each counted once; `None` while the last of them, which says exactly
+/// this, is not written. Of a turn that said nothing, what is there counts.
+pub(crate) fn usage_between(path: &Path, began_at: i64, ended_at: i64, said: &str) -> Option<Usage> {
     let mut counted: Vec<String> = Vec::new();
     let mut total: Option<Usage> = None;
-    for (id, usage) in since(path, began_at).filter(|e| e.is_answer_since(began_at)).filter_map(|e| e.usage()) {
+    let mut is_whole = said.is_empty();
+    let answers = since(path, began_at).filter(|entry| entry.is_answer_since(began_at));
+    for entry in answers.filter(|entry| entry.at().is_none_or(|at| at <= ended_at)) {
+        is_whole = is_whole || entry.says(said);
+        let Some((id, usage)) = entry.usage() else { continue };
         if !counted.contains(&id) {
             counted.push(id);
             let sum = total.get_or_insert_default();
@@ -74,7 +73,7 @@ pub(crate) fn usage_since(path: &Path, began_at: i64) -> Option<Usage> {
             sum.cache_write_tokens += usage.cache_write_tokens;
         }
     }
-    total
+    total.filter(|_| is_whole)
 }
 
 #[cfg(test)]
@@ -105,7 +104,9 @@ mod tests {
         assert!(find_prompt(file.path(), at, |text| text == "new").is_some());
         assert!(find_prompt(file.path(), at, |text| text == "old").is_none());
         assert!(was_interrupted(file.path(), at) && !was_interrupted(file.path(), at + 60_000));
-        let usage = usage_since(file.path(), at).unwrap();
+        let usage = usage_between(file.path(), at, i64::MAX, "").unwrap();
         assert_eq!((usage.input_tokens, usage.output_tokens), (3, 4));
+        assert_eq!(usage_between(file.path(), at, i64::MAX, "the last word"), None, "it is not written yet");
+        assert_eq!(usage_between(file.path(), at, at, ""), None, "it was said later");
     }
 }

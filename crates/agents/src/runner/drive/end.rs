@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use adjutant_core::agent::{AgentReport, SessionEnd, StartFailure, TurnEnd};
-use adjutant_core::outcome::{ExitStatus, Outcome, UnknownReason};
+use adjutant_core::agent::{AgentReport, SessionEnd, StartFailure};
+use adjutant_core::outcome::{ExitStatus, UnknownReason};
 use tokio::time::timeout;
 
 use super::{Driven, Driver, Meaning};
@@ -117,12 +117,9 @@ impl<M: Meaning> Driver<M> {
         Ok(())
     }
 
+    /// A turn that was running ends with the session, in the same step of the host.
     async fn lost(&mut self, how: &str) -> Driven {
         let detail = format!("the runner is gone without a word of the end: {how}");
-        if self.meaning.is_working() {
-            let end = TurnEnd { detail: Some(detail.clone()), ..TurnEnd::bare(Outcome::Exited) };
-            self.report(AgentReport::TurnEnded { end }).await?;
-        }
         self.tell_what_is_unsettled(false).await?;
         self.refuse_held("the runner is gone, and its journal does not have it").await?;
         let left = self.end_what_is_left().await;

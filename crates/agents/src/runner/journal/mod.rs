@@ -4,8 +4,10 @@
 //! with `withdrawn`, has decided whether the session starts. Lines are appended whole; a torn last line is what a
 //! killed writer leaves, and is not a record.
 
+mod hole;
 mod read;
 
+pub(crate) use hole::{GIVEN_BACK_BYTES_MIN, give_back, skip_hole};
 pub(crate) use read::{Found, Reader, parse_line};
 
 use std::collections::VecDeque;
@@ -14,17 +16,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FallocateFlags, fallocate};
 use tokio::sync::watch;
 
+use self::hole::BLOCK_BYTES;
 use super::record::{Entry, Record};
 use crate::limits::{LINE_BYTES_MAX, RECORDS_WAITING_MAX};
-
-/// Bytes that a file system gives room for at once, as far as holes are concerned.
-const BLOCK_BYTES: u64 = 4096;
-
-/// Bytes of records that are worth giving back.
-const FORGET_BYTES_MIN: u64 = 256 * 1024;
 
 /// The journal's name in a session's state directory.
 const FILE: &str = "journal";
@@ -132,14 +128,7 @@ impl Journal {
     /// Gives the room of records that the daemon has for sure back to the disk. Offsets stay as they are: the file
     /// has a hole there. Its beginning stays, which says whose it is.
     pub(crate) fn forget(&mut self, committed: u64) {
-        let (from, to) = (self.forgotten.max(BLOCK_BYTES), committed / BLOCK_BYTES * BLOCK_BYTES);
-        if to < from + FORGET_BYTES_MIN {
-            return;
-        }
-        let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        // A file system that cannot do this keeps the records.
-        let _ = fallocate(&self.file, punch, from, to - from);
-        self.forgotten = to;
+        self.forgotten = give_back(&self.file, self.forgotten.max(BLOCK_BYTES), committed);
     }
 
     /// Tells whoever asks how many bytes of whole records the file holds.

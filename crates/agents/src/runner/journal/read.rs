@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, Seek};
 use std::path::Path;
 
-use super::journal_path;
+use super::{journal_path, skip_hole};
 use crate::runner::record::Entry;
 
 /// What was found at a place of a journal.
@@ -35,23 +35,9 @@ impl Reader {
         Ok(Self { file, next: offset, line: Vec::new() })
     }
 
-    /// Steps over what was given back to the disk. What follows it first may be the end of a record, which is none.
-    fn skip_hole(&mut self) -> io::Result<()> {
-        while self.file.fill_buf()?.first() == Some(&0) {
-            let data = match rustix::fs::seek(self.file.get_ref(), rustix::fs::SeekFrom::Data(self.next)) {
-                Ok(data) if data > self.next => data,
-                // Zeros that are none of a hole, or a hole up to the end.
-                Ok(_) | Err(_) => self.next + 1,
-            };
-            self.file.seek(io::SeekFrom::Start(data))?;
-            self.next = data;
-        }
-        Ok(())
-    }
-
     fn read(&mut self) -> io::Result<Option<Found>> {
         loop {
-            self.skip_hole()?;
+            skip_hole(&mut self.file, &mut self.next)?;
             self.line.clear();
             let read = self.file.read_until(b'\n', &mut self.line)?;
             if read == 0 || self.line.last() != Some(&b'\n') {

@@ -69,13 +69,31 @@ fn id(word: &OsStr) -> Result<SessionArg, CommandError> {
 pub(super) async fn found(context: &mut Context, words: &Words) -> Result<SessionArg, CommandError> {
     let id = words.session.clone().ok_or_else(|| CommandError::usage("`<session>` is missing"))?;
     let Some(text) = &words.project else { return Ok(id) };
-    let project = project::named(context, text).await?;
+    let project = match project::named(context, text).await {
+        Err(CommandError::Told(body)) if body.code == ErrorCode::ProjectNotFound => {
+            return Err(no_project(context, text, CommandError::Told(body)).await);
+        }
+        found => found?,
+    };
     let session = context.client()?.session(id.as_str()).await?;
     if is_in(&session, &project) {
         return Ok(id);
     }
     let message = format!("{} is not in the project {}", session.id, project.name);
     Err(CommandError::new(ErrorCode::SessionNotFound, message).with_hint(format!("adj sessions list {text}")))
+}
+
+/// Where the first word is a session, the last is one too many: a part of the message, more likely than a session of a
+/// project that nobody knows.
+async fn no_project(context: &mut Context, text: &str, error: CommandError) -> CommandError {
+    let Ok(client) = context.client() else { return error };
+    match text.parse::<SessionArg>() {
+        Ok(id) if client.session(id.as_str()).await.is_ok() => {
+            let message = format!("`{text}` is a session and no project, so there is a word too many behind it");
+            CommandError::usage(message).with_hint("a message with spaces is one argument, in quotes")
+        }
+        Ok(_) | Err(_) => error,
+    }
 }
 
 fn is_in(session: &adjutant_api::types::session::Session, project: &Project) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use adjutant_core::agent::FrameStyle;
 use adjutant_core::call::{NewAfter, NewDependency};
 use adjutant_core::message::{MessageEnd, Settlement, Undeliverable};
-use adjutant_core::outcome::Outcome;
+use adjutant_core::outcome::{ExitStatus, FailReason, Outcome};
 use adjutant_core::session::Hold;
 use adjutant_core::{MessageId, Now, SessionId, limits};
 
@@ -110,22 +110,57 @@ impl Model {
         asleep.any(|m| m.after.iter().any(by_it))
     }
 
-    pub(super) fn note_end(&mut self, id: MessageId, end: &MessageEnd, by: Option<SessionId>) {
+    /// Whether the end of a turn wakes a session, with nothing else of the set open and nothing graver in it.
+    fn waits_for_turn(&self, sleeper: SessionId, session: SessionId, id: MessageId, number: u32) -> bool {
+        let over =
+            |turn: u32| self.turns.iter().any(|t| t.session == session && t.number == turn && t.outcome.is_some());
+        let ready = self.s(session).is_some_and(|s| s.ready);
+        let fine = |other: &MessageId| match self.m(*other).map(|m| &m.at) {
+            Some(At::Over(MessageEnd::Settled { .. })) => true,
+            Some(At::In(turn)) => *turn == number,
+            Some(At::Over(_) | At::Later(_) | At::Line(_) | At::Out(_)) | None => false,
+        };
+        let by_it = |of: &ModelDependency| {
+            let open = of.session == session && of.settled.is_none() && (ready || !of.readiness);
+            open && of.turn.is_none_or(over) && of.messages.contains(&id) && of.messages.iter().all(fine)
+        };
+        let mut asleep = self.of(sleeper).filter(|m| matches!(m.at, At::Later(_)));
+        asleep.any(|m| m.after.iter().any(by_it))
+    }
+
+    pub(super) fn note_end(&mut self, id: MessageId, end: &MessageEnd, killed: bool, by: Option<SessionId>) {
         let Some(m) = self.m(id) else { return };
         let Some(sender) = m.sender.filter(|_| !m.notice) else { return };
+        let of = self.s(m.session).expect("a session that the model knows");
         let silent = match end {
-            MessageEnd::Settled { .. } => true,
+            MessageEnd::Settled { turn, outcome } => {
+                let own_doing = match outcome {
+                    Outcome::Completed => true,
+                    Outcome::Failed { .. } | Outcome::Unknown { .. } => false,
+                    Outcome::Interrupted => of.interrupted_by == Some(sender),
+                    Outcome::Exited => of.stopping.is_some() && of.stopped_by == Some(sender),
+                };
+                own_doing || sender == m.session || self.waits_for_turn(sender, m.session, id, turn.get())
+            }
             MessageEnd::Cancelled => by == Some(sender),
             MessageEnd::Undeliverable { .. } | MessageEnd::Expired | MessageEnd::Unknown { .. } => false,
         };
         if !silent && !self.waits_for(sender, m.session, id) {
-            self.in_vain.insert(id, sender);
+            self.in_vain.insert(id, (sender, killed));
         }
     }
 
-    pub(super) fn cancel(&mut self, id: MessageId, by: Option<SessionId>) {
-        self.note_end(id, &MessageEnd::Cancelled, by);
+    pub(super) fn cancel(&mut self, id: MessageId, killed: bool, by: Option<SessionId>) {
+        self.note_end(id, &MessageEnd::Cancelled, killed, by);
         self.over(id, MessageEnd::Cancelled);
+    }
+
+    /// Notices of what a session has heard otherwise go.
+    pub(super) fn heard(&mut self, by: SessionId, of: &[MessageId]) {
+        let waits = self.of(by).filter(|m| m.notice && matches!(m.at, At::Line(_) | At::Later(_)));
+        let about: Vec<MessageId> =
+            waits.filter(|m| m.about.is_some_and(|about| of.contains(&about))).map(|m| m.id).collect();
+        about.into_iter().for_each(|notice| self.over(notice, MessageEnd::Cancelled));
     }
 
     pub(super) fn clear_up(&mut self, now: Now) {
@@ -136,11 +171,17 @@ impl Model {
                 return;
             }
             let mut sessions: BTreeSet<SessionId> = woken.iter().map(|(session, _)| *session).collect();
-            for (id, sender) in in_vain {
+            for (id, (sender, killed)) in in_vain {
                 let lives = self.s(sender).is_some_and(|s| !s.exited && s.stopping.is_none());
-                if lives && self.waits(sender).len() < self.config.queue_messages_max {
-                    let text = self.notice(id);
-                    self.own_words(sender, true, &text, Vec::new());
+                let before = self.waits(sender).iter().filter(|m| m.notice).count();
+                let room = before < self.config.notices_waiting_max;
+                if lives && room && self.waits(sender).len() < self.config.queue_messages_max {
+                    let mut text = self.notice(id, killed);
+                    if before + 1 == self.config.notices_waiting_max {
+                        text.push_str(" More of your messages may have ended badly: ");
+                        text.push_str("until these notices are read, no other is written.");
+                    }
+                    self.own_words(sender, Some(id), &text, Vec::new());
                     sessions.insert(sender);
                 }
             }
@@ -160,9 +201,13 @@ impl Model {
     }
 
     /// What is said of a message of which nothing will come.
-    fn notice(&self, id: MessageId) -> String {
+    fn notice(&self, id: MessageId, killed: bool) -> String {
         let m = self.m(id).expect("a message that the model knows");
+        let name = self.name_of(m.session);
         let what = match &m.at {
+            At::Over(MessageEnd::Cancelled) if killed => {
+                format!("was cancelled before it ran, because {name} was killed")
+            }
             At::Over(MessageEnd::Cancelled) => "was taken back by somebody else".to_owned(),
             At::Over(MessageEnd::Expired) => "has expired".to_owned(),
             At::Over(MessageEnd::Undeliverable { why: Undeliverable::SessionExited }) => {
@@ -175,11 +220,33 @@ impl Model {
                 let doubt = "nobody can know whether it was taken";
                 format!("may or may not have run, and is not sent again by itself: {doubt}")
             }
+            At::Over(MessageEnd::Settled { turn, outcome: Outcome::Interrupted }) => {
+                format!("was interrupted in turn {turn}")
+            }
+            At::Over(MessageEnd::Settled { turn, outcome: Outcome::Exited }) => {
+                format!("did not come to its end: {name} exited in the middle of turn {turn}")
+            }
+            At::Over(MessageEnd::Settled { turn, outcome: Outcome::Failed { reason } }) => {
+                let ended = self.turns.iter().find(|t| t.session == m.session && t.number == turn.get());
+                let why = match (reason, ended.and_then(|t| t.exit)) {
+                    (FailReason::CommandFailed, Some(ExitStatus::Code(code))) => {
+                        format!("its command ended with exit code {code}")
+                    }
+                    (FailReason::CommandFailed, Some(ExitStatus::Signal(number))) => {
+                        format!("its command ended with exit code {}", 128 + number)
+                    }
+                    (FailReason::CommandFailed, None) => "its command failed".to_owned(),
+                    (FailReason::AgentError, _) => "the agent called it an error".to_owned(),
+                    (FailReason::ApiError, _) => "the model's service answered with an error".to_owned(),
+                    (other, _) => panic!("the simulation has learned {other:?}, and the model has not"),
+                };
+                format!("failed in turn {turn}: {why}")
+            }
             At::Over(MessageEnd::Settled { .. }) | At::Later(_) | At::Line(_) | At::Out(_) | At::In(_) => {
                 panic!("nobody is told of {m:?}")
             }
         };
-        format!("Adjutant: your message {id} to {} {what}.", self.name_of(m.session))
+        format!("Adjutant: your message {id} to {name} {what}.")
     }
 
     /// A name, also of a session that was forgotten.
@@ -189,7 +256,13 @@ impl Model {
     }
 
     /// A message whose words are the host's.
-    pub(super) fn own_words(&mut self, session: SessionId, notice: bool, text: &str, after: Vec<ModelDependency>) {
+    pub(super) fn own_words(
+        &mut self,
+        session: SessionId,
+        about: Option<MessageId>,
+        text: &str,
+        after: Vec<ModelDependency>,
+    ) {
         let agent = self.s(session).map(|s| s.agent.clone()).expect("a session that the model knows");
         let around = match self.can(&agent).frame {
             FrameStyle::Plain => 0,
@@ -207,8 +280,9 @@ impl Model {
             expires: None,
             returned: 0,
             steers: false,
-            sender: (!notice).then_some(session),
-            notice,
+            sender: about.is_none().then_some(session),
+            notice: about.is_some(),
+            about,
             any: false,
             after,
             joined: 0,

@@ -22,7 +22,11 @@ impl Model {
             Call::Release { session } => self.hold(*session, Hold::Off, now),
             Call::Remove { session, message } => {
                 self.waiting(*session, *message)?;
-                self.cancel(*message, caller.session());
+                self.cancel(*message, false, caller.session());
+                Ok(Answer::Done)
+            }
+            Call::Heard { messages } => {
+                caller.session().into_iter().for_each(|by| self.heard(by, messages));
                 Ok(Answer::Done)
             }
             Call::Edit { session, message, text, due, place } => {
@@ -101,11 +105,13 @@ impl Model {
             purged: false,
             stopping: None,
             stopped_by: None,
+            interrupted_by: None,
             hold: Hold::Off,
             begun: 0,
             cursor: 0,
             conversation: None,
             goal: None,
+            uncounted: false,
             stop_next: None,
             unclear: None,
         });
@@ -143,6 +149,7 @@ impl Model {
             steers: new.kind == MessageKind::Steer,
             sender: caller.session(),
             notice: false,
+            about: None,
             any,
             after,
             joined: 0,
@@ -173,12 +180,21 @@ impl Model {
             return Err("queue full");
         }
         self.able(&agent, new, now)?;
+        if caller.session() == Some(id) {
+            let of = new.after.iter().flat_map(|after| &after.of);
+            let told = of.filter_map(|of| match of {
+                NewDependency::Ended { message, .. } => Some(*message),
+                NewDependency::Session(_) | NewDependency::Message { .. } => None,
+            });
+            self.begin_after(new.after.as_ref())?;
+            self.heard(id, &told.collect::<Vec<_>>());
+        }
         let message = self.queue(caller, id, new, now)?;
         self.wake_by(sleeper, id, message)?;
         if new.interrupt {
             self.front -= 1;
             self.put(message, At::Line(self.front));
-            self.ask_stop(id);
+            self.asks_stop(caller, id);
         }
         self.change(id, |s| s.hold = if s.hold == Hold::AfterInterrupt { Hold::Off } else { s.hold });
         self.go_on(id, now);
@@ -191,7 +207,7 @@ impl Model {
         let of = NewAfter { any: false, of: vec![NewDependency::Message { session: id, message }] };
         let after = self.begin_after(Some(&of))?;
         let text = format!("The message {message} that you sent to {} has ended.", self.name_of(id));
-        self.own_words(sleeper, false, &text, after);
+        self.own_words(sleeper, None, &text, after);
         Ok(())
     }
 
@@ -211,6 +227,13 @@ impl Model {
         running.or(self.out(session).map(|_| next)).map(TurnNumber::new)
     }
 
+    fn asks_stop(&mut self, caller: Caller, session: SessionId) {
+        if self.to_stop(session).is_some() {
+            self.change(session, |s| s.interrupted_by = caller.session());
+        }
+        self.ask_stop(session);
+    }
+
     pub(super) fn ask_stop(&mut self, session: SessionId) {
         if let Some(turn) = self.turns.iter_mut().find(|t| t.session == session && t.outcome.is_none()) {
             turn.asked = true;
@@ -228,11 +251,11 @@ impl Model {
         let turn = self.to_stop(id);
         if clear_queue {
             let waiting: Vec<MessageId> = self.waits(id).iter().map(|m| m.id).collect();
-            waiting.into_iter().for_each(|message| self.cancel(message, caller.session()));
+            waiting.into_iter().for_each(|message| self.cancel(message, false, caller.session()));
         } else if turn.is_some() {
             self.change(id, |s| s.hold = if s.hold == Hold::Off { Hold::AfterInterrupt } else { s.hold });
         }
-        self.ask_stop(id);
+        self.asks_stop(caller, id);
         Ok(Answer::Interrupting { turn })
     }
 

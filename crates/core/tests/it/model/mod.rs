@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use adjutant_core::agent::Capabilities;
 use adjutant_core::message::{MessageEnd, Settlement};
-use adjutant_core::outcome::Outcome;
+use adjutant_core::outcome::{ExitStatus, Outcome};
 use adjutant_core::session::{Hold, Status};
 use adjutant_core::time::Due;
 use adjutant_core::{Act, AgentName, Answer, HostConfig, Input, MessageId, Now, RequestId, SessionId, SessionName};
@@ -31,11 +31,14 @@ pub(crate) struct ModelSession {
     pub(crate) purged: bool,
     pub(crate) stopping: Option<bool>,
     stopped_by: Option<SessionId>,
+    interrupted_by: Option<SessionId>,
     pub(crate) hold: Hold,
     pub(crate) begun: u32,
     pub(crate) cursor: u64,
     conversation: Option<String>,
     goal: Option<adjutant_core::session::Goal>,
+    /// The last turn has ended, and nobody has said what it has cost.
+    uncounted: bool,
     stop_next: Option<MessageId>,
     unclear: Option<MessageId>,
 }
@@ -62,6 +65,8 @@ pub(crate) struct ModelMessage {
     steers: bool,
     sender: Option<SessionId>,
     notice: bool,
+    /// The message that a notice is about.
+    about: Option<MessageId>,
     any: bool,
     pub(crate) after: Vec<ModelDependency>,
     /// Its place among all that a turn has taken in.
@@ -75,6 +80,7 @@ pub(crate) struct ModelTurn {
     pub(crate) session: SessionId,
     pub(crate) number: u32,
     pub(crate) outcome: Option<Outcome>,
+    exit: Option<ExitStatus>,
     asked: bool,
 }
 
@@ -120,7 +126,7 @@ pub(crate) struct Model {
     joins: u64,
     ends: u64,
     woken: BTreeSet<(SessionId, MessageId)>,
-    in_vain: BTreeMap<MessageId, SessionId>,
+    in_vain: BTreeMap<MessageId, (SessionId, bool)>,
 }
 
 /// The act of the host in the words of the model.
@@ -333,7 +339,7 @@ impl Model {
 
     fn over(&mut self, id: MessageId, end: MessageEnd) {
         if end != MessageEnd::Cancelled {
-            self.note_end(id, &end, None);
+            self.note_end(id, &end, false, None);
         }
         self.freeze(id);
         self.ends += 1;

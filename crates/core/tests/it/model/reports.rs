@@ -4,7 +4,7 @@ use adjutant_core::agent::{AgentReport, SessionEnd};
 use adjutant_core::id::Attempt;
 use adjutant_core::limits;
 use adjutant_core::message::{MessageEnd, Undeliverable};
-use adjutant_core::outcome::{Outcome, UnknownReason};
+use adjutant_core::outcome::{ExitStatus, Outcome, UnknownReason};
 use adjutant_core::session::Hold;
 use adjutant_core::{MessageId, Now, RequestId, SessionId, TurnNumber};
 
@@ -50,6 +50,7 @@ impl Model {
             AgentReport::StartFailed { .. } => self.fail_to_start(s),
             AgentReport::Taken { message, .. } => self.taken(s, *message),
             AgentReport::NotTaken { message, attempt, detail } => self.not_taken(id, *message, *attempt, detail),
+            AgentReport::Refused { message, attempt, detail } => self.refused(id, *message, *attempt, detail),
             AgentReport::Unclear { message, attempt, why } => {
                 let out = self.is_out(id, *message, *attempt);
                 if out {
@@ -58,7 +59,7 @@ impl Model {
                 out
             }
             AgentReport::TurnStarted { .. } => self.begin(id).1,
-            AgentReport::TurnEnded { end } => self.end_turn(id, end.outcome.clone()),
+            AgentReport::TurnEnded { end } => self.end_turn(id, end.outcome.clone(), end.exit),
             AgentReport::RequestOpened { request } => self.ask(id, &request.native),
             AgentReport::RequestClosed { native, .. } => {
                 let mut open = self.requests.iter_mut().filter(|r| r.session == id && r.open && r.native == *native);
@@ -72,6 +73,11 @@ impl Model {
             AgentReport::Goal { goal } => {
                 let news = s.goal != *goal;
                 self.change(id, |s| s.goal = goal.clone());
+                news
+            }
+            AgentReport::TurnCounted { .. } => {
+                let news = s.uncounted;
+                self.change(id, |s| s.uncounted = false);
                 news
             }
             AgentReport::PolicyApplied { .. } | AgentReport::Notice { .. } => true,
@@ -108,9 +114,12 @@ impl Model {
         if let Some(turn) = self.running(id) {
             return (turn.number, false);
         }
-        self.change(id, |s| s.begun += 1);
+        self.change(id, |s| {
+            s.begun += 1;
+            s.interrupted_by = s.interrupted_by.filter(|_| s.stop_next.is_some());
+        });
         let number = self.s(id).map_or(0, |s| s.begun);
-        self.turns.push(ModelTurn { session: id, number, outcome: None, asked: false });
+        self.turns.push(ModelTurn { session: id, number, outcome: None, exit: None, asked: false });
         (number, true)
     }
 
@@ -136,14 +145,21 @@ impl Model {
         true
     }
 
+    fn refused(&mut self, id: SessionId, message: MessageId, attempt: Attempt, detail: &str) -> bool {
+        let out = self.is_out(id, message, attempt);
+        if out {
+            let why = Undeliverable::NeverTaken { detail: detail.to_owned() };
+            self.over(message, MessageEnd::Undeliverable { why });
+        }
+        out
+    }
+
     fn not_taken(&mut self, id: SessionId, message: MessageId, attempt: Attempt, detail: &str) -> bool {
         if !self.is_out(id, message, attempt) {
             return false;
         }
         if attempt.get() >= limits::ATTEMPTS_MAX {
-            let why = Undeliverable::NeverTaken { detail: detail.to_owned() };
-            self.over(message, MessageEnd::Undeliverable { why });
-            return true;
+            return self.refused(id, message, attempt, detail);
         }
         self.messages.iter_mut().filter(|m| m.id == message).for_each(|m| m.returned += 1);
         self.front -= 1;
@@ -154,10 +170,11 @@ impl Model {
         true
     }
 
-    fn end_turn(&mut self, id: SessionId, outcome: Outcome) -> bool {
+    fn end_turn(&mut self, id: SessionId, outcome: Outcome, exit: Option<ExitStatus>) -> bool {
         let Some(number) = self.running(id).map(|t| t.number) else { return false };
-        let turn = self.turns.iter_mut().find(|t| t.session == id && t.number == number);
-        turn.expect("a turn that runs").outcome = Some(outcome.clone());
+        let turn = self.turns.iter_mut().find(|t| t.session == id && t.number == number).expect("a turn that runs");
+        (turn.outcome, turn.exit) = (Some(outcome.clone()), exit);
+        self.change(id, |s| s.uncounted = true);
         self.requests.iter_mut().filter(|r| r.session == id).for_each(|r| r.open = false);
         let mut taken: Vec<(u64, MessageId)> =
             self.of(id).filter(|m| m.at == At::In(number)).map(|m| (m.joined, m.id)).collect();
@@ -196,7 +213,7 @@ impl Model {
         }
         if runs && !working {
             let detail = "the agent is idle, and no end of its turn was recorded".to_owned();
-            self.end_turn(id, Outcome::Unknown { why: UnknownReason::EndUnseen { detail } });
+            self.end_turn(id, Outcome::Unknown { why: UnknownReason::EndUnseen { detail } }, None);
         }
         if working {
             self.begin(id);
@@ -212,14 +229,14 @@ impl Model {
 
     fn exit(&mut self, id: SessionId, killed: bool) -> bool {
         let Some(s) = self.s(id).cloned() else { return false };
-        self.end_turn(id, Outcome::Exited);
+        self.end_turn(id, Outcome::Exited, None);
         let open: Vec<(MessageId, bool)> = self.of(id).map(|m| (m.id, matches!(m.at, At::Out(_)))).collect();
         for (message, was_out) in open {
             let end = if was_out && !self.can(&s.agent).deduplicates {
                 let detail = "the session ended after the message was handed over".to_owned();
                 MessageEnd::Unknown { why: UnknownReason::HandoverUnproven { detail } }
             } else if killed || s.stopping.is_some() {
-                self.cancel(message, s.stopped_by.filter(|_| s.stopping.is_some()));
+                self.cancel(message, true, s.stopped_by.filter(|_| s.stopping.is_some()));
                 continue;
             } else {
                 MessageEnd::Undeliverable { why: Undeliverable::SessionExited }

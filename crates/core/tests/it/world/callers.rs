@@ -129,6 +129,7 @@ impl World {
             7 => Call::Purge { session },
             8 => Call::Hold { session },
             9 | 10 => Call::Release { session },
+            11 if self.choices.once_in(2) => Call::Heard { messages: self.some_told(caller) },
             11 => Call::Remove { session, message },
             12..=14 => self.some_edit(session, message),
             15 | 16 => {
@@ -141,6 +142,14 @@ impl World {
         };
         self.calls += 1;
         Input::Call { id: CallId(self.calls), caller, call }
+    }
+
+    /// Messages of which a session has been told, or which are none of its business.
+    fn some_told(&mut self, caller: Caller) -> Vec<MessageId> {
+        let queue = caller.session().and_then(|by| self.host.session(by)).map(|session| &session.messages);
+        let mut told: Vec<MessageId> = queue.into_iter().flat_map(|m| m.values()).filter_map(|m| m.reply_to).collect();
+        told.push(MessageId::new(self.choices.below(self.model.messages.len() + 2) as u64));
+        told
     }
 
     fn some_edit(&mut self, session: SessionId, message: MessageId) -> Call {

@@ -1,7 +1,9 @@
 //! Drivers that say things twice, late, or wrongly.
 
 use adjutant_core::SessionId;
-use adjutant_core::agent::{AgentReport, Evidence, Level, RequestEnd, SessionEnd, StartFailure, TurnEnd, TurnOrigin};
+use adjutant_core::agent::{
+    AgentReport, Evidence, Level, RequestEnd, SessionEnd, StartFailure, TurnEnd, TurnOrigin, Usage,
+};
 use adjutant_core::id::Attempt;
 use adjutant_core::outcome::{ExitStatus, Outcome, UnknownReason};
 
@@ -24,11 +26,12 @@ impl World {
         let attempt = Attempt::new(u32::try_from(self.choices.below(3)).unwrap_or(0) + 1);
         let native = format!("q{}", self.choices.below(4));
         let evidence = Evidence { source: "rumour".to_owned(), detail: String::new(), at: self.now.wall };
-        let report = match self.choices.below(19) {
+        let report = match self.choices.below(20) {
             0 => started(1),
             1 => AgentReport::Ready,
             2 if self.choices.once_in(3) => AgentReport::StartFailed { why: StartFailure::Withdrawn },
             3 | 4 => AgentReport::Taken { message, evidence },
+            5 if self.choices.once_in(3) => AgentReport::Refused { message, attempt, detail: "rumour".to_owned() },
             5 => AgentReport::NotTaken { message, attempt, detail: "rumour".to_owned() },
             6 => unclear(message, attempt),
             7 => AgentReport::TurnStarted { origin: TurnOrigin::Person },
@@ -40,7 +43,8 @@ impl World {
             13 | 14 => AgentReport::Seen { level: Level { working: self.choices.once_in(2) } },
             15 => AgentReport::Conversation { native },
             16 => AgentReport::Notice { text: "rumour".to_owned() },
-            17 => {
+            17 => AgentReport::TurnCounted { usage: Usage { input_tokens: 1, ..Usage::default() } },
+            18 => {
                 let (tool, decision) = ("Bash".to_owned(), "allow".to_owned());
                 AgentReport::PolicyApplied { tool, decision, summary: native }
             }

@@ -23,16 +23,16 @@ pub(super) async fn answers(call: Incoming) -> Result<Json<Vec<Answer>>, Failure
         turns.into_iter().map(|turn| Ok((reader.answer(session, turn.number)?, turn))).collect::<Result<Vec<_>, _>>()
     };
     let found = call.app.read(read).await?;
-    let said = if query.full || query.blocks { super::log::record(&call, session).await? } else { None };
-    let Some(said) = said else {
-        let answers = found.iter().map(|(text, turn)| to_api::answer(turn, text.as_deref().unwrap_or_default()));
-        return Ok(Json(answers.collect()));
-    };
     let before = found.first().map(|(_, turn)| turn.number.get()).filter(|first| *first > 1);
     let earlier = move |reader: &adjutant_store::Reader| {
         before.map_or(Ok(None), |first| reader.turn(session, TurnNumber::new(first - 1)))
     };
     let mut since = call.app.read(earlier).await?.map(|turn| turn.ended_at);
+    let said = if query.full || query.blocks { super::log::record(&call, session, since).await? } else { None };
+    let Some(said) = said else {
+        let answers = found.iter().map(|(text, turn)| to_api::answer(turn, text.as_deref().unwrap_or_default()));
+        return Ok(Json(answers.collect()));
+    };
     let mut answers = Vec::new();
     for (text, turn) in &found {
         let within = |at: Timestamp| since.is_none_or(|since| at > since) && at <= turn.ended_at;

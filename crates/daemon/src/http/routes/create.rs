@@ -17,10 +17,10 @@ use adjutant_core::{AgentName, Right, SessionId, SessionName};
 use axum::Json;
 use uuid::Uuid;
 
-use super::asked;
 use super::bounds::Bounds;
 use super::placed;
 use super::sessions::record;
+use super::{asked, environment};
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::http::follow::{Follower, known};
@@ -71,6 +71,7 @@ async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSessi
     let parent = parent(call, wanted.parent.as_deref()).await?;
     let bounds = Bounds::of(call, parent).await?;
     bounds.apply(&mut wanted)?;
+    wanted.environment = environment::or_base(&wanted)?;
     let mode = mode(&agent, &wanted, &bounds)?;
     asked::check(agent.capabilities(), &wanted)?;
     let (resume, policy) = (asked::resume(&wanted), asked::policy(&wanted));

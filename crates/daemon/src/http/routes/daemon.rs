@@ -38,6 +38,7 @@ pub(super) async fn status(call: Incoming) -> Result<Json<DaemonStatus>, Failure
         state_dir: home.state.display().to_string(),
         uptime_ms: u64::try_from(call.app.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         sessions,
+        streams: call.app.streams.count() as u64,
         degraded: unwritable(&call).map(|why| format!("the store cannot be written: {why}")).into_iter().collect(),
     }))
 }

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use adjutant_api::ErrorCode;
+use adjutant_api::protocol::NDJSON;
 use adjutant_api::stream::EventRecord;
-use adjutant_api::types::event::EventsQuery;
+use adjutant_api::types::event::{Event as WireEvent, EventsQuery};
+use adjutant_core::event::type_matches;
 use adjutant_core::{Right, Seq, SessionId};
 use adjutant_store::Entry;
 use axum::Json;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
 use crate::feed::Told;
@@ -15,7 +19,7 @@ use crate::http::error::Failure;
 use crate::http::follow::{Follower, GAP, gap, scope};
 use crate::http::resolve::Rule;
 use crate::http::sight::Sight;
-use crate::http::stream::{self, ReaderGone, Records, told_to_end};
+use crate::http::stream::{self, Form, ReaderGone, Records, told_to_end};
 use crate::http::{App, to_api};
 
 /// Events that one call without `follow` shows.
@@ -34,15 +38,18 @@ pub(super) async fn events(call: Incoming) -> Result<Response, Failure> {
     for text in &query.session {
         sessions.push(call.resolve(text, Rule::Read, Right::See).await?);
     }
-    let wanted = Wanted { sessions, types: query.types.clone() };
+    let types = query.types.iter().flat_map(|types| types.split(',')).map(|glob| glob.trim().to_owned());
+    let wanted = Wanted { sessions, types: types.filter(|glob| !glob.is_empty()).collect() };
+    let cursor = cursor(&call, &query)?;
+    check_cursor(&call, cursor).await?;
     let sight = Sight::of(&call.app, call.caller);
     let tail = past(&call, &query, &wanted, &sight).await?;
     if !query.follow {
         let shown = on_wire(&call.app, tail).await?;
-        return Ok(Json(shown).into_response());
+        return if call.wants_lines() { lines(shown) } else { Ok(Json(shown).into_response()) };
     }
-    let (response, records) = stream::open(call.wants_lines())?;
-    let from = start(&call, &query, &tail).await?;
+    let (response, records) = stream::open(&call)?;
+    let from = start(&call, cursor, &tail).await?;
     let app = call.app.clone();
     tokio::spawn(async move {
         let _ = write(&app, &records, tail, from, &wanted, sight).await;
@@ -60,12 +67,8 @@ struct Wanted {
 impl Wanted {
     fn has(&self, event: &Entry) -> bool {
         let name = event.type_name();
-        let matches = |pattern: &String| match pattern.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == pattern,
-        };
         // Whoever asks for some types has lost events of these too.
-        self.types.is_empty() || name == GAP || self.types.iter().any(matches)
+        self.types.is_empty() || name == GAP || self.types.iter().any(|pattern| type_matches(pattern, name))
     }
 }
 
@@ -100,18 +103,44 @@ async fn past(call: &Incoming, query: &EventsQuery, wanted: &Wanted, sight: &Sig
     call.app.read(read).await
 }
 
-/// Where following begins.
-async fn start(call: &Incoming, query: &EventsQuery, tail: &[Entry]) -> Result<Seq, Failure> {
+/// The cursor that the call brings along.
+fn cursor(call: &Incoming, query: &EventsQuery) -> Result<Option<Seq>, Failure> {
     let cursor = call.last_event_id().map(str::parse::<Seq>).transpose();
-    let cursor = cursor.map_err(|_| Failure::new(adjutant_api::ErrorCode::Usage, "the Last-Event-ID is no cursor"))?;
-    let known = cursor.or(query.since.map(Seq::new)).or(tail.last().map(Entry::seq));
-    match known {
+    let cursor = cursor.map_err(|_| Failure::new(ErrorCode::Usage, "the Last-Event-ID is no cursor"))?;
+    Ok(cursor.or(query.since.map(Seq::new)))
+}
+
+/// A cursor is of this log: whoever has one from the future would be told nothing, and nothing of that.
+async fn check_cursor(call: &Incoming, cursor: Option<Seq>) -> Result<(), Failure> {
+    let Some(cursor) = cursor else { return Ok(()) };
+    let last = call.app.look(|host| Seq::new(host.counters().next_seq - 1)).await?;
+    if cursor <= last {
+        return Ok(());
+    }
+    let message = format!("the cursor {cursor} is not of this log, which ends at {last}");
+    Err(Failure::new(ErrorCode::Usage, message).with_detail("last", last.get()))
+}
+
+/// The records of a stream that has ended.
+fn lines(shown: Vec<WireEvent>) -> Result<Response, Failure> {
+    let mut lines = Vec::new();
+    for event in shown {
+        let record = EventRecord::Event { event };
+        let json = serde_json::to_string(&record).map_err(|error| Failure::internal(error.to_string()))?;
+        lines.extend_from_slice(Form::Lines.framed(&json, None).as_slice());
+    }
+    Ok(([(CONTENT_TYPE, NDJSON)], lines).into_response())
+}
+
+/// Where following begins.
+async fn start(call: &Incoming, cursor: Option<Seq>, tail: &[Entry]) -> Result<Seq, Failure> {
+    match cursor.or(tail.last().map(Entry::seq)) {
         Some(seq) => Ok(seq),
         None => call.app.look(|host| Seq::new(host.counters().next_seq - 1)).await,
     }
 }
 
-async fn on_wire(app: &App, events: Vec<Entry>) -> Result<Vec<adjutant_api::types::event::Event>, Failure> {
+async fn on_wire(app: &App, events: Vec<Entry>) -> Result<Vec<WireEvent>, Failure> {
     app.look(move |host| events.iter().map(|event| to_api::event(host, event)).collect()).await
 }
 

@@ -9,6 +9,7 @@ use adjutant_core::{Host, SessionId, Timestamp, TurnNumber};
 use adjutant_store::{ReadError, Reader, Selection};
 use axum::Json;
 
+use crate::frame;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::http::to_api;
@@ -25,8 +26,29 @@ const ENTRIES_MAX: usize = 20_000;
 /// A turn with all that was said in it.
 struct Told {
     turn: EndedTurn,
-    asked: Vec<(Message, String)>,
+    asked: Vec<Asked>,
     answer: Option<String>,
+}
+
+/// A message of a turn.
+struct Asked {
+    message: Message,
+    text: String,
+    /// What was put beside it.
+    frame: Option<String>,
+}
+
+impl Asked {
+    fn bytes(&self) -> usize {
+        self.text.len() + self.frame.as_ref().map_or(0, String::len)
+    }
+
+    /// Whether the agent's record of what it was told is of this message.
+    fn is(&self, recorded: &str) -> bool {
+        let whole =
+            |frame: &String| recorded.strip_suffix(frame.as_str()).is_some_and(|text| text.trim() == self.text.trim());
+        recorded == self.text.trim() || self.frame.as_ref().is_some_and(whole)
+    }
 }
 
 /// `GET /v1/sessions/{id}/log`
@@ -41,7 +63,7 @@ pub(super) async fn log(call: Incoming) -> Result<Json<Vec<LogEntry>>, Failure> 
     let before =
         move |reader: &Reader| first.map_or(Ok(None), |first| reader.turn(session, TurnNumber::new(first - 1)));
     let after = call.app.read(before).await?.map(|turn| turn.ended_at);
-    let kept = record(&call, session).await?;
+    let kept = record(&call, session, after).await?;
     let left_out = left_out.filter(|_| kept.is_none());
     let look = move |host: &Host| match kept {
         Some(kept) => recorded(host, session, &told, kept, after, tools),
@@ -54,8 +76,12 @@ pub(super) async fn log(call: Incoming) -> Result<Json<Vec<LogEntry>>, Failure> 
     Ok(Json(shown))
 }
 
-/// What the agent itself keeps of the conversation, if it keeps anything.
-pub(super) async fn record(call: &Incoming, id: SessionId) -> Result<Option<Vec<ConversationEntry>>, Failure> {
+/// What the agent itself keeps of the conversation, if it keeps anything; what was said before a moment may be left out.
+pub(super) async fn record(
+    call: &Incoming,
+    id: SessionId,
+    since: Option<Timestamp>,
+) -> Result<Option<Vec<ConversationEntry>>, Failure> {
     let known = move |host: &Host| {
         let session = host.session(id).ok_or_else(|| Failure::gone(id))?;
         Ok::<_, Failure>((session.profile.clone(), session.conversation.clone()))
@@ -65,7 +91,8 @@ pub(super) async fn record(call: &Incoming, id: SessionId) -> Result<Option<Vec<
     let place = call.app.places.of(id);
     let read = tokio::task::spawn_blocking(move || {
         let native = conversation.as_deref();
-        agent.conversation(ConversationOf { place: &place, profile: &profile, native, entries_max: ENTRIES_MAX })
+        let of = ConversationOf { place: &place, profile: &profile, native, entries_max: ENTRIES_MAX, since };
+        agent.conversation(of)
     });
     match read.await.map_err(|_| Failure::internal("reading the agent's record failed"))? {
         Ok(entries) => Ok(Some(entries)),
@@ -95,9 +122,9 @@ fn recorded(
     let wire = |entry: ConversationEntry| {
         let turn = told.iter().find(|told| entry.at.is_some_and(|at| told.turn.ended_at >= at));
         let human = entry.role == Speaker::Human;
-        let asked = turn.filter(|_| human).and_then(|told| {
-            told.asked.iter().find(|(_, text)| text.trim() == entry.text.trim()).map(|(message, _)| message)
-        });
+        let asked = turn
+            .filter(|_| human)
+            .and_then(|told| told.asked.iter().find(|asked| asked.is(entry.text.trim())).map(|asked| &asked.message));
         LogEntry {
             role: role(entry.role),
             text: entry.text,
@@ -106,9 +133,32 @@ fn recorded(
             from: asked.map(|message| from(host, message.from)),
             message: asked.map(|message| message.id.to_string()),
             tool: entry.tool,
+            // It is part of what the agent has recorded.
+            appended: None,
         }
     };
-    kept.into_iter().filter(wanted).map(wire).collect()
+    let mut entries: Vec<LogEntry> = kept.into_iter().filter(wanted).map(wire).collect();
+    add_last_answer(&mut entries, told.last());
+    entries
+}
+
+/// Adds the answer of the last turn where the agent's record does not have it: it is written a moment after the end.
+fn add_last_answer(entries: &mut Vec<LogEntry>, last: Option<&Told>) {
+    let Some((turn, answer)) = last.and_then(|last| Some((&last.turn, last.answer.as_deref()?.trim_end()))) else {
+        return;
+    };
+    let number = Some(turn.number.get());
+    let says = |entry: &LogEntry| {
+        entry.role == Role::Assistant && entry.turn == number && entry.text.trim_end().ends_with(answer)
+    };
+    if answer.is_empty() || entries.iter().any(says) {
+        return;
+    }
+    let behind = entries.iter().position(|entry| entry.turn > number).unwrap_or(entries.len());
+    let at = Some(to_api::time(turn.ended_at));
+    let (role, text) = (Role::Assistant, answer.to_owned());
+    let said = LogEntry { role, text, turn: number, at, from: None, message: None, tool: None, appended: None };
+    entries.insert(behind, said);
 }
 
 fn role(speaker: Speaker) -> Role {
@@ -156,21 +206,23 @@ fn told_within(
         }
         let turn = told(reader, session, turn)?;
         bytes += turn.answer.as_ref().map_or(0, String::len);
-        bytes += turn.asked.iter().map(|(_, text)| text.len()).sum::<usize>();
+        bytes += turn.asked.iter().map(Asked::bytes).sum::<usize>();
         shown.push(turn);
     }
     Ok((shown, None))
 }
 
 fn notice(text: String) -> LogEntry {
-    LogEntry { role: Role::Notice, text, turn: None, at: None, from: None, message: None, tool: None }
+    LogEntry { role: Role::Notice, text, turn: None, at: None, from: None, message: None, tool: None, appended: None }
 }
 
 fn told(reader: &Reader, session: SessionId, turn: EndedTurn) -> Result<Told, ReadError> {
     let mut asked = Vec::new();
     for id in &turn.messages {
         if let (Some(message), Some(text)) = (reader.message(*id)?, reader.text_of_message(*id)?) {
-            asked.push((message, text));
+            let answers = |session, turn| frame::final_text(reader, session, turn);
+            let frame = message.after.as_ref().map(|after| frame::frame(after, &answers));
+            asked.push(Asked { message, text, frame });
         }
     }
     let answer = reader.answer(session, turn.number)?;
@@ -179,7 +231,7 @@ fn told(reader: &Reader, session: SessionId, turn: EndedTurn) -> Result<Told, Re
 
 fn entries(host: &Host, told: Told) -> Vec<LogEntry> {
     let turn = told.turn.number.get();
-    let human = |(message, text): (Message, String)| LogEntry {
+    let human = |Asked { message, text, frame }: Asked| LogEntry {
         role: Role::Human,
         text,
         turn: Some(turn),
@@ -187,6 +239,7 @@ fn entries(host: &Host, told: Told) -> Vec<LogEntry> {
         from: Some(from(host, message.from)),
         message: Some(message.id.to_string()),
         tool: None,
+        appended: frame,
     };
     let typed = matches!(told.turn.origin, TurnOrigin::Person).then(|| LogEntry {
         role: Role::Human,
@@ -196,6 +249,7 @@ fn entries(host: &Host, told: Told) -> Vec<LogEntry> {
         from: Some("terminal".to_owned()),
         message: None,
         tool: None,
+        appended: None,
     });
     let assistant = told.answer.map(|text| LogEntry {
         role: Role::Assistant,
@@ -205,6 +259,7 @@ fn entries(host: &Host, told: Told) -> Vec<LogEntry> {
         from: None,
         message: None,
         tool: None,
+        appended: None,
     });
     typed.into_iter().chain(told.asked.into_iter().map(human)).chain(assistant).collect()
 }

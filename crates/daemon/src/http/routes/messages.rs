@@ -13,6 +13,7 @@ use adjutant_core::{Host, MessageId, Right, SessionId};
 use adjutant_store::ReadError;
 use axum::Json;
 
+use super::heard::heard;
 use crate::clock::Clock;
 use crate::frame;
 use crate::http::call::Incoming;
@@ -63,12 +64,21 @@ fn new_message(call: &Incoming, wanted: SendMessage) -> Result<NewMessage, Failu
             return Err(Failure::new(ErrorCode::NotSupported, format!("there are no messages of kind `{word}`")));
         }
     };
+    let due = from_api::due(wanted.delay_ms, wanted.run_at, now)?;
+    if kind == MessageKind::Steer && due.is_some() {
+        let message = "a message for the running turn has no later time: leave out `steer`, or the time";
+        return Err(Failure::new(ErrorCode::Usage, message));
+    }
+    if wanted.confirm_ms.is_some() && due.is_some_and(|due| !due.is_due(now)) {
+        let message = "a message that is not due yet is not taken yet: leave out the confirmation, or the time";
+        return Err(Failure::new(ErrorCode::Usage, message));
+    }
     Ok(NewMessage {
         text: from_api::text(wanted.text, call.app.message_bytes_max)?,
         kind,
         key: from_api::key(wanted.key)?,
         reply_to: wanted.reply_to.as_deref().map(resolve::message_id).transpose()?,
-        due: from_api::due(wanted.delay_ms, wanted.run_at, now)?,
+        due,
         after: None,
         expires: wanted.expires_ms.map(|millis| Due::after(now, millis)),
         interrupt: wanted.kind == Some(WireKind::Interrupt),
@@ -141,6 +151,9 @@ async fn confirmed(
     match tokio::time::timeout(std::time::Duration::from_millis(limit_ms), taken).await {
         Ok(Ok(())) => {
             let message = one(call, session, id, Some(text.to_owned())).await?;
+            if message.receipt.settled_at.is_some() {
+                heard(&call.app, call.caller, std::slice::from_ref(&message.id)).await;
+            }
             Ok(Sent { message, ..sent })
         }
         Ok(Err(failure)) => Err(failure),
@@ -260,7 +273,7 @@ async fn appended(call: &Incoming, session: SessionId, messages: Vec<Message>) -
     let style = move |host: &Host| host.session(session).and_then(|s| host.capabilities(s)).map(|can| can.frame);
     let style = call.app.look(style).await?.unwrap_or(FrameStyle::Plain);
     let read = move |reader: &adjutant_store::Reader| {
-        let answers = |session, turn| reader.answer(session, turn).ok().flatten();
+        let answers = |session, turn| frame::final_text(reader, session, turn);
         let bytes = |message: &Message| {
             let after = message.after.as_ref().filter(|_| framed(message))?;
             Some(frame::framed("", after, style, &answers).len() as u64)

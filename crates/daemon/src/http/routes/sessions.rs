@@ -1,6 +1,6 @@
 //! Sessions, read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use adjutant_api::ErrorCode;
@@ -9,7 +9,7 @@ use adjutant_core::call::Caller;
 use adjutant_core::message::Message;
 use adjutant_core::session::Session;
 use adjutant_core::{Host, MessageId, Right, SessionId};
-use adjutant_store::{ReadError, Reader, Selection};
+use adjutant_store::{ReadError, Reader};
 use axum::Json;
 use serde_json::{Value, json};
 
@@ -127,13 +127,12 @@ pub(super) async fn inspect(call: Incoming) -> Result<Json<Value>, Failure> {
     call.app.look(look).await?
 }
 
-/// The newest messages of a session: those that have not ended, and those of its last turns.
+/// The newest messages of a session, however they ended, and those that have not.
 fn last_messages(reader: &Reader, id: SessionId) -> Result<Vec<Message>, ReadError> {
-    let turns = reader.turns_of(id, Selection::Last(INSPECT_MESSAGES_MAX))?;
-    let mut ids: BTreeSet<MessageId> = turns.iter().flat_map(|turn| turn.messages.iter().copied()).collect();
-    ids.extend(reader.messages_of(id, false, 0, INSPECT_MESSAGES_MAX)?.iter().map(|message| message.id));
-    let newest = ids.into_iter().rev().take(INSPECT_MESSAGES_MAX).collect::<BTreeSet<_>>();
-    newest.into_iter().filter_map(|id| reader.message(id).transpose()).collect()
+    let newest = reader.newest_messages_of(id, INSPECT_MESSAGES_MAX)?;
+    let waiting = reader.messages_of(id, false, 0, INSPECT_MESSAGES_MAX)?;
+    let all: BTreeMap<MessageId, Message> = waiting.into_iter().chain(newest).map(|m| (m.id, m)).collect();
+    Ok(all.into_values().collect())
 }
 
 /// Receipts are for everybody who may look; texts are not shown here.

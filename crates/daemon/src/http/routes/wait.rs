@@ -9,6 +9,9 @@ use std::time::Duration;
 use adjutant_api::ErrorCode;
 use adjutant_api::stream::{WaitEnd, WaitRecord, WaitResult};
 use adjutant_api::types::turn::{OutcomeWord, TurnResult, WaitQuery};
+use adjutant_core::call::Caller;
+use adjutant_core::message::{MessageEnd, Undeliverable};
+use adjutant_core::outcome::UnknownReason;
 use adjutant_core::session::{Phase, Session};
 use adjutant_core::wait::{Fallen, Verdict, WaitOptions, Waiting};
 use adjutant_core::{Host, MessageId, Right, Seq, SessionId, TurnNumber};
@@ -17,6 +20,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::answers::result_of;
+use super::heard::heard;
 use super::messages::session_of_own;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
@@ -37,7 +41,7 @@ pub(super) async fn wait(call: Incoming) -> Result<Response, Failure> {
     }
     check(&query, &sessions)?;
     let state = begin(&call, &query, &sessions).await?;
-    let (response, records) = stream::open(call.wants_lines())?;
+    let (response, records) = stream::open(&call)?;
     let app = call.app.clone();
     tokio::spawn(async move {
         let _ = run(&app, &records, state, &query).await;
@@ -53,6 +57,10 @@ async fn named(call: &Incoming, text: &str, only: Option<&str>) -> Result<Sessio
     }
 }
 
+fn distinct(sessions: &[SessionId]) -> Vec<SessionId> {
+    sessions.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 fn check(query: &WaitQuery, sessions: &[SessionId]) -> Result<(), Failure> {
     let usage = |message: String| Err(Failure::new(ErrorCode::Usage, message));
     match () {
@@ -64,12 +72,22 @@ fn check(query: &WaitQuery, sessions: &[SessionId]) -> Result<(), Failure> {
             usage("the next turn and a message exclude each other".to_owned())
         }
         () if query.count == Some(0) => usage("a count begins at 1".to_owned()),
+        () if query.count.is_some_and(|count| count as usize > distinct(sessions).len()) => {
+            let named = distinct(sessions).len();
+            usage(format!(
+                "a count of {} never comes: {named} {} named",
+                query.count.unwrap_or_default(),
+                if named == 1 { "session is" } else { "sessions are" }
+            ))
+        }
         () => Ok(()),
     }
 }
 
 /// A wait under way.
 struct State {
+    /// Who waits.
+    caller: Caller,
     /// The sessions that are still waited for.
     open: BTreeMap<SessionId, Waiting>,
     /// What is known at once.
@@ -83,7 +101,7 @@ struct State {
 }
 
 async fn begin(call: &Incoming, query: &WaitQuery, sessions: &[SessionId]) -> Result<State, Failure> {
-    let distinct: Vec<SessionId> = sessions.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+    let distinct = distinct(sessions);
     match call.last_event_id() {
         Some(text) => resume(call, query, &distinct, text).await,
         None => fresh(call, query, distinct).await,
@@ -112,6 +130,7 @@ async fn fresh(call: &Incoming, query: &WaitQuery, sessions: Vec<SessionId>) -> 
     follower.starts_at(seq);
     let needed = needed(query, sessions.len());
     let mut state = State {
+        caller: call.caller,
         open: BTreeMap::new(),
         verdicts: Vec::new(),
         names: BTreeMap::new(),
@@ -249,6 +268,7 @@ impl State {
         self.open.remove(&id);
         let name = self.names.get(&id).cloned().unwrap_or_else(|| id.to_string());
         let result = result(app, id, &name, verdict).await?;
+        heard(app, self.caller, &result.messages).await;
         self.waits_for_input |= result.outcome == OutcomeWord::WaitingForInput;
         self.results.push(result.clone());
         let cursor = self.cursor();
@@ -320,6 +340,63 @@ struct OpenWait {
     readiness: bool,
     through_input: bool,
     ended: Option<u32>,
+    /// The message of the set that ended without a turn, if one did.
+    #[serde(default)]
+    fallen: Option<OpenFallen>,
+}
+
+/// A message that ended without a turn, as far as a wait's result tells of it.
+#[derive(Serialize, Deserialize)]
+struct OpenFallen {
+    message: u64,
+    how: FallenWord,
+    /// What was seen, where the result says so.
+    #[serde(default)]
+    detail: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FallenWord {
+    Exited,
+    NeverTaken,
+    Cancelled,
+    Expired,
+    Unproven,
+    Unseen,
+}
+
+impl OpenFallen {
+    fn of(fallen: &Fallen) -> Option<Self> {
+        let (how, detail) = match &fallen.end {
+            MessageEnd::Undeliverable { why: Undeliverable::SessionExited } => (FallenWord::Exited, String::new()),
+            MessageEnd::Undeliverable { why: Undeliverable::NeverTaken { detail } } => {
+                (FallenWord::NeverTaken, detail.clone())
+            }
+            MessageEnd::Cancelled => (FallenWord::Cancelled, String::new()),
+            MessageEnd::Expired => (FallenWord::Expired, String::new()),
+            MessageEnd::Unknown { why: UnknownReason::HandoverUnproven { detail } } => {
+                (FallenWord::Unproven, detail.clone())
+            }
+            MessageEnd::Unknown { why: UnknownReason::EndUnseen { detail } } => (FallenWord::Unseen, detail.clone()),
+            MessageEnd::Unknown { why } => (FallenWord::Unseen, to_api::unknown_text(why)),
+            MessageEnd::Settled { .. } => return None,
+        };
+        Some(Self { message: fallen.message.get(), how, detail })
+    }
+
+    fn fallen(self) -> Fallen {
+        let detail = self.detail;
+        let end = match self.how {
+            FallenWord::Exited => MessageEnd::Undeliverable { why: Undeliverable::SessionExited },
+            FallenWord::NeverTaken => MessageEnd::Undeliverable { why: Undeliverable::NeverTaken { detail } },
+            FallenWord::Cancelled => MessageEnd::Cancelled,
+            FallenWord::Expired => MessageEnd::Expired,
+            FallenWord::Unproven => MessageEnd::Unknown { why: UnknownReason::HandoverUnproven { detail } },
+            FallenWord::Unseen => MessageEnd::Unknown { why: UnknownReason::EndUnseen { detail } },
+        };
+        Fallen { message: MessageId::new(self.message), end }
+    }
 }
 
 impl OpenWait {
@@ -332,6 +409,7 @@ impl OpenWait {
             readiness: waiting.readiness,
             through_input: waiting.through_input,
             ended: waiting.ended.map(TurnNumber::get),
+            fallen: waiting.fallen.as_ref().and_then(OpenFallen::of),
         }
     }
 
@@ -344,7 +422,7 @@ impl OpenWait {
             readiness: self.readiness,
             through_input: self.through_input,
             ended: self.ended.map(TurnNumber::new),
-            fallen: None,
+            fallen: self.fallen.map(OpenFallen::fallen),
         }
     }
 }
@@ -353,6 +431,11 @@ impl OpenWait {
 async fn resume(call: &Incoming, query: &WaitQuery, sessions: &[SessionId], text: &str) -> Result<State, Failure> {
     let malformed = || Failure::new(ErrorCode::Usage, "the Last-Event-ID is no cursor of a wait");
     let cursor: Cursor = serde_json::from_str(text).map_err(|_| malformed())?;
+    let last = call.app.look(|host| host.counters().next_seq - 1).await?;
+    if cursor.seq > last {
+        let message = format!("the Last-Event-ID is of another log: this one ends at {last}");
+        return Err(Failure::new(ErrorCode::Usage, message));
+    }
     let named = |text: &str| text.parse::<SessionId>().ok().filter(|id| sessions.contains(id)).ok_or_else(malformed);
     if !cursor.unread.is_empty() {
         // Nothing was written yet but the cursor itself: beginning anew is the same wait for those that were done, and
@@ -370,6 +453,7 @@ async fn resume(call: &Incoming, query: &WaitQuery, sessions: &[SessionId], text
         move |host: &Host| names.iter().map(|id| (*id, to_api::caller_name(host, *id))).collect::<BTreeMap<_, _>>();
     let names = call.app.look(look).await?;
     Ok(State {
+        caller: call.caller,
         open,
         verdicts: Vec::new(),
         names,
@@ -378,4 +462,39 @@ async fn resume(call: &Incoming, query: &WaitQuery, sessions: &[SessionId], text
         results: Vec::new(),
         waits_for_input: false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_that_is_taken_up_again_is_the_same_wait() {
+        let detail = || "what was seen".to_owned();
+        for end in [
+            MessageEnd::Undeliverable { why: Undeliverable::SessionExited },
+            MessageEnd::Undeliverable { why: Undeliverable::NeverTaken { detail: detail() } },
+            MessageEnd::Cancelled,
+            MessageEnd::Expired,
+            MessageEnd::Unknown { why: UnknownReason::HandoverUnproven { detail: detail() } },
+            MessageEnd::Unknown { why: UnknownReason::EndUnseen { detail: detail() } },
+        ] {
+            let waiting = Waiting {
+                session: SessionId::from_bytes([7; 16]),
+                turn: Some(TurnNumber::new(3)),
+                messages: BTreeSet::from([MessageId::new(5)]),
+                next_turn: false,
+                readiness: true,
+                through_input: true,
+                ended: Some(TurnNumber::new(2)),
+                fallen: Some(Fallen { message: MessageId::new(4), end }),
+            };
+            let carried = serde_json::to_string(&OpenWait::of(&waiting)).unwrap();
+            let again: OpenWait = serde_json::from_str(&carried).unwrap();
+            assert_eq!(again.waiting(waiting.session), waiting);
+        }
+        let older = r#"{"session":"","turn":null,"messages":[],"next_turn":true,"readiness":false,"through_input":false,"ended":null}"#;
+        let older: OpenWait = serde_json::from_str(older).unwrap();
+        assert_eq!(older.waiting(SessionId::from_bytes([7; 16])).fallen, None);
+    }
 }

@@ -62,6 +62,7 @@ fn data(host: &Host, event: &Event) -> Value {
         }
         Event::SessionConversation { native } => json!({"agent_session": native}),
         Event::GoalChanged { goal } => json!({"goal": goal.as_ref().map(super::session::goal)}),
+        Event::TurnCounted { usage, .. } => json!({"usage": super::usage(*usage)}),
         Event::SessionNotice { text } => json!({"text": text}),
         Event::SessionUnseen { why } => json!({"why": words::unknown_text(why)}),
         Event::SessionStopAsked { by: who, force } => json!({"by": by(host, *who), "force": force}),

@@ -10,7 +10,7 @@ pub(crate) use self::event::event;
 pub(crate) use self::message::message;
 pub(crate) use self::session::{caller_name, exit_detail, explain, name_of, request, session, start_failure};
 pub(crate) use self::turn::{answer, exited, fallen, idle, input, timed_out, turn_result, usage};
-pub(crate) use self::words::{mode, outcome};
+pub(crate) use self::words::{mode, outcome, unknown_text};
 
 use adjutant_api::WireTime;
 use adjutant_core::Timestamp;

@@ -178,3 +178,26 @@ fn a_line_that_is_none_of_this_version_changes_nothing() {
         assert!(spool.hear(event, &payload).is_empty(), "{event}");
     }
 }
+
+#[test]
+fn what_is_noted_at_rest_stands_for_all_before_it() {
+    let mut heard = Heard::ready();
+    heard.types(7, "first");
+    heard.prompt("p1", "first");
+    heard.hear("Stop", &json!({"last_assistant_message": "a", "transcript_path": "/t.jsonl"}));
+    heard.types(8, "second");
+    assert!(heard.machine.rested(5).is_none(), "a message is on its way");
+    heard.hear(NOT_SEEN, &Value::Null);
+    let note = heard.machine.rested(5).expect("nothing runs");
+    let mut later = Heard { machine: Machine::new(Policy::default()), at: heard.at };
+    // What is left of the lines before it means nothing.
+    later.stop(&json!([]));
+    assert!(later.hear(RESTED, &json!(note)).is_empty());
+    assert_eq!(later.machine.rested(5), Some(note));
+    // And what comes behind it means the same to both: here, that a message was taken after all.
+    for heard in [&mut heard, &mut later] {
+        let told = heard.prompt("p2", "second");
+        assert!(matches!(&told[..], [AgentReport::Taken { message, .. }] if message.get() == 8), "{told:?}");
+        assert!(heard.machine.rested(9).is_none(), "a turn runs");
+    }
+}

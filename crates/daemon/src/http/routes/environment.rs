@@ -1,0 +1,63 @@
+//! The environment of a session whose creator brings none along.
+
+use std::collections::BTreeMap;
+
+use adjutant_api::ErrorCode;
+use adjutant_api::types::session::CreateSession;
+
+use crate::http::error::Failure;
+
+/// What is taken from the daemon's own environment then: what every program needs to find its way, and nothing of whoever
+/// happened to start the daemon.
+const BASE: [&str; 12] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TMPDIR",
+    "TERM",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
+/// The same for names that begin like this.
+const BASE_PREFIXES: [&str; 2] = ["LC_", "XDG_"];
+
+/// The caller's environment, or the base where the caller names no variable: a person with `curl` has none to send.
+pub(super) fn or_base(wanted: &CreateSession) -> Result<BTreeMap<String, String>, Failure> {
+    let callers = &wanted.environment;
+    if callers.is_empty() {
+        return Ok(base(std::env::vars_os()));
+    }
+    if !callers.contains_key("PATH") && !wanted.env.contains_key("PATH") {
+        let message = "`environment` names variables and no `PATH`, so that no agent can be found; leave it out for a base of \
+            the daemon's own variables";
+        return Err(Failure::new(ErrorCode::EnvInvalid, message));
+    }
+    Ok(callers.clone())
+}
+
+fn base(own: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>) -> BTreeMap<String, String> {
+    let text = own.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    text.filter(|(name, _)| {
+        BASE.contains(&name.as_str()) || BASE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_is_a_list() {
+        let own = ["PATH=/bin", "LC_ALL=C", "XDG_RUNTIME_DIR=/run/x", "ADJ_SESSION_TOKEN=x", "ANTHROPIC_API_KEY=x"];
+        let own =
+            own.into_iter().filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.into(), value.into()));
+        assert_eq!(base(own).into_keys().collect::<Vec<_>>(), ["LC_ALL", "PATH", "XDG_RUNTIME_DIR"]);
+    }
+}
