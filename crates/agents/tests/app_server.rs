@@ -115,6 +115,10 @@ impl Connection {
         let queued = json!({"queuedSubmission": {"id": "q"}});
         match fault.trim() {
             "cut" => return self.socket.close(None).await,
+            // It takes connections still, and nothing comes over them.
+            "deaf" => loop {
+                std::thread::park();
+            },
             "half_open" => return std::future::pending().await,
             "reordered" => {
                 // Items before their turn, the end before the rest, the answer last of all.

@@ -49,19 +49,21 @@ const NAMES: [&str; 33] = [
 ];
 
 /// Beginnings of such names.
-const PREFIXES: [&str; 4] = ["LC_", "XDG_", "OPENAI_", "AZURE_OPENAI_"];
+const PREFIXES: [&str; 2] = ["LC_", "XDG_"];
+
+/// Beginnings of names of variables that are about a provider of models.
+const PROVIDERS: [&str; 2] = ["OPENAI_", "AZURE_OPENAI_"];
 
 /// Variables that Codex itself reads, and that it does not set for its children.
 const OWN: [&str; 4] = ["CODEX_HOME", "CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "CODEX_CA_CERTIFICATE"];
 
 /// The environment of the server that a session of this caller would start.
-pub(super) fn of_server(launch: &LaunchPlan, place: &Place) -> BTreeMap<String, String> {
-    let home = codex_home(launch);
-    let named = home.as_deref().map(variables_of_config).unwrap_or_default();
+pub(super) fn of_server(launch: &LaunchPlan, place: &Place, home: &Path) -> BTreeMap<String, String> {
+    let named = variables_of_config(home);
     let is_passed = |name: &str| {
         NAMES.contains(&name)
             || OWN.contains(&name)
-            || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            || PREFIXES.iter().chain(&PROVIDERS).any(|prefix| name.starts_with(prefix))
             || named.iter().any(|named| named == name)
     };
     let caller = launch.caller_environment.iter().filter(|(name, _)| is_passed(name));
@@ -71,9 +73,7 @@ pub(super) fn of_server(launch: &LaunchPlan, place: &Place) -> BTreeMap<String, 
     if environment.get("TERM").is_none_or(|term| term == "dumb" || term.is_empty()) {
         environment.insert("TERM".to_owned(), "xterm-256color".to_owned());
     }
-    if let Some(home) = home {
-        environment.insert("CODEX_HOME".to_owned(), home.display().to_string());
-    }
+    environment.insert("CODEX_HOME".to_owned(), home.display().to_string());
     let path = environment.get("PATH").cloned().unwrap_or_default();
     environment.insert("PATH".to_owned(), crate::path::path_with_adj(&path, &place.adj));
     environment.retain(|name, value| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0'));
@@ -92,16 +92,40 @@ pub(super) fn of_commands(launch: &LaunchPlan, stamp: &Stamp) -> BTreeMap<String
     environment
 }
 
-/// The home of the caller's Codex: `CODEX_HOME`, else `.codex` in the home directory.
-pub(super) fn codex_home(launch: &LaunchPlan) -> Option<PathBuf> {
+/// The home of the caller's Codex: `CODEX_HOME`, else `.codex` in the home directory; by its one name without links, so
+/// that the same home has the same server.
+///
+/// # Errors
+/// Why the caller's Codex has none.
+pub(super) fn codex_home(launch: &LaunchPlan) -> Result<PathBuf, String> {
     let value = |name: &str| launch.extra_environment.get(name).or_else(|| launch.caller_environment.get(name));
     let set = |name: &str| value(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("CODEX_HOME").or_else(|| set("HOME").map(|home| home.join(".codex")))
+    let home = match set("CODEX_HOME") {
+        Some(home) if home.is_relative() => {
+            return Err(format!("CODEX_HOME is `{}`; it has to be the whole path", home.display()));
+        }
+        Some(home) => home,
+        None => {
+            let home = set("HOME").ok_or("neither CODEX_HOME nor HOME is set, so Codex has no home")?;
+            real(home).join(".codex")
+        }
+    };
+    Ok(real(home))
+}
+
+/// The name without links of what is there; the name as it is of what is not.
+fn real(path: PathBuf) -> PathBuf {
+    std::fs::canonicalize(&path).unwrap_or(path)
 }
 
 /// Whether the user's configuration says of a directory whether it is trusted.
 pub(super) fn knows_project(home: &Path, directory: &str) -> bool {
     config(home).is_some_and(|config| config.get("projects").and_then(|all| all.get(directory)).is_some())
+}
+
+/// Whether the user's configuration has this key.
+pub(super) fn has_key(home: &Path, key: &str) -> bool {
+    config(home).is_some_and(|config| config.contains_key(key))
 }
 
 /// The user's configuration, where it can be read. What is wrong with it is for Codex to say.
@@ -112,8 +136,30 @@ fn config(home: &Path) -> Option<toml::Table> {
     text.parse().ok()
 }
 
+/// Names of what tells a program how it reaches others.
+const NETWORK: [&str; 10] = [
+    "ALL_PROXY",
+    "CURL_CA_BUNDLE",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "all_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// Whether the app-server itself reads a variable; `named` are those that the configuration names.
+pub(super) fn is_of_server(name: &str, named: &[String]) -> bool {
+    OWN.contains(&name)
+        || NETWORK.contains(&name)
+        || PROVIDERS.iter().any(|prefix| name.starts_with(prefix))
+        || named.iter().any(|named| named == name)
+}
+
 /// The variables that the user's configuration names as the places of keys.
-fn variables_of_config(home: &Path) -> Vec<String> {
+pub(super) fn variables_of_config(home: &Path) -> Vec<String> {
     let mut named = Vec::new();
     if let Some(config) = config(home) {
         collect(&toml::Value::Table(config), "", &mut named);

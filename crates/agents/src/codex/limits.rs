@@ -9,6 +9,12 @@ pub(super) const EARLY_MESSAGES_MAX: usize = 16 * 1024;
 /// Time for the app-server to answer a request, in milliseconds; the slowest takes tens.
 pub(super) const ANSWER_MS_MAX: u64 = 20_000;
 
+/// Time for the app-server to introduce itself over a new connection, in milliseconds; it takes five.
+pub(super) const OPEN_MS_MAX: u64 = 5_000;
+
+/// Connections in a row over which it does not, after which it hangs, and is ended so that it is started again.
+pub(super) const DEAF_OPENINGS_MAX: u32 = 4;
+
 /// Time for the app-server to answer a request of a session that is to end, in milliseconds; then it ends without it.
 pub(super) const END_ANSWER_MS_MAX: u64 = 1_500;
 
@@ -52,6 +58,9 @@ pub(super) const INTERRUPT_MS_MAX: u64 = 5_000;
 /// without any is the agent's own.
 pub(super) const ORIGIN_MS_MAX: u64 = 200;
 
+/// Orders that wait for a server which is away, beyond which nobody is promised an answer about a goal.
+pub(super) const ORDERS_WAITING_MAX: usize = 256;
+
 /// Turns that are looked at for what happened unseen.
 pub(super) const TURNS_LOOKED_AT_MAX: usize = 100;
 
@@ -60,6 +69,9 @@ pub(super) const GOAL_WAITERS_MAX: usize = 64;
 
 /// Items of one page of the app-server's lists.
 pub(super) const PAGE_ITEMS: usize = 25;
+
+/// Pages of the items of one turn that are looked through for a message.
+pub(super) const ITEM_PAGES_MAX: usize = 40;
 
 /// Models of one page of the app-server's list, and pages of it that are looked at.
 pub(super) const PAGE_MODELS: usize = 100;
@@ -83,6 +95,9 @@ pub(super) const LAST_WORDS_BYTES_MAX: usize = 2_048;
 
 /// Longest configuration file that is looked into, in bytes.
 pub(super) const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Longest environment of an app-server that is looked at, in bytes.
+pub(super) const ENVIRONMENT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Time between the rest of a thread and the word of its turn's end, in milliseconds; then the end was missed.
 pub(super) const MISSED_END_MS: u64 = 1_000;

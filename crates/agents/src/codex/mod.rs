@@ -6,10 +6,12 @@
 
 mod attach;
 mod conversation;
+mod creators;
 mod driver;
 mod environment;
 mod find;
 mod limits;
+mod screen;
 mod server;
 mod wire;
 

@@ -48,6 +48,9 @@ pub(crate) struct ServerPlan {
     pub(crate) arguments: Vec<String>,
     /// What is there as soon as it listens.
     pub(crate) socket: PathBuf,
+    /// One that runs already, whose runner was killed, is held from now on: its pid, and the ticks at which it started.
+    #[serde(default)]
+    pub(crate) adopted: Option<(u32, u64)>,
 }
 
 /// How a program is held by its standard input and output.

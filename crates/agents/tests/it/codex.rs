@@ -91,6 +91,22 @@ async fn a_message_that_vanished_in_a_half_open_connection_is_found() {
 }
 
 #[tokio::test]
+async fn a_server_that_hangs_is_started_again() {
+    let world = World::new();
+    let mut session = launch(&world).await;
+    let first = session.agent;
+    std::fs::write(world.dir.path().join("c/fault"), "deaf").unwrap();
+    session.deliver("hello").await;
+    let seen = session.until(|report| matches!(report, AgentReport::Unclear { .. })).await;
+    let is_told =
+        |report: &AgentReport| matches!(report, AgentReport::Notice { text } if text.contains("does not answer"));
+    assert!(seen.iter().any(|seen| is_told(&seen.report)), "{seen:#?}");
+    assert_done(&run(&world, &mut session, "").await, "fake: hello ");
+    assert_ne!(session.agent, first);
+    kill(session).await;
+}
+
+#[tokio::test]
 async fn a_server_that_crashed_too_often_is_given_up_and_told() {
     let world = World::new();
     let mut session = launch(&world).await;

@@ -1,6 +1,6 @@
 //! `adj goal`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use adjutant_api::types::goal::{Goal, GoalQuery, GoalState, SetGoal};
@@ -21,9 +21,9 @@ pub(crate) struct GoalArgs {
     #[arg(value_name = "id")]
     id: SessionArg,
 
-    /// What is to be reached, one argument; it is pursued at once
+    /// What is to be reached, in one argument or several; it is pursued at once
     #[arg(value_name = "objective")]
-    objective: Option<OsString>,
+    objective: Vec<OsString>,
 
     /// What is to be reached, whatever it looks like
     #[arg(long, value_name = "text", allow_hyphen_values = true)]
@@ -82,7 +82,8 @@ pub(crate) async fn run_goal(context: &mut Context, args: &GoalArgs) -> Outcome 
 }
 
 fn wanted(args: &GoalArgs, bytes_max: u64) -> Result<SetGoal, CommandError> {
-    let places = TextArgs::of(args.objective.clone(), args.condition.clone(), args.file.clone(), false);
+    let objective = (!args.objective.is_empty()).then(|| args.objective.join(OsStr::new(" ")));
+    let places = TextArgs::of(objective, args.condition.clone(), args.file.clone(), false);
     Ok(SetGoal {
         objective: places.optional(bytes_max)?.map(|text| text.text),
         token_budget: args.budget,

@@ -1,23 +1,28 @@
 //! How a driver comes to its thread: it starts one, or finds the one that is there.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
+use adjutant_core::MessageId;
 use adjutant_core::agent::{AgentReport, SessionEnd, StartFailure};
 use adjutant_core::outcome::UnknownReason;
+use adjutant_core::process::Incarnation;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::thread::failed;
 use super::{Driven, Driver, Notes, Running, Sent, Settings, Stop};
-use crate::codex::environment;
 use crate::codex::find::judge_version;
 use crate::codex::limits::{CONNECT_MS_MAX, CONNECT_MS_MIN, LISTEN_MS_MAX};
 use crate::codex::server::{Held, ServerPlan, Servers};
 use crate::codex::wire::Link;
+use crate::codex::{creators, environment, screen};
 use crate::limits::{RECONNECT_MS_MAX, RECONNECT_MS_MIN};
+use crate::process::ProcessHandle;
 use crate::timer::{Backoff, pause};
 use crate::{Adoption, LaunchPlan, Order};
 
@@ -57,8 +62,7 @@ impl Driver {
     }
 
     async fn begin(&mut self, plan: LaunchPlan) -> Result<Link, StartFailure> {
-        let detail = "neither CODEX_HOME nor HOME is set, so Codex has no home".to_owned();
-        let home = environment::codex_home(&plan).ok_or(StartFailure::AgentStartFailed { detail })?;
+        let home = environment::codex_home(&plan).map_err(|detail| StartFailure::AgentStartFailed { detail })?;
         self.settings = self.settings_of(&plan, &home);
         let unwritten = |error: io::Error| StartFailure::AgentStartFailed {
             detail: format!("the session cannot be written down: {error}"),
@@ -66,24 +70,58 @@ impl Driver {
         self.settings.save(&self.place).map_err(unwritten)?;
         // The claim is found again, whatever happens.
         self.notes.server = Servers::directory(&crate::codex::shared_dir(&self.place), &home);
+        self.notes.tmux = screen::tmux_of(&plan.caller_environment);
         self.notes.save(&self.place).map_err(unwritten)?;
-        let server = ServerPlan {
-            environment: environment::of_server(&plan, &self.place),
-            program: plan.program,
-            adj: self.place.adj.clone(),
-            host_id: self.place.host_id.clone(),
-            run_dirs: self.place.run_dir.parent().unwrap_or(&self.place.run_dir).to_owned(),
-        };
+        let wanted = environment::of_server(&plan, &self.place, &home);
+        let server = ServerPlan { environment: wanted.clone(), program: plan.program, ..self.server_plan() };
         let held = self.servers.claim(&self.notes.server, self.session, server).await?;
         let mut link = connect(&held).await?;
         self.held = Some(held);
         judge_version(link.version())?;
+        self.mind_creator(link.server(), &wanted, &home).await.map_err(unwritten)?;
         // What is wrong with the configuration is said first: with another one a login may not be needed.
         let thread = self.open_thread(&mut link).await?;
         self.judge_model(&mut link, &thread).await?;
         self.judge_account(&mut link).await?;
         self.name_thread(&mut link).await?;
         Ok(link)
+    }
+
+    /// What a server of this session's is held with, but for its environment.
+    pub(super) fn server_plan(&self) -> ServerPlan {
+        ServerPlan {
+            environment: BTreeMap::new(),
+            program: PathBuf::from(&self.profile.program),
+            adj: self.place.adj.clone(),
+            host_id: self.place.host_id.clone(),
+            run_dirs: self.place.run_dir.parent().unwrap_or(&self.place.run_dir).to_owned(),
+        }
+    }
+
+    /// The server may have been started by another session's creator, with another environment.
+    async fn mind_creator(
+        &mut self,
+        server: &Incarnation,
+        wanted: &BTreeMap<String, String>,
+        home: &Path,
+    ) -> io::Result<()> {
+        let theirs = creators::environment_of(server)?;
+        let own = creators::for_commands(wanted, &theirs);
+        for (name, value) in own {
+            self.settings.commands.entry(name).or_insert(value);
+        }
+        self.settings.save(&self.place)?;
+        let unlike = creators::unlike(wanted, &theirs, &environment::variables_of_config(home));
+        if !unlike.is_empty() {
+            let told = format!(
+                "Codex's app-server was started by another session, and goes on with its values of {}; a new one is \
+                 started when the last Codex session of this CODEX_HOME has ended",
+                unlike.join(", ")
+            );
+            // Who takes no reports takes none of a failed start either.
+            let _ = self.notice(&told).await;
+        }
+        Ok(())
     }
 
     /// A Codex that nobody has logged in can do nothing; with a provider that wants no login it can.
@@ -101,6 +139,8 @@ impl Driver {
         self.server = Some(*link.server());
         if let Some(held) = &self.held {
             let (runner, supervisor) = (held.holder, held.supervisor.clone());
+            // Of one that is gone already nobody hears that.
+            self.holder = ProcessHandle::open(&runner).ok().flatten();
             self.report(AgentReport::Started { runner, agent: *link.server(), supervisor }).await?;
         }
         self.report(AgentReport::Conversation { native: self.thread().to_owned() }).await?;
@@ -126,8 +166,7 @@ impl Driver {
         // It is on record that nothing can be seen for now.
         self.is_unseen = true;
         self.server = adoption.agent;
-        let sent = |(message, attempt)| Sent { message, attempt, submission: None, is_steer: false };
-        self.sent = adoption.handed.into_iter().map(sent).collect();
+        let handed = adoption.handed;
         let mut backoff = Backoff::new(RECONNECT_MS_MIN, RECONNECT_MS_MAX);
         let notes = loop {
             match Notes::load(&self.place) {
@@ -137,6 +176,9 @@ impl Driver {
         };
         let Some(notes) = notes else { return self.start_failed(StartFailure::Withdrawn).await };
         self.notes = notes;
+        let is_steer = |message: &MessageId| self.notes.steered.contains(&message.get());
+        let sent = |(message, attempt)| Sent { message, attempt, submission: None, is_steer: is_steer(&message) };
+        self.sent = handed.into_iter().map(sent).collect();
         if self.notes.thread.is_none() {
             return self.start_failed(StartFailure::Withdrawn).await;
         }
@@ -145,7 +187,7 @@ impl Driver {
         if let Some(turn) = self.notes.turn.clone().filter(|_| self.notes.begun > 0) {
             if adoption.cursor <= self.notes.cursor_begun() {
                 let is_told = adoption.cursor == self.notes.cursor_begun();
-                self.turn = Some(Running::adopted(turn, is_told));
+                self.turn = Some(Running::adopted(turn, is_told, self.notes.before));
             } else {
                 self.ended = Some(turn);
             }

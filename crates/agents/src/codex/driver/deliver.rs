@@ -5,7 +5,6 @@ use std::sync::Arc;
 use adjutant_core::MessageId;
 use adjutant_core::agent::AgentReport;
 use adjutant_core::id::Attempt;
-use adjutant_core::outcome::UnknownReason;
 use serde_json::{Value, json};
 
 use super::turns::client_id;
@@ -52,7 +51,7 @@ impl Driver {
         }
     }
 
-    fn words(&self, message: MessageId, text: &Arc<str>) -> Value {
+    pub(super) fn words(&self, message: MessageId, text: &Arc<str>) -> Value {
         json!({
             "threadId": self.thread(), "clientUserMessageId": client_id(self.session, message),
             "input": [{"type": "text", "text": &**text}],
@@ -67,7 +66,7 @@ impl Driver {
         }
         // From here on it may be there, whatever becomes of the connection.
         self.sent.push(Sent { message, attempt, submission: None, is_steer: false });
-        match link.ask("thread/queue/add", self.words(message, text)).await {
+        match self.ask(link, "thread/queue/add", self.words(message, text)).await? {
             Ok(answer) => {
                 let submission = answer["queuedSubmission"]["id"].as_str().map(str::to_owned);
                 if let Some(sent) = self.sent.iter_mut().find(|sent| sent.message == message) {
@@ -91,7 +90,7 @@ impl Driver {
         }
     }
 
-    async fn refused(&mut self, message: MessageId, attempt: Attempt, why: &str) -> Driven {
+    pub(super) async fn refused(&mut self, message: MessageId, attempt: Attempt, why: &str) -> Driven {
         self.sent.retain(|sent| sent.message != message);
         self.report(AgentReport::NotTaken { message, attempt, detail: format!("Codex refused it: {why}") }).await
     }
@@ -103,32 +102,6 @@ impl Driver {
         let params = json!({"threadId": self.thread(), "queuedSubmissionId": submission});
         let _ = self.try_ask(link, "thread/queue/start", params).await?;
         self.timers.arm(Timer::Queued, QUEUED_MS_MAX);
-        Ok(())
-    }
-
-    async fn steer(&mut self, link: &mut Link, message: MessageId, attempt: Attempt, text: &Arc<str>) -> Driven {
-        let Some(turn) = self.turn.as_ref().map(|running| running.id.clone()) else {
-            let detail = "the turn had ended before".to_owned();
-            return self.report(AgentReport::NotTaken { message, attempt, detail }).await;
-        };
-        let mut params = self.words(message, text);
-        params["expectedTurnId"] = json!(turn);
-        self.sent.push(Sent { message, attempt, submission: None, is_steer: true });
-        match self.try_ask(link, "turn/steer", params).await? {
-            Ok(_) => Ok(()),
-            Err(refusal) => self.refused(message, attempt, &refusal.message).await,
-        }
-    }
-
-    /// The turn has ended, and what was to be put into it is in it, or nobody knows.
-    pub(super) async fn give_up_steers(&mut self) -> Driven {
-        let steers: Vec<Sent> = self.sent.iter().filter(|sent| sent.is_steer).cloned().collect();
-        self.sent.retain(|sent| !sent.is_steer);
-        for Sent { message, attempt, .. } in steers {
-            let detail = "the turn ended before the app-server showed the message in it".to_owned();
-            let why = UnknownReason::HandoverUnproven { detail };
-            self.report(AgentReport::Unclear { message, attempt, why }).await?;
-        }
         Ok(())
     }
 

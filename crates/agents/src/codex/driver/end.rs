@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::{Driven, Driver, Stop, Timer};
 use crate::codex::limits::{END_ANSWER_MS_MAX, INTERRUPT_MS_MAX};
+use crate::codex::screen::Screen;
 use crate::codex::wire::Link;
 use crate::limits::LEFTOVERS_MS_MAX;
 use crate::process::end_leftovers;
@@ -83,6 +84,15 @@ impl Driver {
     /// Ends what the session's commands left, and takes its claim on the server back; says what could not be done.
     pub(super) async fn let_go_of_server(&mut self) -> Option<String> {
         let commands = self.end_commands().await;
+        let screen = Screen::of(&self.place, self.notes.tmux.clone());
+        let screen = match screen {
+            Some(screen) => screen.close().await,
+            None => None,
+        };
+        if let Some(screen) = &screen {
+            tracing::warn!(session = %self.session, screen, "a screen is left");
+        }
+        let commands = commands.or(screen);
         if self.notes.server.as_os_str().is_empty() {
             return commands;
         }

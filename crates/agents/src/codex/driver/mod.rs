@@ -1,6 +1,7 @@
 //! The daemon's side of a Codex session: one connection to the app-server, one thread in it, and what is seen of it.
 
 mod ask;
+mod asking;
 mod begin;
 mod deliver;
 mod end;
@@ -11,7 +12,10 @@ mod notes;
 mod reconcile;
 mod reconnect;
 mod requests;
+mod rights;
+mod steer;
 mod thread;
+mod turn_end;
 mod turns;
 
 pub(super) use notes::Notes;
@@ -31,8 +35,8 @@ use self::notes::Settings;
 use self::requests::Open;
 use self::turns::Running;
 use super::server::{Held, Servers};
-use super::wire::{AskError, Link, Refusal, TokenCount};
-use crate::process::Stamp;
+use super::wire::{Link, TokenCount};
+use crate::process::{ProcessHandle, Stamp};
 use crate::runner::wall_ms;
 use crate::timer::Timers;
 use crate::{DriverReport, DriverStart, DriverTask, GoalAnswer, Order, Place};
@@ -57,6 +61,7 @@ pub(super) async fn drive(servers: Arc<Servers>, task: DriverTask) {
         notes: Notes::default(),
         settings: Settings::default(),
         held: None,
+        holder: None,
         server: None,
         turn: None,
         ended: None,
@@ -69,6 +74,7 @@ pub(super) async fn drive(servers: Arc<Servers>, task: DriverTask) {
         is_loaded: false,
         is_unseen: false,
         is_strange: false,
+        deaf_openings: 0,
         ending: None,
         timers: Timers::default(),
     };
@@ -138,6 +144,8 @@ struct Driver {
     notes: Notes,
     settings: Settings,
     held: Option<Held>,
+    /// Who holds it, while that one is there.
+    holder: Option<ProcessHandle>,
     /// The life of the server that was spoken to last.
     server: Option<Incarnation>,
     turn: Option<Running>,
@@ -159,6 +167,8 @@ struct Driver {
     is_unseen: bool,
     /// The app-server says of the thread what is not understood here.
     is_strange: bool,
+    /// Connections in a row over which the server did not answer.
+    deaf_openings: u32,
     /// The grace with which the session is to be ended.
     ending: Option<u64>,
     timers: Timers<Timer>,
@@ -191,33 +201,21 @@ impl Driver {
         self.notes.thread.as_deref().unwrap_or_default()
     }
 
-    /// Asks something of which a refusal changes nothing here.
-    async fn try_ask(
-        &self,
-        link: &mut Link,
-        method: &str,
-        params: serde_json::Value,
-    ) -> Driven<Result<serde_json::Value, Refusal>> {
-        match link.ask(method, params).await {
-            Ok(answer) => Ok(Ok(answer)),
-            Err(AskError::Refused(refusal)) => {
-                tracing::debug!(session = %self.session, method, refusal.message, "refused by the app-server");
-                Ok(Err(refusal))
-            }
-            Err(AskError::Unsent(error) | AskError::Lost(error)) => Err(Stop::Lost(error)),
-        }
-    }
-
     /// Speaks with the server until the session or the connection ends.
     async fn converse(&mut self, link: &mut Link) -> Driven {
         loop {
             self.give_waiting(link).await?;
+            let holder_gone = async {
+                match &self.holder {
+                    // What cannot be waited for is not waited for.
+                    Some(holder) if holder.ended().await.is_ok() => {}
+                    Some(_) | None => std::future::pending().await,
+                }
+            };
             tokio::select! {
+                () = holder_gone => self.on_holder_gone(link).await?,
                 heard = link.next() => self.on_heard(link, heard?).await?,
-                order = self.orders.recv() => match order {
-                    None | Some(Order::LetGo) => return Err(Stop::LetGo),
-                    Some(order) => self.waiting.push_back(order),
-                },
+                order = self.orders.recv() => self.take_in(order)?,
                 timer = self.timers.due() => self.on_timer(link, timer).await?,
             }
         }

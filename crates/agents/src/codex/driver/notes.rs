@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Place;
+use crate::codex::wire::TokenCount;
 
 /// In the session's state directory.
 const NOTES: &str = "codex.json";
@@ -34,9 +35,18 @@ pub(in crate::codex) struct Notes {
     /// That turn; or before the first, the last one that the thread had when it was taken up.
     #[serde(default)]
     pub(in crate::codex) turn: Option<String>,
+    /// What the thread had used up when that turn began.
+    #[serde(default)]
+    pub(in crate::codex) before: Option<TokenCount>,
     /// The requests that were open, by the ids under which they were told.
     #[serde(default)]
     pub(in crate::codex) open: Vec<String>,
+    /// The numbers of the messages that were put into the turn that runs.
+    #[serde(default)]
+    pub(in crate::codex) steered: Vec<u64>,
+    /// The tmux that the session's creator had.
+    #[serde(default)]
+    pub(in crate::codex) tmux: Option<PathBuf>,
 }
 
 impl Notes {

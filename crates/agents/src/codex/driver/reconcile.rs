@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::turns::client_id;
 use super::{Driven, Driver, Sent};
 use crate::codex::limits::{PAGE_ITEMS, QUEUED_LOOKED_AT_MAX, SECOND_LOOK_MS, TURNS_LOOKED_AT_MAX};
-use crate::codex::wire::{Link, Turn};
+use crate::codex::wire::{Incoming, Link, Notice, Turn};
 use crate::timer::pause;
 
 impl Driver {
@@ -23,6 +23,7 @@ impl Driver {
         self.open.clear();
         let status = self.load_thread(link).await?;
         let turns = self.turns_since(link).await?;
+        self.note_tokens(link);
         self.tell_turns(link, &turns, is_new_life).await?;
         self.look_for_sent(link, is_new_life).await?;
         while let Some(early) = link.take_early() {
@@ -40,6 +41,22 @@ impl Driver {
             self.report(AgentReport::Seen { level }).await?;
         }
         Ok(())
+    }
+
+    /// What the thread has used up is told right after its loading, and is needed for turns that are told before that is
+    /// looked at.
+    fn note_tokens(&mut self, link: &Link) {
+        let told = link.early().filter_map(|early| match early {
+            Incoming::Notification { method, params } => Some(Notice::read(method, params)),
+            Incoming::Request { .. } | Incoming::Answer { .. } | Incoming::Unknown => None,
+        });
+        for (thread, notice) in told {
+            if let Notice::Tokens(count) = notice
+                && thread == self.thread()
+            {
+                self.tokens = Some(count);
+            }
+        }
     }
 
     /// The turns from the last one that is known on, oldest first.
@@ -78,6 +95,11 @@ impl Driver {
                     self.on_turn_lost("the app-server has begun another turn since, and does not list it").await?;
                 }
                 self.begin_turn(&turn.id);
+                // What was used up before it, nobody saw.
+                self.notes.before = None;
+                if let Some(running) = &mut self.turn {
+                    running.before = None;
+                }
             }
             is_known_there = true;
             for client_id in turn.client_ids().map(|id| id.map(str::to_owned)).collect::<Vec<_>>() {
@@ -97,14 +119,16 @@ impl Driver {
             return Ok(());
         }
         self.find_queued(link).await?;
-        if self.sent.iter().any(|sent| sent.submission.is_none()) && !is_new_life {
+        if self.sent.iter().any(|sent| sent.submission.is_none() && !sent.is_steer) && !is_new_life {
             // What was sent over the old connection may be just arriving.
             pause(SECOND_LOOK_MS).await;
             let turns = self.turns_since(link).await?;
             self.tell_turns(link, &turns, is_new_life).await?;
             self.find_queued(link).await?;
         }
-        let (queued, missing) = std::mem::take(&mut self.sent).into_iter().partition(|sent| sent.submission.is_some());
+        // What was put into a turn that runs is not looked for before that has ended.
+        let waits = |sent: &Sent| sent.submission.is_some() || (sent.is_steer && self.turn.is_some());
+        let (queued, missing) = std::mem::take(&mut self.sent).into_iter().partition(waits);
         self.sent = queued;
         for sent in missing {
             self.tell_missing(sent, is_new_life).await?;

@@ -5,9 +5,11 @@ use std::io;
 use adjutant_core::agent::{AgentReport, SessionEnd};
 use adjutant_core::outcome::UnknownReason;
 
+use super::asking::given_up;
 use super::{Driven, Driver, Stop, Timer};
 use crate::Order;
-use crate::codex::limits::{CONNECT_MS_MAX, CONNECT_MS_MIN, INTERRUPT_MS_MAX};
+use crate::codex::limits::{CONNECT_MS_MAX, CONNECT_MS_MIN, DEAF_OPENINGS_MAX, INTERRUPT_MS_MAX};
+use crate::codex::server::Held;
 use crate::codex::wire::Link;
 use crate::timer::{Backoff, pause};
 
@@ -21,7 +23,7 @@ impl Driver {
                 Err(stop) => stop,
             };
             let Stop::Lost(error) = stop else { return Err(stop) };
-            if self.ending.is_some() {
+            if self.is_to_end() {
                 let why = format!("the session was ended while its app-server did not answer: {error}");
                 return Err(self.over(SessionEnd::Killed, &why).await);
             }
@@ -44,15 +46,44 @@ impl Driver {
     }
 
     async fn connect(&mut self) -> Driven<Link> {
-        match self.servers.claimed(&self.notes.server).await {
+        match self.servers.claimed(&self.notes.server, self.server_plan()).await {
             Ok(Some(held)) => {
-                let link = Link::open(&held.socket).await;
-                self.held = Some(held);
+                let link = self.hearing(Link::open(&held.socket)).await;
+                self.held = Some(held.clone());
+                let link = link?.ok_or_else(given_up)?;
+                self.mind_deafness(&link, &held).await?;
                 Ok(link?)
             }
             Ok(None) => Err(self.server_gone().await),
             Err(error) => Err(Stop::Lost(error)),
         }
+    }
+
+    /// A server that hangs is as good as none: nothing but its end brings it back.
+    async fn mind_deafness(&mut self, link: &io::Result<Link>, held: &Held) -> Driven {
+        let is_deaf = link.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut);
+        self.deaf_openings = if is_deaf { self.deaf_openings + 1 } else { 0 };
+        if self.deaf_openings < DEAF_OPENINGS_MAX {
+            return Ok(());
+        }
+        self.deaf_openings = 0;
+        self.notice("the app-server takes connections and does not answer; it is ended and started again").await?;
+        let servers = std::sync::Arc::clone(&self.servers);
+        let directory = self.notes.server.clone();
+        match self.hearing(servers.end_deaf(&directory, held)).await? {
+            Some(ended) => Ok(ended?),
+            None => Err(given_up().into()),
+        }
+    }
+
+    /// The holder of the server was killed: the server goes on, and gets another one.
+    pub(super) async fn on_holder_gone(&mut self, link: &Link) -> Driven {
+        self.holder = None;
+        if let Ok(Some(held)) = self.servers.claimed(&self.notes.server, self.server_plan()).await {
+            self.held = Some(held);
+            self.tell_of_life(link).await?;
+        }
+        Ok(())
     }
 
     /// Nothing can be seen for now. Timers of what was seen mean nothing any more.
@@ -80,19 +111,13 @@ impl Driver {
         tokio::select! {
             () = pause(pause_ms) => return Ok(()),
             () = is_over => {}
-            order = self.orders.recv() => match order {
-                None | Some(Order::LetGo) => return Err(Stop::LetGo),
-                Some(Order::End { grace_ms }) => {
+            order = self.orders.recv() => {
+                if let Some(Order::End { grace_ms }) = order {
                     self.ending = Some(grace_ms);
-                    self.waiting.push_back(Order::End { grace_ms });
                     self.timers.arm(Timer::End, grace_ms.min(INTERRUPT_MS_MAX));
-                    return Ok(());
                 }
-                Some(order) => {
-                    self.waiting.push_back(order);
-                    return Ok(());
-                }
-            },
+                return self.take_in(order);
+            }
         }
         // The server does not answer, so its claim and the session's own processes are all that can be taken back.
         Err(self.over(SessionEnd::Killed, "the session was ended while its app-server did not answer").await)

@@ -47,12 +47,15 @@ impl Driver {
         }
     }
 
+    /// What the rules say. One that refuses any part of it refuses all; they permit what they permit in every part.
     fn ruled(&self, ask: &Ask) -> Option<RequestAnswer> {
         let tool = ask.request.tool.as_deref()?;
-        Some(match verdict(&self.profile.policy, tool, &ask.subject)? {
-            Verdict::Allow => RequestAnswer::Allow,
-            Verdict::Deny => RequestAnswer::Deny { reason: None },
-        })
+        let mut verdicts = ask.subjects.iter().map(|subject| verdict(&self.profile.policy, tool, subject));
+        if verdicts.clone().any(|verdict| verdict == Some(Verdict::Deny)) {
+            return Some(RequestAnswer::Deny { reason: None });
+        }
+        let is_allowed = !ask.subjects.is_empty() && verdicts.all(|verdict| verdict == Some(Verdict::Allow));
+        is_allowed.then_some(RequestAnswer::Allow)
     }
 
     async fn apply_rule(&mut self, link: &mut Link, id: &RequestKey, ask: &Ask, given: &RequestAnswer) -> Driven {

@@ -1,15 +1,19 @@
 //! The thread: how it is made, taken up, and loaded again.
 
-use adjutant_core::agent::{Mode, StartFailure};
+use adjutant_core::agent::StartFailure;
 use adjutant_core::session::Resume;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Driven, Driver, Stop};
 use crate::LaunchPlan;
+use crate::codex::environment;
 use crate::codex::wire::{AskError, Link, ThreadStatus, Turn};
 
 /// Where the app-server has the sessions that a person could mean by the newest one.
 const SOURCES: [&str; 4] = ["cli", "vscode", "exec", "appServer"];
+
+/// Codex's key for whether commands may run in a login shell.
+const LOGIN_SHELL: &str = "allow_login_shell";
 
 impl Driver {
     /// Makes the thread of a new session, or takes up the one that was asked for; gives what the app-server says of it.
@@ -38,6 +42,8 @@ impl Driver {
         }
         let started = link.ask("thread/start", Value::Object(params)).await.map_err(failed)?;
         self.know_thread(&started)?;
+        // Nobody else can have it yet.
+        self.servers.hold_thread(&self.notes.server, self.session, self.thread()).await?;
         Ok(started)
     }
 
@@ -51,6 +57,7 @@ impl Driver {
     }
 
     async fn take_up(&mut self, link: &mut Link, thread: String) -> Result<Value, StartFailure> {
+        self.servers.hold_thread(&self.notes.server, self.session, &thread).await?;
         self.notes.thread = Some(thread);
         let mut resumed = link.ask("thread/resume", self.resume_params()).await;
         if matches!(&resumed, Err(AskError::Refused(refusal)) if refusal.message.contains("is archived")) {
@@ -60,6 +67,7 @@ impl Driver {
         }
         let resumed = resumed.map_err(failed)?;
         self.know_thread(&resumed)?;
+        self.impose_rights(link, &resumed).await?;
         // What was before is not told as if it had happened now.
         let params = json!({"threadId": self.thread(), "limit": 1, "sortDirection": "desc"});
         let newest = match link.ask("thread/turns/list", params).await {
@@ -85,28 +93,25 @@ impl Driver {
     }
 
     async fn newest_thread(&mut self, link: &mut Link) -> Result<String, StartFailure> {
-        let params = json!({"limit": 1, "cwd": self.profile.path, "sourceKinds": SOURCES});
-        let list = link.ask("thread/list", params).await.map_err(failed)?;
-        list["data"][0]["id"].as_str().map(str::to_owned).ok_or_else(|| StartFailure::AgentStartFailed {
+        let mut newest: Option<(i64, String)> = None;
+        // That of a session that was ended is archived.
+        for archived in [false, true] {
+            let params = json!({"limit": 1, "cwd": self.profile.path, "sourceKinds": SOURCES, "archived": archived});
+            let list = link.ask("thread/list", params).await.map_err(failed)?;
+            let thread = &list["data"][0];
+            let found = thread["id"].as_str().map(|id| (thread["updatedAt"].as_i64().unwrap_or(0), id.to_owned()));
+            newest = newest.max(found);
+        }
+        newest.map(|(_, id)| id).ok_or_else(|| StartFailure::AgentStartFailed {
             detail: format!("Codex has no conversation in {} that could be taken up", self.profile.path),
         })
-    }
-
-    /// What the thread may do, by the mode and by what was asked for.
-    fn rights(&self) -> Map<String, Value> {
-        let (approval, sandbox) = match self.profile.mode {
-            Mode::Native | Mode::Docker => ("never", "danger-full-access"),
-            Mode::Guarded => ("on-request", "workspace-write"),
-        };
-        let sandbox = self.profile.sandbox.as_deref().unwrap_or(sandbox);
-        let pairs = [("approvalPolicy".to_owned(), json!(approval)), ("sandbox".to_owned(), json!(sandbox))];
-        pairs.into_iter().collect()
     }
 
     fn resume_params(&self) -> Value {
         let mut params = self.rights();
         params.insert("threadId".to_owned(), json!(self.thread()));
         params.insert("excludeTurns".to_owned(), json!(true));
+        params.insert("cwd".to_owned(), json!(self.profile.path));
         params.insert("config".to_owned(), self.settings.config());
         // With its turns the thread keeps its model; one that had none yet does not.
         if let (0, Some(model)) = (self.notes.begun, &self.profile.model) {
@@ -130,19 +135,23 @@ impl Driver {
         }
     }
 
-    /// What each loading of the thread needs besides: the environment of its commands, and whether its directory is
-    /// trusted. Nothing of it is written into the user's configuration.
+    /// What each loading of the thread needs besides: the environment of its commands, with a shell that keeps it, and
+    /// whether its directory is trusted. Nothing of it is written into the user's configuration.
     pub(super) fn settings_of(&self, plan: &LaunchPlan, codex_home: &std::path::Path) -> super::Settings {
         let mut overrides = std::collections::BTreeMap::new();
         if let Some(effort) = &self.profile.effort {
             overrides.insert("model_reasoning_effort".to_owned(), json!(effort));
         }
-        if !crate::codex::environment::knows_project(codex_home, &self.profile.path) {
+        // A login shell would read its PATH from the system's files, and with it lose the creator's and `adj`.
+        if !environment::has_key(codex_home, LOGIN_SHELL) {
+            overrides.insert(LOGIN_SHELL.to_owned(), json!(false));
+        }
+        if !environment::knows_project(codex_home, &self.profile.path) {
             let level = if plan.trust { "trusted" } else { "untrusted" };
             let project = json!({ &self.profile.path: { "trust_level": level } });
             overrides.insert("projects".to_owned(), project);
         }
-        super::Settings { commands: crate::codex::environment::of_commands(plan, &self.stamp), overrides }
+        super::Settings { commands: environment::of_commands(plan, &self.stamp), overrides }
     }
 }
 

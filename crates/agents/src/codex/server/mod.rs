@@ -21,12 +21,14 @@ use adjutant_core::agent::StartFailure;
 use tokio::sync::Mutex as Gate;
 
 use self::claims::Claims;
+use super::creators::environment_of;
+use super::wire::Link;
 
 /// The file that says of which CODEX_HOME a server is.
 const HOME: &str = "home";
 
 /// What a server is started with, if there is none yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ServerPlan {
     /// The program.
     pub(super) program: PathBuf,
@@ -87,11 +89,10 @@ impl Servers {
         };
         let claims = Claims::in_directory(directory);
         claims.add(session).map_err(failed)?;
-        if let Some(home) = plan.environment.get("CODEX_HOME") {
-            std::fs::write(directory.join(HOME), home).map_err(failed)?;
-        }
-        let held = match life::current(directory) {
-            Ok(Some(held)) => Ok(held),
+        let home = plan.environment.get("CODEX_HOME").map_or("", String::as_str);
+        let current = std::fs::write(directory.join(HOME), home).and_then(|()| life::current(directory));
+        let held = match current {
+            Ok(Some(held)) => Ok(hold_again(directory, held, plan).await),
             Ok(None) => life::begin(directory, plan).await,
             Err(error) => Err(failed(error)),
         };
@@ -102,14 +103,54 @@ impl Servers {
         held
     }
 
-    /// The server that a session has claimed before; `None` when it is proven gone.
+    /// Gives a thread of the server of this directory to a session that has claimed the server; no other has it from then
+    /// on, until the claim is taken back.
+    ///
+    /// # Errors
+    /// When another session has it, or nobody can say.
+    pub(super) async fn hold_thread(
+        &self,
+        directory: &Path,
+        session: SessionId,
+        thread: &str,
+    ) -> Result<(), StartFailure> {
+        let gate = self.gate(directory);
+        let _entered = gate.lock().await;
+        let detail = match Claims::in_directory(directory).hold_thread(session, thread) {
+            Ok(None) => return Ok(()),
+            Ok(Some(holder)) => format!("the conversation {thread} is open in the session {holder}; send to that one"),
+            Err(error) => format!("whose the conversation {thread} is cannot be written down: {error}"),
+        };
+        Err(StartFailure::AgentStartFailed { detail })
+    }
+
+    /// The server that a session has claimed before; `None` when it is proven gone. Where its holder was killed it gets
+    /// another one, by `plan`, whose environment is of no account: it is the server's own.
     ///
     /// # Errors
     /// When nobody can say.
-    pub(super) async fn claimed(&self, directory: &Path) -> io::Result<Option<Held>> {
+    pub(super) async fn claimed(&self, directory: &Path, plan: ServerPlan) -> io::Result<Option<Held>> {
         let gate = self.gate(directory);
         let _entered = gate.lock().await;
-        life::current(directory)
+        match life::current(directory)? {
+            Some(held) => Ok(Some(hold_again(directory, held, plan).await)),
+            None => Ok(None),
+        }
+    }
+
+    /// Ends a server that takes connections and answers over none, unless it does by now or another one is there; its
+    /// holder starts it again. All its sessions may have found that it hangs, and the first of them ends it.
+    ///
+    /// # Errors
+    /// When it goes on and hangs.
+    pub(super) async fn end_deaf(&self, directory: &Path, deaf: &Held) -> io::Result<()> {
+        let gate = self.gate(directory);
+        let _entered = gate.lock().await;
+        let Some(held) = life::current(directory)? else { return Ok(()) };
+        match Link::open(&held.socket).await {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => held.kill_server_of(deaf),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Takes a claim back. With the last one the server ends, and this returns when nothing of it is left.
@@ -126,6 +167,20 @@ impl Servers {
         }
         life::end(directory, host_id).await
     }
+}
+
+/// Gives a server whose holder was killed another one. Without one it goes on as well, until it crashes.
+async fn hold_again(directory: &Path, held: Held, plan: ServerPlan) -> Held {
+    let Some(server) = held.orphan() else { return held };
+    // Nobody else has the environment in which it is started again.
+    let again = match environment_of(&server) {
+        Ok(environment) => life::hold_again(directory, ServerPlan { environment, ..plan }, &held).await,
+        Err(error) => Err(StartFailure::AgentStartFailed { detail: error.to_string() }),
+    };
+    again.unwrap_or_else(|why| {
+        tracing::warn!(?why, "an app-server is held by nobody");
+        held
+    })
 }
 
 /// A number for a path that is the same in every build (FNV-1a).

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::frame::{Incoming, Refusal, RequestKey, answer_text, notification_text, refusal_text, request_text};
-use crate::codex::limits::{ANSWER_MS_MAX, EARLY_MESSAGES_MAX, MESSAGE_BYTES_MAX, WRITE_MS_MAX};
+use crate::codex::limits::{ANSWER_MS_MAX, EARLY_MESSAGES_MAX, MESSAGE_BYTES_MAX, OPEN_MS_MAX, WRITE_MS_MAX};
 use crate::process::incarnation_of;
 
 /// The name by which the app-server knows us.
@@ -60,10 +60,11 @@ impl Link {
         let stream = UnixStream::connect(path).await?;
         let server = peer(&stream)?;
         let opening = client_async_with_config("ws://localhost/", stream, Some(bounds()));
-        let (socket, _) = in_time(ANSWER_MS_MAX, "the handshake", opening).await?.map_err(io::Error::other)?;
+        let (socket, _) = in_time(OPEN_MS_MAX, "the handshake", opening).await?.map_err(io::Error::other)?;
         let mut link =
-            Self { socket, early: VecDeque::new(), last_id: 0, answer_ms_max: ANSWER_MS_MAX, server, version: None };
+            Self { socket, early: VecDeque::new(), last_id: 0, answer_ms_max: OPEN_MS_MAX, server, version: None };
         link.introduce().await?;
+        link.answer_ms_max = ANSWER_MS_MAX;
         Ok(link)
     }
 
@@ -133,7 +134,12 @@ impl Link {
         }
     }
 
-    /// What came while an answer was awaited, without waiting for more.
+    /// What came while an answer was awaited, and is not looked at yet.
+    pub(in crate::codex) fn early(&self) -> impl Iterator<Item = &Incoming> {
+        self.early.iter()
+    }
+
+    /// The next of that, without waiting for more.
     pub(in crate::codex) fn take_early(&mut self) -> Option<Incoming> {
         self.early.pop_front()
     }

@@ -2,6 +2,7 @@
 
 use adjutant_core::agent::Usage;
 use adjutant_core::outcome::FailReason;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::item::{Item, ItemKind};
@@ -110,7 +111,7 @@ impl Turn {
 }
 
 /// Tokens that a thread has used up to some moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::codex) struct TokenCount {
     input: u64,
     cached: u64,

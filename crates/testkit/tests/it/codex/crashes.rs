@@ -76,6 +76,10 @@ fn in_a_turn_a_crash_ends_it_or_does_not_touch_it() {
         let first = if victim.spares_server() { "completed" } else { "exited" };
         assert_eq!(outcomes, [first, "completed"], "{victim:?}: {:#?}", messages(&codex.world, &x));
         assert_eq!(codex.asked_with("[[hold gate]]"), 1, "{victim:?}: the turn ran once");
+        if victim.spares_server() {
+            let ended = events(&codex.world, &x, "turn.completed");
+            assert_eq!(ended[0]["data"]["usage"]["input_tokens"], 20, "what it used is told all the same: {ended:#?}");
+        }
         assert_usable(&codex, &x);
     }
 }
@@ -164,12 +168,22 @@ fn a_session_outlives_the_runner_of_its_server() {
     runner.signal(Signal::KILL);
     assert!(runner.ends_within(SOON));
     assert_eq!(codex.ask(&x, "[[say without it]]"), "without it\n");
+    let holder = || crate::look::record(&codex.world, &x)["runner"]["pid"].clone();
+    adjutant_testkit::await_fact("it has another one", SOON, || holder() != runner.pid());
     codex.world.kill_daemon();
     assert_eq!(codex.ask(&x, "[[say with a new daemon]]"), "with a new daemon\n");
     assert_eq!(codex.server(&x).identity(), server.identity());
     let other = codex.native();
     assert_eq!(codex.ask(&other, "[[say me too]]"), "me too\n");
     assert_eq!(codex.server(&other).identity(), server.identity(), "nobody's turn is cut off for a new runner");
+    server.signal(Signal::KILL);
+    assert!(server.ends_within(SOON));
+    assert_eq!(codex.ask(&x, "[[say after a crash]]"), "after a crash\n");
+    assert_eq!(codex.ask(&other, "[[say me too]]"), "me too\n");
+    let server = codex.server(&x);
+    let [runner, _] = crate::look::processes(&codex.world, &x);
+    runner.signal(Signal::KILL);
+    adjutant_testkit::await_fact("it has one again", SOON, || holder() != runner.pid());
     let _ = codex.world.adj(["kill", "--all"]).expect_code(0);
     assert!(server.ends_within(SOON), "the last one ends it all the same");
     let next = codex.native();
@@ -206,6 +220,20 @@ fn a_session_of_a_server_that_hangs_can_be_ended() {
     assert!(!left.iter().any(|(_, shown)| shown.contains("sleep 4715")), "{left:?}");
     let next = codex.native();
     assert_eq!(codex.ask(&next, "[[say anew]]"), "anew\n");
+}
+
+#[test]
+fn an_end_does_not_wait_for_an_answer_that_does_not_come() {
+    let codex = Codex::new();
+    let x = codex.native();
+    let server = codex.server(&x);
+    server.signal(Signal::STOP);
+    codex.world.send(&x, "[[say never]]");
+    codex.await_events(&x, "message.handed", 1);
+    let begun = std::time::Instant::now();
+    let _ = codex.world.adj(["kill", &x]).expect_code(0);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert!(server.ends_within(SOON));
 }
 
 #[test]

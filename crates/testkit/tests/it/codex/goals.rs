@@ -31,7 +31,7 @@ fn a_goal_is_pursued_over_several_turns_until_it_is_complete() {
     let codex = pursuing(&update("complete"));
     let x = codex.native();
     assert_eq!(codex.world.adj(["goal", &x]).expect_code(0).stdout, format!("No goal set for {x}\n"));
-    let set = codex.world.adj(["goal", &x, "the tests pass"]).expect_code(0).stdout;
+    let set = codex.world.adj(["goal", &x, "the", "tests pass"]).expect_code(0).stdout;
     assert!(set.starts_with("objective: the tests pass\nstatus: active\n"), "{set}");
     assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(0).stdout, "complete\n");
     let _ = codex.world.adj(["wait", &x]).expect_code(0);

@@ -1,6 +1,7 @@
 //! Codex sessions: the real Codex against a model that plays scripts.
 
 mod crashes;
+mod creators;
 mod fair;
 mod goals;
 mod person;

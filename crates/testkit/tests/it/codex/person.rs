@@ -16,13 +16,36 @@ struct Person<'a> {
 }
 
 impl<'a> Person<'a> {
+    /// Sits down, in a terminal that closes when `adj attach` has ended, and has joined when `seen`, something of the
+    /// conversation, is there: Codex shows its prompt before that.
     #[track_caller]
-    fn sits_down(codex: &'a Codex, session: &str) -> Self {
-        let person = Self { codex, socket: codex.world.root().join("tmux") };
-        let adj = codex.world.adj_path().display().to_string();
-        person.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "110", "-y", "40", &adj, "attach", session]);
+    fn sits_down(codex: &'a Codex, session: &str, seen: &str) -> Self {
+        let person = Self::sits_down_with(codex, session, &[], seen);
         person.awaits("Ask Codex");
         person
+    }
+
+    #[track_caller]
+    fn sits_down_with(codex: &'a Codex, session: &str, words: &[&str], seen: &str) -> Self {
+        // One that is just being closed takes nobody.
+        let socket = (0..).map(|nth| codex.world.root().join(format!("tmux{nth}")));
+        let socket = socket.into_iter().find(|socket| !socket.try_exists().expect("the world can be looked at"));
+        let person = Self { codex, socket: socket.expect("a name is free") };
+        let adj = codex.world.adj_path().display().to_string();
+        let new = ["-f", "/dev/null", "new-session", "-d", "-x", "110", "-y", "40", &adj, "attach", session];
+        person.tmux(&[&new, words].concat());
+        person.awaits(seen);
+        person
+    }
+
+    /// The terminal has closed by itself.
+    #[track_caller]
+    fn ends(self) {
+        await_fact("the terminal is closed", SOON, || {
+            let mut command = self.codex.world.command("tmux");
+            command.arg("-S").arg(&self.socket).arg("has-session");
+            Running::start(command).end().code != 0
+        });
     }
 
     #[track_caller]
@@ -68,7 +91,7 @@ fn a_persons_turn_is_a_persons_and_messages_wait_for_its_end() {
     let codex = Codex::new();
     let x = codex.native();
     assert_eq!(codex.ask(&x, "[[say one]]"), "one\n");
-    let person = Person::sits_down(&codex, &x);
+    let person = Person::sits_down(&codex, &x, "[[say one]]");
     person.types("[[hold gate]] [[say to the person]]");
     assert!(codex.model.await_held("gate", SOON));
     assert_eq!(status(&codex.world, &x), "working");
@@ -95,7 +118,7 @@ fn what_a_person_types_into_a_turn_of_ours_is_told_as_a_persons() {
     let codex = Codex::new();
     let x = codex.native();
     assert_eq!(codex.ask(&x, "[[say one]]"), "one\n");
-    let person = Person::sits_down(&codex, &x);
+    let person = Person::sits_down(&codex, &x, "[[say one]]");
     let script = "[[tool exec_command {\"cmd\":\"echo x > begun; read -r _ < gate\"}]] [[then]] [[say not this]]";
     let (mut begun, gate) = (codex.world.bell("begun"), codex.world.bell("gate"));
     let ours = begin(&codex.world, &x, script);
@@ -124,7 +147,7 @@ fn an_answer_that_a_person_gives_there_is_seen() {
     let codex = Codex::new();
     let x = codex.guarded();
     assert_eq!(codex.ask(&x, "[[say one]]"), "one\n");
-    let person = Person::sits_down(&codex, &x);
+    let person = Person::sits_down(&codex, &x, "[[say one]]");
     let input =
         serde_json::json!({"cmd": "echo x > ran", "sandbox_permissions": "require_escalated", "justification": "so"});
     begin(&codex.world, &x, &format!("[[tool exec_command {input}]] [[then]] [[say done]]"));
@@ -144,18 +167,120 @@ fn an_answer_that_a_person_gives_there_is_seen() {
 }
 
 #[test]
+fn who_leaves_codexs_screen_finds_it_again_and_the_end_of_the_session_closes_it() {
+    let codex = Codex::new();
+    let x = codex.native();
+    assert_eq!(codex.ask(&x, "[[say one]]"), "one\n");
+    let person = Person::sits_down(&codex, &x, "[[say one]]");
+    person.tmux(&["send-keys", "-l", "half a thought"]);
+    person.awaits("half a thought");
+    person.tmux(&["send-keys", "C-b", "d"]);
+    person.ends();
+    assert_eq!(codex.ask(&x, "[[say two]]"), "two\n");
+    let person = Person::sits_down_with(&codex, &x, &[], "half a thought");
+    person.awaits("two");
+    person.leaves();
+    // Who only looks types nothing.
+    let person = Person::sits_down_with(&codex, &x, &["--read-only"], "half a thought");
+    person.tmux(&["send-keys", "-l", " and more"]);
+    assert_eq!(codex.ask(&x, "[[say three]]"), "three\n");
+    person.awaits("three");
+    assert!(!person.screen().contains("and more"), "{}", person.screen());
+    let screens = || codex.world.processes().iter().filter(|(_, shown)| shown.contains("resume --remote")).count();
+    assert_ne!(screens(), 0, "its screen is open");
+    let _ = codex.world.adj(["kill", &x]).expect_code(0);
+    person.ends();
+    await_fact("nothing of it is left", SOON, || screens() == 0);
+}
+
+#[test]
+fn who_quits_codexs_screen_changes_nothing() {
+    let codex = Codex::new();
+    let x = codex.native();
+    begin(&codex.world, &x, "[[hold gate]] [[say on it goes]]");
+    assert!(codex.model.await_held("gate", SOON));
+    let person = Person::sits_down(&codex, &x, "[[hold gate]]");
+    person.types("/quit");
+    person.ends();
+    codex.model.open("gate");
+    assert_eq!(codex.world.adj(["wait", "--print", &x]).expect_code(0).stdout, "on it goes\n");
+    codex.assert_sound();
+}
+
+#[test]
 fn a_person_who_stops_a_turn_there_is_seen() {
     let codex = Codex::new();
     let x = codex.native();
     assert_eq!(codex.ask(&x, "[[say one]]"), "one\n");
-    let person = Person::sits_down(&codex, &x);
-    begin(&codex.world, &x, "[[say working]] [[hold gate]]");
+    let person = Person::sits_down(&codex, &x, "[[say one]]");
+    // While the model writes, Codex does not show that it works.
+    begin(&codex.world, &x, "[[hold gate]] [[say never]]");
     assert!(codex.model.await_held("gate", SOON));
     person.awaits("esc to interrupt");
     person.presses("Escape");
     let _ = codex.world.adj(["wait", &x]).expect_code(130);
     assert_eq!(codex.ask(&x, "[[say two]]"), "two\n");
     person.leaves();
+    codex.assert_sound();
+}
+
+/// A command that a turn waits in, until the gate is opened.
+const WAITING: &str = "[[tool exec_command {\"cmd\":\"echo x > begun; read -r _ < gate\",\"yield_time_ms\":30000}]] \
+                       [[then]] [[say not this]]";
+
+#[test]
+fn what_was_put_into_a_turn_is_in_it_once_whoever_dies_meanwhile() {
+    for is_late in [false, true] {
+        let codex = Codex::new();
+        let x = codex.native();
+        let (mut begun, gate) = (codex.world.bell("begun"), codex.world.bell("gate"));
+        begin(&codex.world, &x, WAITING);
+        begun.line(SOON);
+        let steered =
+            codex.world.adj(["send", "-q", "--steer", &x, "[[say steered]]"]).expect_code(0).word().to_owned();
+        codex.await_events(&x, "message.handed", 2);
+        codex.world.kill_daemon();
+        if is_late {
+            // The turn goes on to its end while nobody looks.
+            gate.release(1);
+            assert!(
+                codex
+                    .model
+                    .recorder()
+                    .await_found(SOON, |request, _| {
+                        adjutant_fakemodel::openai::user_texts(request).pop().filter(|text| text == "[[say steered]]")
+                    })
+                    .is_some()
+            );
+        } else {
+            let _ = codex.world.adj(["status", &x]).expect_code(0);
+            await_fact("the new daemon has looked", SOON, || status(&codex.world, &x) == "working");
+            assert_eq!(message(&codex.world, &x, &steered)["state"], "delivering", "it is under way, and nothing else");
+            gate.release(1);
+        }
+        await_fact("it is settled", SOON, || message(&codex.world, &x, &steered)["state"] == "done");
+        assert_eq!(message(&codex.world, &x, &steered)["turn"], 1, "late: {is_late}");
+        let _ = codex.world.adj(["wait", &x]).expect_code(0);
+        assert_eq!(codex.newest_texts(), [WAITING, "[[say steered]]"], "late: {is_late}");
+        codex.assert_sound();
+    }
+}
+
+#[test]
+fn what_did_not_get_into_a_turn_that_was_stopped_is_not_lost() {
+    let codex = Codex::new();
+    let x = codex.native();
+    let (mut begun, _gate) = (codex.world.bell("begun"), codex.world.bell("gate"));
+    begin(&codex.world, &x, WAITING);
+    begun.line(SOON);
+    let steered = codex.world.adj(["send", "-q", "--steer", &x, "[[say steered]]"]).expect_code(0).word().to_owned();
+    codex.await_events(&x, "message.handed", 2);
+    let _ = codex.world.adj(["interrupt", &x]).expect_code(0);
+    let state = || message(&codex.world, &x, &steered)["state"].clone();
+    await_fact("it is settled", SOON, || state() != "delivering");
+    assert_eq!(state(), "queued", "{:#}", message(&codex.world, &x, &steered));
+    assert_eq!(codex.ask(&x, "[[say next]]"), "next\n");
+    assert_eq!(codex.newest_texts(), [WAITING, "[[say steered]]", "[[say next]]"]);
     codex.assert_sound();
 }
 

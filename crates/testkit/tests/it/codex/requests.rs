@@ -18,6 +18,10 @@ fn patch(path: &str) -> String {
     format!("[[tool apply_patch {input}]] [[then]] [[say done]]")
 }
 
+fn is_there(file: &std::path::Path) -> bool {
+    file.try_exists().expect("the world can be looked at")
+}
+
 /// How the requests of a session were closed.
 #[track_caller]
 fn ends(codex: &Codex, session: &str) -> Vec<Value> {
@@ -143,6 +147,52 @@ fn a_rule_answers_without_anybody_and_is_told() {
     let told = events(&codex.world, &x, "request.policy");
     let decisions: Vec<&Value> = told.iter().map(|event| &event["data"]["decision"]).collect();
     assert_eq!(decisions, ["allow", "deny"], "{told:#?}");
+    codex.assert_sound();
+}
+
+/// Codex shows of `cat list | xargs touch` only `cat list`.
+#[test]
+fn a_rule_permits_nothing_that_it_does_not_name_and_nothing_is_hidden() {
+    let codex = Codex::new();
+    let x = codex.create(&["--mode", "guarded", "--allow-tool", "command(cat *)"]);
+    let made = codex.world.root().join("home/made");
+    std::fs::write(codex.world.work().join("list"), "made").expect("a file in the world");
+    for command in [
+        format!("cat list | xargs -I_ touch {}", made.display()),
+        format!("cat list | tee {}", made.display()),
+        format!("cat list | awk '{{system(\"touch {}\")}}'", made.display()),
+        format!("cat list\ntouch {}", made.display()),
+    ] {
+        begin(&codex.world, &x, &escalation(&command));
+        let request = codex.respond(&x, &["--deny"]);
+        let shown = command.replace('\n', " ⏎ ");
+        assert_eq!(request["summary"], format!("{shown} (it is needed)"), "{request:#}");
+        let _ = codex.world.adj(["wait", &x]).expect_code(0);
+        assert!(!is_there(&made), "{command}");
+    }
+    assert_eq!(codex.ask(&x, &escalation("cat list")), "done\n", "nobody is asked for that");
+    codex.assert_sound();
+}
+
+#[test]
+fn a_rule_about_one_file_permits_no_other() {
+    let codex = Codex::new();
+    let work = codex.world.work().display().to_string();
+    let rule = format!("file_change(add {work}/*)");
+    let x = codex.create(&["--mode", "guarded", "--sandbox", "read-only", "--allow-tool", &rule]);
+    let other = codex.world.root().join("home/other");
+    let both =
+        format!("*** Begin Patch\n*** Add File: {work}/a\n+x\n*** Add File: {}\n+x\n*** End Patch\n", other.display());
+    begin(&codex.world, &x, &format!("[[tool apply_patch {}]] [[then]] [[say done]]", serde_json::json!(both)));
+    codex.respond(&x, &["--deny"]);
+    let _ = codex.world.adj(["wait", &x]).expect_code(0);
+    assert!(!is_there(&other) && codex.world.lines_of("a").is_empty());
+    assert_eq!(codex.ask(&x, &patch(&format!("{work}/a"))), "done\n");
+    assert_eq!(codex.world.lines_of("a"), ["hello"]);
+    begin(&codex.world, &x, &patch(&format!("{work}/../home/other")));
+    let request = codex.respond(&x, &["--deny"]);
+    assert_eq!(request["summary"], format!("add {}", other.display()), "{request:#}");
+    let _ = codex.world.adj(["wait", &x]).expect_code(0);
     codex.assert_sound();
 }
 

@@ -60,6 +60,15 @@ impl Server {
         }
     }
 
+    /// Begins a thread of its own, in which everything is permitted, and waits for the end of its first turn.
+    pub(super) fn begin_thread(&mut self, directory: &std::path::Path, text: &str) -> String {
+        let rights = json!({"cwd": directory, "sandbox": "danger-full-access", "approvalPolicy": "never"});
+        let thread = self.ask("thread/start", &rights)["thread"]["id"].as_str().expect("a thread").to_owned();
+        self.ask("turn/start", &json!({"threadId": thread, "input": [{"type": "text", "text": text}]}));
+        while self.read()["method"] != "turn/completed" {}
+        thread
+    }
+
     /// The status of the thread, as the app-server has it now.
     pub(super) fn status(&mut self) -> Value {
         let thread = self.thread.clone();

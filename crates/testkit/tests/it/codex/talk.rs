@@ -222,9 +222,16 @@ fn a_conversation_is_taken_up_by_its_id_or_as_the_newest() {
     assert_eq!(codex.newest_texts(), ["[[say first]]", "[[say second]]"]);
     let turns = codex.turn_events(&again);
     assert_eq!(turns, ["turn.started", "turn.completed"], "what was before is not told again");
+    for words in [&["--resume", &thread][..], &["--continue"]] {
+        let taken = [&["--json", "create", "--cli", "codex"], words].concat();
+        let told = codex.world.adj(taken).expect_error(1, "agent_start_failed");
+        assert!(told.stderr.contains("is open in the session"), "{told:#?}");
+    }
+    assert_eq!(codex.ask(&again, "[[say second again]]"), "second again\n", "nobody took it away");
+    let _ = codex.world.adj(["kill", &again]).expect_code(0);
     let newest = codex.create(&["--continue"]);
     assert_eq!(codex.ask(&newest, "[[say third]]"), "third\n");
-    assert_eq!(codex.newest_texts().len(), 3);
+    assert_eq!(codex.newest_texts().len(), 4);
     codex.assert_sound();
 }
 

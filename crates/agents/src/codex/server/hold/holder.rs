@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use adjutant_core::outcome::ExitStatus;
 use rustix::process::Signal;
-use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
-use super::process::Process;
+use super::process::{Heard, Process};
 use crate::codex::limits::{
     CRASHES_MAX, DRAIN_AGAIN_MS_MAX, DRAIN_MS_MAX, LAST_WORDS_BYTES_MAX, RESTART_MS_MAX, RESTART_MS_MIN, SOUND_LIFE_MS,
 };
@@ -71,19 +70,20 @@ impl Holder {
 
     /// Holds the server until it is told to end it, or cannot keep it alive.
     pub(super) async fn live(mut self) -> io::Result<()> {
-        // One that an earlier holder left says nothing of this one's server.
-        let _ = std::fs::remove_file(&self.server.socket);
-        let mut flow = self.start();
+        let mut flow = self.begin();
         let mut buffer = [0; READ_BYTES];
         while flow.is_continue() {
-            let output = async {
-                match self.process.as_mut().and_then(|process| process.output.as_mut()) {
-                    Some(output) => output.read(&mut buffer).await,
+            let heard = async {
+                match self.process.as_mut() {
+                    Some(process) => process.hear(&mut buffer).await,
                     None => std::future::pending().await,
                 }
             };
             flow = tokio::select! {
-                read = output => { self.on_output(read, &buffer); ControlFlow::Continue(()) }
+                heard = heard => match heard {
+                    Heard::Words(read) => { self.on_output(read, &buffer); ControlFlow::Continue(()) }
+                    Heard::End => self.on_adopted_end().await,
+                },
                 _ = self.signals.child.recv() => self.on_child().await,
                 _ = self.signals.terminate.recv() => self.on_end(),
                 _ = self.signals.interrupt.recv() => self.on_end(),
@@ -97,17 +97,34 @@ impl Holder {
         Ok(())
     }
 
+    /// Takes over the server that runs already, or starts one.
+    fn begin(&mut self) -> ControlFlow<()> {
+        let adopted = self.server.adopted.map(Process::adopt).transpose();
+        if let Ok(Some(Some(process))) = adopted {
+            self.lives += 1;
+            self.take(process);
+            return ControlFlow::Continue(());
+        }
+        // One that an earlier holder left says nothing of this one's server.
+        let _ = std::fs::remove_file(&self.server.socket);
+        self.start()
+    }
+
+    fn take(&mut self, process: Process) {
+        if let Ok(runner) = own_incarnation() {
+            let agent = process.handle.incarnation().into();
+            let supervisor = self.plan.supervisor.clone();
+            self.journal.append(&Record::Started { runner: (&runner).into(), agent, supervisor });
+        }
+        self.process = Some(process);
+    }
+
     fn start(&mut self) -> ControlFlow<()> {
         self.born = Instant::now();
         self.lives += 1;
         match Process::start(&self.plan, &self.server) {
             Ok(process) => {
-                if let Ok(runner) = own_incarnation() {
-                    let agent = process.handle.incarnation().into();
-                    let supervisor = self.plan.supervisor.clone();
-                    self.journal.append(&Record::Started { runner: (&runner).into(), agent, supervisor });
-                }
-                self.process = Some(process);
+                self.take(process);
                 ControlFlow::Continue(())
             }
             Err(error) => self.on_crash(&format!("{} cannot be started: {error}", self.plan.program.display())),
@@ -147,6 +164,16 @@ impl Holder {
         };
         let told = if said.is_empty() { how } else { format!("{how}; its last words: {said}") };
         self.on_crash(&told)
+    }
+
+    /// The server that was taken over has ended. How, only who started it would have heard.
+    async fn on_adopted_end(&mut self) -> ControlFlow<()> {
+        self.process = None;
+        let left = self.end_what_it_left().await;
+        match self.ending {
+            true => self.finish(None, left),
+            false => self.on_crash("it ended"),
+        }
     }
 
     /// Takes in what it printed before it ended.

@@ -6,9 +6,11 @@ use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use adjutant_core::process::Incarnation;
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
-use crate::process::{ProcessHandle, incarnation_of};
+use crate::process::{ProcessHandle, boot_id, incarnation_of};
 use crate::runner::{RunnerPlan, ServerPlan};
 
 /// An app-server, and what it prints.
@@ -18,6 +20,8 @@ pub(super) struct Process {
     pub(super) handle: ProcessHandle,
     /// Where its words come out, until it closes that.
     pub(super) output: Option<UnixStream>,
+    /// Another runner has started it, so that nobody tells us of its end.
+    is_adopted: bool,
 }
 
 impl Process {
@@ -34,8 +38,34 @@ impl Process {
         let handle = incarnation.map(|child| ProcessHandle::open(&child)).transpose()?.flatten();
         let handle = handle.ok_or_else(|| io::Error::other("it ended at once"))?;
         ours.set_nonblocking(true)?;
-        Ok(Self { handle, output: Some(UnixStream::from_std(ours)?) })
+        Ok(Self { handle, output: Some(UnixStream::from_std(ours)?), is_adopted: false })
     }
+
+    /// Takes over one that another runner has started; `None` when it has ended.
+    pub(super) fn adopt((pid, start_ticks): (u32, u64)) -> io::Result<Option<Self>> {
+        let handle = ProcessHandle::open(&Incarnation { boot: boot_id()?, pid, start_ticks })?;
+        Ok(handle.map(|handle| Self { handle, output: None, is_adopted: true }))
+    }
+
+    /// What comes of it next. Can be broken off and called again.
+    pub(super) async fn hear(&mut self, buffer: &mut [u8]) -> Heard {
+        if let Some(output) = &mut self.output {
+            return Heard::Words(output.read(buffer).await);
+        }
+        if self.is_adopted && self.handle.ended().await.is_ok() {
+            return Heard::End;
+        }
+        std::future::pending().await
+    }
+}
+
+/// What is heard of a server.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// It prints so many bytes; none when it has closed its output.
+    Words(io::Result<usize>),
+    /// It has ended, and was started by another runner. Of the end of our own child a signal tells.
+    End,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where app-servers are started")]
