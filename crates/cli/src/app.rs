@@ -13,7 +13,7 @@ use crate::error::CommandError;
 use crate::globals::Globals;
 use crate::ui::{Colour, Ui};
 use crate::way::Way;
-use crate::{grammar, help, parse};
+use crate::{grammar, help, hosts, parse};
 
 /// Runs a call. Only the one verb that is called is built, since most calls take less time than all of them.
 pub(crate) fn run(tokens: Vec<OsString>) -> ExitCode {
@@ -82,18 +82,27 @@ fn call_verb(verb: &Verb, before: Vec<OsString>, rest: Vec<OsString>, early: &mu
     let globals = Globals::from_arg_matches(&matches).map_err(|error| parse::explained(&error, verb.name))?;
     let mut context = Context::new(globals.ui(), !globals.no_autostart, globals.host.clone());
     check_way(&mut context, verb)?;
+    // Sessions of several hosts may be ended at once.
+    if verb.name != "kill" {
+        hosts::route(&mut context, &matches)?;
+    }
     let outcome = (verb.run)(&mut context, &matches);
     finish(&mut context.ui, outcome)
 }
 
-/// What is done to the host itself is not done from inside of a container.
+/// What is done to the host itself is not done from inside of a container, and a gateway is one of this machine.
 fn check_way(context: &mut Context, verb: &Verb) -> Result<(), CommandError> {
     const HOST_ONLY: [&str; 4] = ["daemon", "gateway", "attach", "dial-stdio"];
-    if !HOST_ONLY.contains(&verb.name) || !matches!(context.way()?, Way::Sandbox(_)) {
+    const HERE_ONLY: [&str; 2] = ["gateway", "dial-stdio"];
+    if !HOST_ONLY.contains(&verb.name) {
         return Ok(());
     }
-    let message = format!("`{}` acts on the host itself and cannot be used inside of a sandbox", verb.name);
-    Err(CommandError::new(ErrorCode::NotSupported, message))
+    let why = match context.way()? {
+        Way::Sandbox(_) => "acts on the host itself and cannot be used inside of a sandbox",
+        Way::Host(_) if HERE_ONLY.contains(&verb.name) => "acts on this machine, and `--host` names another one",
+        Way::Here | Way::Host(_) => return Ok(()),
+    };
+    Err(CommandError::new(ErrorCode::NotSupported, format!("`{}` {why}", verb.name)))
 }
 
 /// Hands on what is held of the result; of a call that was interrupted there is none.

@@ -223,7 +223,9 @@ impl Config {
     pub(crate) fn load(path: &Path) -> Result<Self, CommandError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(Self::default());
+            }
             Err(error) => return Err(invalid(path, None, &error.to_string())),
         };
         Self::read(&text, path)

@@ -1,15 +1,17 @@
 //! What a command works with: its streams, its configuration, its client.
 
 use adjutant_api::home::Home;
+use adjutant_api::types::session::Session;
 use adjutant_api::{ErrorBody, ErrorCode};
 use adjutant_client::{Client, ClientOptions};
 
 use crate::config::Config;
 use crate::duration::Limit;
 use crate::error::CommandError;
+use crate::hosts::{self, Known};
 use crate::ui::Ui;
 use crate::variables;
-use crate::way::Way;
+use crate::way::{Remote, Way};
 
 /// What a command works with. The parts are made when they are first needed.
 pub(crate) struct Context {
@@ -43,6 +45,12 @@ impl Context {
     /// Where the host's files are.
     pub(crate) fn home() -> Result<Home, CommandError> {
         Home::resolve(&variables::home()).map_err(|error| ErrorBody::from(error).into())
+    }
+
+    /// From now on it is about that machine.
+    pub(crate) fn turn_to(&mut self, host: &Known) -> Result<(), CommandError> {
+        self.way = Some(Way::Host(Remote::known(&host.name, &host.target, &host.program)?));
+        Ok(())
     }
 
     /// The configuration.
@@ -100,6 +108,15 @@ impl Context {
             self.client = Some(self.new_client()?);
         }
         self.client.as_mut().ok_or_else(|| CommandError::new(ErrorCode::Internal, "no client"))
+    }
+
+    /// Notes down where a session was created, if that is another machine.
+    pub(crate) fn note_created(&self, session: &Session) {
+        let Some(Way::Host(remote)) = &self.way else { return };
+        if hosts::remember_created(remote, session).is_err() {
+            self.ui.warning(&format!("It could not be noted down that {} is on {}.", session.id, remote.name));
+            self.ui.hint(&format!("adj --host {} status {}", remote.name, session.id));
+        }
     }
 
     /// Streams and client at once.

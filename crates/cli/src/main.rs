@@ -12,6 +12,7 @@ mod error;
 mod globals;
 mod grammar;
 mod help;
+mod hosts;
 mod house;
 mod message;
 mod near;

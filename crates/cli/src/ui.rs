@@ -102,7 +102,10 @@ impl Ui {
 
     /// In a document about things that have a place, or a list of them, `path` is as it is called here, and the host's own
     /// name of it is beside it.
-    fn map_paths(&self, value: &mut Value) {
+    pub(crate) fn map_paths(&self, value: &mut Value) {
+        if self.mapped.is_none() {
+            return;
+        }
         match value {
             Value::Array(all) => all.iter_mut().for_each(|one| self.map_paths(one)),
             Value::Object(fields) => {

@@ -80,6 +80,16 @@ pub(crate) fn sandbox() -> SandboxVariables {
     }
 }
 
+/// How long an older tool was told to wait for an agent to get ready, in milliseconds.
+pub(crate) fn ready_ms() -> Result<Option<u64>, CommandError> {
+    const NAME: &str = "DEV_SESSIONS_TRANSCRIPT_TIMEOUT_MS";
+    let Some(value) = get(NAME) else { return Ok(None) };
+    let text = value.to_string_lossy();
+    let number = text.parse().ok().filter(|millis| *millis > 0);
+    let wrong = || CommandError::new(ErrorCode::EnvInvalid, format!("`{NAME}={text}` is no number of milliseconds"));
+    number.map(Some).ok_or_else(wrong)
+}
+
 /// What `adj` is called on other machines.
 pub(crate) fn remote_program() -> Result<Option<RemoteProgram>, CommandError> {
     for name in ["ADJ_REMOTE_BIN", "DEV_SESSIONS_REMOTE_BIN"] {

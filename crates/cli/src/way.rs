@@ -70,20 +70,42 @@ impl Way {
         })
     }
 
-    /// The token that proves who calls. Another machine knows nothing of the sessions of this one.
+    /// The token that proves who calls. Another machine knows nothing of the sessions of this one, and a gateway takes no
+    /// tokens but its own.
     pub(crate) fn token(&self) -> Result<Option<String>, CommandError> {
         match self {
             Self::Here => variables::token(),
-            Self::Sandbox(sandbox) => match &sandbox.token {
-                Some(token) => Ok(Some(token.clone())),
-                None => variables::token(),
-            },
+            Self::Sandbox(sandbox) => Ok(sandbox.token.clone()),
             Self::Host(_) => Ok(None),
         }
     }
 }
 
 impl Remote {
+    /// A machine as it was noted down with its sessions.
+    pub(crate) fn known(name: &str, target: &str, program: &str) -> Result<Self, CommandError> {
+        let wrong = |why: String| CommandError::new(ErrorCode::Internal, format!("what is known of {name}: {why}"));
+        let program = match variables::remote_program()? {
+            Some(program) => program,
+            None => program.parse().map_err(wrong)?,
+        };
+        Ok(Self { name: name.to_owned(), target: target.parse().map_err(wrong)?, program })
+    }
+
+    /// All machines of the configuration. One that cannot be read is told, and names none: what is on this machine is seen and
+    /// ended all the same.
+    pub(crate) fn all(context: &mut Context) -> Vec<Self> {
+        let named = |config: &Config| config.hosts.keys().map(|name| Self::named(name, config)).collect();
+        match context.config().and_then(named) {
+            Ok(all) => all,
+            Err(CommandError::Told(body)) => {
+                context.ui.warning(&format!("No other host is asked: {}.", body.message));
+                Vec::new()
+            }
+            Err(CommandError::ClosedPipe | CommandError::Interrupted) => Vec::new(),
+        }
+    }
+
     /// A machine by its name in the configuration, or by where it is.
     fn named(name: &str, config: &Config) -> Result<Self, CommandError> {
         let known = config.hosts.get(name);

@@ -18,7 +18,7 @@ use crate::limits;
 pub async fn gateway_status(home: &Home) -> Result<Option<GatewayStatus>, ClientError> {
     let Some(stream) = connect(&home.gateway_socket()).await? else { return Ok(None) };
     let mut link = Link::over(stream, LOCALHOST).await?;
-    let request = Request::get("/status").header(header::HOST, "localhost").body(Full::<Bytes>::default());
+    let request = Request::get("/status").header(header::HOST, LOCALHOST).body(Full::<Bytes>::default());
     let request = request.map_err(|error| malformed(&error))?;
     let asked = async {
         let answer = link.send(request).await?;

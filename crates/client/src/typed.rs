@@ -91,8 +91,6 @@ macro_rules! of_no_place {
 }
 
 of_no_place!(
-    Token,
-    CreatedToken,
     DaemonStatus,
     Health,
     Stopping,
@@ -113,7 +111,9 @@ of_no_place!(
     Workspace,
     WorkspaceDiff,
     LandedWorkspace,
-    CleanedWorkspace
+    CleanedWorkspace,
+    Token,
+    CreatedToken
 );
 
 fn placed<T: Placed>(host: Option<&str>, mut answer: T) -> T {

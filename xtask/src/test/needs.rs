@@ -44,7 +44,7 @@ const SSH: Packages = Packages { dnf: "openssh-server", ..Packages::same("openss
 const SSHD: &[&str] = &["sh", "-c", "command -v ssh && { command -v sshd || test -x /usr/sbin/sshd; }"];
 
 /// Everything, in the order in which it is installed.
-pub(crate) const NEEDS: [Need; 17] = [
+pub(crate) const NEEDS: [Need; 18] = [
     component("rustfmt", "the format is checked", &["cargo", "fmt", "--version"]),
     component("clippy", "the lints hold the rules of the house", &["cargo", "clippy", "--version"]),
     Need {
@@ -55,6 +55,10 @@ pub(crate) const NEEDS: [Need; 17] = [
     program("util-linux", "tests start sessions and namespaces of their own", &["setsid", "--version"]),
     program("tmux", "terminals are attached to from inside of one", &["tmux", "-V"]),
     program("curl", "the HTTP API is called by a stranger's client", &["curl", "--version"]),
+    Need {
+        source: Source::System(Packages { dnf: "iproute", ..Packages::same("iproute2") }),
+        ..program("iproute2", "a container of the tests has a network of its own", &["ip", "-V"])
+    },
     Need {
         source: Source::System(Packages { apt: "openssh-server", ..SSH }),
         ..program("openssh", "other hosts are reached by `ssh`, and tests run an sshd of their own", SSHD)

@@ -177,10 +177,15 @@ pub(crate) async fn run_create(context: &mut Context, args: &CreateArgs) -> Outc
     let message = args.text.optional(context.message_max_bytes()?)?;
     let mut session = args.options.session(context).await?;
     session.message = message.map(|message| message.text);
-    session.timeout_ms = args.timeout.and_then(Limit::millis);
+    session.timeout_ms = match args.timeout {
+        Some(limit) => limit.millis(),
+        None => variables::ready_ms()?,
+    };
     session.no_wait = args.no_wait;
-    let (ui, client) = context.parts()?;
+    let client = context.client()?;
     let created = client.create(&session).await.map_err(|error| in_doubt(error.into(), &session))?;
+    context.note_created(&created);
+    let ui = &mut context.ui;
     if ui.json {
         ui.document(&created)?;
     } else if ui.quiet {

@@ -17,10 +17,11 @@ pub(crate) struct InspectArgs {
 
 pub(crate) async fn run_inspect(context: &mut Context, args: &InspectArgs) -> Outcome {
     let (ui, client) = context.parts()?;
-    let record = client.inspect(args.id.as_str()).await?;
+    let mut record = client.inspect(args.id.as_str()).await?;
     if ui.json {
         ui.document(&record)?;
     } else {
+        ui.map_paths(&mut record);
         let text = serde_json::to_string_pretty(&record).map_err(|error| CommandError::internal(&error))?;
         ui.line(&text)?;
     }

@@ -7,6 +7,7 @@ use crate::commands::Outcome;
 use crate::context::Context;
 use crate::duration::Span;
 use crate::error::CommandError;
+use crate::hosts;
 use crate::ui::Ui;
 use crate::value::SessionArg;
 
@@ -20,7 +21,7 @@ pub(crate) struct KillArgs {
     #[arg(value_name = "id")]
     id: Vec<SessionArg>,
 
-    /// All of the user's sessions; called by a session: its own descendants
+    /// All sessions, on all hosts; called by a session: its descendants
     #[arg(long, conflicts_with_all = ["id", "older_than"])]
     all: bool,
 
@@ -60,8 +61,8 @@ pub(crate) async fn run_kill(context: &mut Context, args: &KillArgs) -> Outcome 
     if args.id.is_empty() && !args.all && args.older_than.is_none() {
         return Err(CommandError::usage("nothing to kill is given: ids, --all or --older-than"));
     }
-    let (ui, client) = context.parts()?;
-    let killed = client.kill(&which).await?;
+    let killed = hosts::kill(context, &which).await?;
+    let ui = &mut context.ui;
     if ui.json {
         ui.document(&killed)?;
         return Ok(code(&killed).number());

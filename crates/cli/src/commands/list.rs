@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use adjutant_api::WireTime;
-use adjutant_api::types::session::{Session, SessionsQuery};
+use adjutant_api::types::session::{Session, SessionsQuery, StatusWord};
+use tokio::task::LocalSet;
 
 use crate::commands::Outcome;
 use crate::commands::status::now;
@@ -14,7 +15,8 @@ use crate::error::CommandError;
 use crate::table::{self, Column};
 use crate::ui::Ui;
 use crate::value::SessionArg;
-use crate::{project, way};
+use crate::way::{Remote, Way};
+use crate::{hosts, project, variables, way};
 
 /// List sessions, most recently used first
 #[derive(clap::Args, Clone, Debug)]
@@ -67,8 +69,15 @@ pub(crate) struct ListArgs {
 pub(crate) async fn run_list(context: &mut Context, args: &ListArgs) -> Outcome {
     let mut query = query(context, args).await?;
     name_project(context, &mut query).await?;
+    // Where there is no home, that is what is wrong.
+    context.client()?;
+    let others = others(context, &query)?;
     let (ui, client) = context.parts()?;
-    let sessions = client.sessions(&query).await?;
+    let asked = LocalSet::new();
+    let (here, there) = asked.run_until(async { tokio::join!(client.sessions(&query), hosts::ask_all(others)) }).await;
+    let (there, warnings) = there?;
+    warnings.iter().for_each(|warning| ui.warning(warning));
+    let sessions = merged(here?, there, &query);
     if args.ndjson {
         sessions.iter().try_for_each(|session| ui.document(session))?;
     } else if ui.json {
@@ -83,6 +92,34 @@ pub(crate) async fn run_list(context: &mut Context, args: &ListArgs) -> Outcome 
         print(ui, &sessions, args.tree)?;
     }
     Ok(0)
+}
+
+/// The other machines that are asked too. A directory, a project or a parent is one of this machine, and a session's own list
+/// is about its own.
+fn others(context: &mut Context, query: &SessionsQuery) -> Result<Vec<Remote>, CommandError> {
+    let SessionsQuery { parent, tree, path, checkout, project, worktree, .. } = query;
+    let of_here = [parent, tree, path, checkout, project, worktree].into_iter().any(Option::is_some);
+    if of_here || !matches!(context.way()?, Way::Here) || variables::token()?.is_some() {
+        return Ok(Vec::new());
+    }
+    Ok(Remote::all(context))
+}
+
+/// All of them, most recently used first.
+fn merged(here: Vec<Session>, there: Vec<Session>, query: &SessionsQuery) -> Vec<Session> {
+    if there.is_empty() {
+        return here;
+    }
+    let wanted = |session: &Session| {
+        let state = query.status.is_empty() || query.status.iter().any(|word| word == session.status.as_str());
+        let lives = query.all || !query.status.is_empty() || session.status != StatusWord::Exited;
+        state && lives && query.cli.as_ref().is_none_or(|cli| *cli == session.cli)
+    };
+    let mut all: Vec<Session> = here.into_iter().chain(there.into_iter().filter(wanted)).collect();
+    all.sort_by_key(|session| std::cmp::Reverse(session.last_used_at.as_millis()));
+    let limit = query.limit.and_then(|limit| usize::try_from(limit).ok());
+    all.truncate(limit.unwrap_or(usize::MAX));
+    all
 }
 
 async fn query(context: &mut Context, args: &ListArgs) -> Result<SessionsQuery, CommandError> {

@@ -48,7 +48,7 @@ Arguments:
   [id]...  The sessions
 
 Options:
-      --all                    All of the user's sessions; called by a session: its own descendants
+      --all                    All sessions, on all hosts; called by a session: its descendants
       --older-than <duration>  Sessions in which nothing has happened for this long; working ones
                                only with `--force`
       --tree                   The descendants too, children first
@@ -75,7 +75,7 @@ $ adj kill fizz-top --help
 2|   [id]...  The sessions
 2|
 2| Options:
-2|       --all                    All of the user's sessions; called by a session: its own descendants
+2|       --all                    All sessions, on all hosts; called by a session: its descendants
 2|       --older-than <duration>  Sessions in which nothing has happened for this long; working ones
 2|                                only with `--force`
 2|       --tree                   The descendants too, children first

@@ -221,6 +221,9 @@ $ adj wait fizz-top
 $ adj create --cli shell
 2| adj: `ADJ_MODE=wild` is none of native, guarded, docker
 = 2
+$ env -u ADJ_MODE DEV_SESSIONS_TRANSCRIPT_TIMEOUT_MS=soon adj create --cli shell
+2| adj: `DEV_SESSIONS_TRANSCRIPT_TIMEOUT_MS=soon` is no number of milliseconds
+= 2
 $ ADJ_HOME=relative adj list
 2| adj: ADJ_HOME must be an absolute path, but it is `relative`
 = 2

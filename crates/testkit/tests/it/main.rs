@@ -9,6 +9,7 @@ mod claude_terminal;
 mod claude_texts;
 mod codex;
 mod compaction;
+mod container;
 mod coverage;
 mod curl;
 mod daemon_killed;

@@ -53,6 +53,8 @@ fn a_session_of_another_host_has_a_whole_life() {
     let own_255 = there(&host, &["ask", "--json", &id, "(exit 255)"]).expect_code(255);
     assert_eq!((own_255.json()["outcome"].as_str(), own_255.stderr.as_str()), (Some("failed"), ""), "{own_255:#?}");
     assert_eq!(there(&host, &["status", &id]).expect_code(0).word(), "idle");
+    let _ = there(&host, &["ask", &id, "- item"]).expect_code(127);
+    assert_eq!(there(&host, &["run", "--cli", "shell", "echo $FAR; exit 9"]).expect_code(9).stdout, "away\n");
     let listed = there(&host, &["list", "--json"]).expect_code(0).json();
     assert_eq!(listed[0]["id"], id.as_str(), "{listed}");
     let logs = there(&host, &["logs", &id]).expect_code(0);
@@ -247,4 +249,133 @@ fn h10_neither_a_host_nor_a_program_is_an_option_or_a_command() {
         let _ = Running::start(with(list, "ADJ_REMOTE_BIN", &program)).end().expect_error(2, "env_invalid");
     }
     assert!(!proof.try_exists().expect("a look"), "nothing was run");
+}
+
+/// A configuration of three hosts: the one that is there, one that refuses, and one that takes the call and says nothing.
+fn three_hosts(host: &OtherHost) -> std::net::TcpListener {
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port");
+    let port = silent.local_addr().expect("an address").port();
+    let config = format!(
+        "[hosts]\nbox = \"box\"\ndown = \"ssh://x@127.0.0.1:{}\"\nsilent = \"ssh://x@127.0.0.1:{port}\"\n",
+        closed.port()
+    );
+    std::fs::create_dir_all(host.near().state()).expect("a directory");
+    std::fs::write(host.near().state().join("config.toml"), config).expect("a configuration");
+    silent
+}
+
+fn listed(host: &OtherHost, words: &[&str]) -> (Vec<(String, String, String)>, Ended) {
+    let ended = host.near().adj([&["--json", "list"], words].concat()).expect_code(0);
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let rows = ended.json();
+    let rows = rows.as_array().expect("a list").iter();
+    let mut rows: Vec<_> = rows.map(|one| (text(&one["id"]), text(&one["host"]), text(&one["status"]))).collect();
+    rows.sort();
+    (rows, ended)
+}
+
+#[test]
+fn i1_a_host_that_is_down_holds_up_no_list() {
+    let mut host = OtherHost::start();
+    let _silent = three_hosts(&host);
+    let here = host.near().shell();
+    let away = there(&host, &["create", "-q", "--cli", "shell"]).expect_code(0).word().to_owned();
+    let row = |id: &str, host: &str, status: &str| (id.to_owned(), host.to_owned(), status.to_owned());
+    let sorted = |mut rows: Vec<(String, String, String)>| {
+        rows.sort();
+        rows
+    };
+    let (rows, ended) = listed(&host, &[]);
+    assert_eq!(rows, sorted(vec![row(&here, "-", "idle"), row(&away, "box", "idle")]), "{ended:#?}");
+    for name in ["down", "silent"] {
+        assert!(ended.stderr.contains(&format!("{name} is out of reach")), "{ended:#?}");
+    }
+    host.stop();
+    let (rows, ended) = listed(&host, &[]);
+    assert_eq!(rows, sorted(vec![row(&here, "-", "idle"), row(&away, "box", "unknown")]), "as last seen: {ended:#?}");
+    assert!(ended.stderr.contains("box is out of reach"), "{ended:#?}");
+    host.resume();
+    let (rows, _) = listed(&host, &[]);
+    assert_eq!(rows, sorted(vec![row(&here, "-", "idle"), row(&away, "box", "idle")]));
+    let (rows, _) = listed(&host, &["--path", "."]);
+    assert_eq!(rows, vec![row(&here, "-", "idle")], "a directory is one of this machine");
+}
+
+#[test]
+fn i2_what_a_host_leaves_out_is_unknown_and_a_session_is_found_by_its_id() {
+    let host = OtherHost::start();
+    let config = "[hosts]\nbox = \"box\"\n";
+    std::fs::create_dir_all(host.near().state()).expect("a directory");
+    std::fs::write(host.near().state().join("config.toml"), config).expect("a configuration");
+    let away = there(&host, &["create", "-q", "--cli", "shell"]).expect_code(0).word().to_owned();
+    // No verb needs to be told where it is.
+    assert_eq!(host.near().adj(["ask", &away, "echo $FAR"]).expect_code(0).stdout, "away\n");
+    assert_eq!(host.near().adj(["status", &away]).expect_code(0).word(), "idle");
+    let _ = host.near().adj(["queue", "list", &away]).expect_code(0);
+    // The same id here: nobody guesses which is meant.
+    let _ = host.near().adj(["create", "-q", "--cli", "shell", "--id", &away]).expect_code(0);
+    let both = host.near().adj(["--json", "send", &away, "true"]).expect_error(2, "ambiguous_id");
+    assert!(both.stderr.contains("box") && both.stderr.contains("this machine"), "{both:#?}");
+    let _ = there(&host, &["send", &away, "true"]).expect_code(0);
+    let near = host.near().adj(["--json", "list", "--path", "."]).expect_code(0).json()[0]["uuid"].clone();
+    let _ = host.near().adj(["kill", "--purge", near.as_str().expect("a UUID")]).expect_code(0);
+
+    let _ = host.far().adj(["kill", "--purge", &away]).expect_code(0);
+    let (rows, ended) = listed(&host, &[]);
+    assert_eq!(rows, vec![(away.clone(), "box".to_owned(), "unknown".to_owned())], "{ended:#?}");
+    let (rows, _) = listed(&host, &[]);
+    assert_eq!(rows.len(), 1, "it is kept");
+    let gone = there(&host, &["create", "-q", "--cli", "shell"]).expect_code(0).word().to_owned();
+    let _ = host.near().adj(["kill", "--purge", &gone]).expect_code(0);
+    assert_eq!(listed(&host, &[]).0.len(), 1, "what was to be forgotten is forgotten");
+}
+
+#[test]
+fn a_person_sits_down_at_a_session_of_another_host() {
+    let host = OtherHost::start();
+    let id = there(&host, &["create", "-q", "--cli", "shell"]).expect_code(0).word().to_owned();
+    let bell = host.far().bell("go");
+    let command = format!("echo printed on $FAR; read line < {}", bell.path().display());
+    let _ = there(&host, &["send", &id, &command]).expect_code(0);
+    let attach = || {
+        let mut terminal = host.near().command("script");
+        let adj = host.near().adj_path().display();
+        terminal.args(["-qfec", &format!("{adj} --host box attach {id}"), "/dev/null"]).env("TERM", "xterm");
+        let terminal = Running::start(terminal);
+        terminal.await_stdout("what was printed is seen", SOON, |told| told.contains("printed on away"));
+        terminal
+    };
+    let leaving = attach();
+    leaving.signal(Signal::TERM);
+    let _ = leaving.end();
+    assert_eq!(there(&host, &["status", &id]).expect_code(0).word(), "working", "leaving leaves it running");
+    let staying = attach();
+    let _ = there(&host, &["kill", &id]).expect_code(0);
+    let _ = staying.end().expect_code(4);
+}
+
+#[test]
+fn e4_sessions_of_several_hosts_are_ended_at_once_and_a_host_that_is_down_does_not_stop_the_rest() {
+    let mut host = OtherHost::start();
+    let config = "[hosts]\nbox = \"box\"\n";
+    std::fs::create_dir_all(host.near().state()).expect("a directory");
+    std::fs::write(host.near().state().join("config.toml"), config).expect("a configuration");
+    let away = || there(&host, &["create", "-q", "--cli", "shell"]).expect_code(0).word().to_owned();
+    let (near, far) = (host.near().shell(), away());
+    let both = host.near().adj(["kill", &near, &far]).expect_code(0);
+    assert_eq!(both.stdout, format!("Killed session {near}\nKilled session {far}\n"));
+    let (near, far) = (host.near().shell(), away());
+    let all = host.near().adj(["kill", "--all"]).expect_code(0);
+    assert_eq!(all.stdout, format!("Killed session {near}\nKilled session {far}\nKilled 2 sessions\n"));
+
+    let (near, far) = (host.near().shell(), away());
+    host.stop();
+    let all = host.near().adj(["kill", "--all"]).expect_code(255);
+    assert_eq!(all.stdout, format!("Killed session {near}\nKilled 1 sessions\n"));
+    assert!(all.stderr.contains("box cannot be reached"), "{all:#?}");
+    let named = host.near().adj(["--json", "kill", &host.near().shell(), &far]).expect_code(255).json();
+    let errors: Vec<bool> = named.as_array().expect("a list").iter().map(|one| one["error"].is_null()).collect();
+    assert_eq!(errors, [true, false], "{named}");
+    host.resume();
 }

@@ -91,8 +91,9 @@ pub(super) async fn run(context: &mut Context, args: &StartArgs) -> Outcome {
     let options = options(context, args, found.project.as_deref()).await?;
     let mut session = options.session(context).await?;
     session.message = text.map(|text| text.text);
-    let (ui, client) = context.parts()?;
-    let created = client.create(&session).await.map_err(|error| in_doubt(error.into(), &session))?;
+    let created = context.client()?.create(&session).await.map_err(|error| in_doubt(error.into(), &session))?;
+    context.note_created(&created);
+    let ui = &mut context.ui;
     if ui.json {
         ui.document(&created)?;
     } else if ui.quiet {

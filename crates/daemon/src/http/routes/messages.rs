@@ -5,9 +5,9 @@ use std::sync::Arc;
 use adjutant_api::ErrorCode;
 use adjutant_api::types::message::{Message as WireMessage, MessageKind as WireKind, MessagesQuery, SendMessage, Sent};
 use adjutant_core::agent::FrameStyle;
-use adjutant_core::call::{Answer, Call, NewMessage};
+use adjutant_core::call::{Answer, Call, Caller, NewMessage};
 use adjutant_core::event::Event;
-use adjutant_core::message::{Message, MessageKind, MessageState};
+use adjutant_core::message::{Message, MessageKind, MessageState, Sender};
 use adjutant_core::time::Due;
 use adjutant_core::{Host, MessageId, Right, SessionId};
 use adjutant_store::ReadError;
@@ -131,7 +131,14 @@ pub(super) async fn sent_before(
     };
     let all = stored(call, session).await?;
     let has_ended = |message: &Message| matches!(message.state, MessageState::Ended { .. });
-    let found = all.iter().rfind(|message| message.key.as_ref() == Some(&key) && has_ended(message));
+    let is_the_callers = |message: &Message| match (message.from, call.caller) {
+        (Sender::Human, Caller::Human) => true,
+        (Sender::Session(from), Caller::Session(caller)) => from == caller,
+        (Sender::Token(from), Caller::Token(caller)) => from == caller,
+        (Sender::Human | Sender::Session(_) | Sender::Token(_) | Sender::Host, _) => false,
+    };
+    let is_it = |message: &&Message| message.key.as_ref() == Some(&key) && has_ended(message);
+    let found = all.iter().rev().find(|message| is_it(message) && is_the_callers(message));
     let Some(found) = found else { return Ok(None) };
     let message = one(call, session, found.id, None).await?;
     Ok(Some(Sent { message, handed: true, ahead: 0, repeated: true }))
