@@ -8,8 +8,9 @@ use std::thread;
 
 use adjutant_testkit::{Running, World};
 
-/// Examples for each method; the fuzzer adds some of its own for each boundary that the document names.
-const EXAMPLES: &str = "40";
+/// Examples for each method; the fuzzer adds some of its own for each boundary that the document names. Those that create a
+/// session start a shell each.
+const EXAMPLES: &str = "20";
 
 /// Checks of the fuzzer that the house means to fail. Only the daemon can know which ids are there; what was taken out of a
 /// queue stays to be looked at; and what was created may have ended since.
