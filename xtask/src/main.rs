@@ -13,7 +13,9 @@ macro_rules! say {
 }
 
 mod bench;
+mod deny;
 mod exec;
+mod package;
 mod stats;
 mod test;
 mod tidy;
@@ -25,6 +27,9 @@ usage: cargo xtask <verb>
   test [--fast] [-p crate]  install what the tests need where it is missing, then run everything
                             --fast  without installing and without building the documentation
                             -p      lints and tests of one crate alone, without its documentation
+  package [--target t] [--debug] [--binary file]
+                            make the tarball, the Debian, npm and Homebrew packages and the release notes
+  deny                      licences, sources and banned crates of Cargo.lock against deny.toml
   bench [name...]           build a release and measure: status wait idle messages list watch";
 
 /// How a chore ended that could be done at all.
@@ -66,6 +71,8 @@ fn dispatch(args: &[&str]) -> anyhow::Result<ExitCode> {
     match args {
         ["tidy"] => Ok(tidy::run(&exec::root())?.into()),
         ["test", rest @ ..] => Ok(test::run(&test::Options::parse(rest)?)?.into()),
+        ["package", rest @ ..] => package::run(&package::Options::parse(rest)?).map(|()| ExitCode::SUCCESS),
+        ["deny"] => Ok(deny::run(&exec::root())?.into()),
         ["bench", names @ ..] => bench::run(names).map(|()| ExitCode::SUCCESS),
         ["clock", file] => bench::clock::write(file.as_ref()).map(|()| ExitCode::SUCCESS),
         ["help" | "--help" | "-h"] => {

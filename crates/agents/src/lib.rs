@@ -142,7 +142,8 @@ pub struct DriverTask {
     pub reports: mpsc::Sender<DriverReport>,
 }
 
-/// The places that belong to one session.
+/// The places that belong to one life of a session: each has a state directory of its own. The runtime directory has the
+/// same name in all of them and is empty at the beginning of each.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// The session's own directory under the state directory: journal, log. 0700, made by the driver.
@@ -159,7 +160,7 @@ pub struct Place {
 /// How a driver finds its session.
 #[derive(Debug)]
 pub enum DriverStart {
-    /// It is planned and durable, and has never been started.
+    /// It is planned and durable, and has not been started in the life that its places belong to.
     Launch(LaunchPlan),
     /// It was started, or perhaps only planned, by an earlier daemon.
     Adopt(Adoption),
@@ -182,10 +183,12 @@ pub struct LaunchPlan {
     pub inherited: process::Inherited,
     /// Time to get ready, in milliseconds.
     pub ready_ms_max: u64,
-    /// What was fixed at its creation: mode, model and the rest.
+    /// What was fixed at its creation: mode, model and the rest. One that has lived before takes up its own conversation.
     pub profile: Profile,
     /// The caller trusts the directory, as if a person had said so to the agent.
     pub trust: bool,
+    /// It has lived before and never had a turn: where the agent knows nothing of its conversation, it begins one.
+    pub begins_anew: bool,
 }
 
 /// What the records say of a session that is to be adopted.

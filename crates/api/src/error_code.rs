@@ -196,7 +196,7 @@ impl ErrorCode {
             | Self::StateDirUnusable
             | Self::HomeMissing
             | Self::SocketPathTooLong => 503,
-            Self::Timeout => 504,
+            Self::Timeout => 422,
         }
     }
 }
@@ -241,7 +241,7 @@ mod tests {
                 ExitCode::Usage => [400, 403, 413].as_slice(),
                 ExitCode::NotFound => &[404, 410],
                 ExitCode::Unreachable => &[426, 503],
-                ExitCode::Timeout => &[504],
+                ExitCode::Timeout => &[422],
                 ExitCode::Unknown => &[500],
                 ExitCode::Refused => &[401, 403, 409, 422, 429, 500, 503],
                 ExitCode::Completed | ExitCode::WaitingForInput | ExitCode::Interrupted => &[],

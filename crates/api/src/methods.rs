@@ -230,6 +230,26 @@ const QUEUES: &[ErrorCode] = &[
     ErrorCode::OutcomeUnknown,
 ];
 
+/// What a call that may start a session again can answer besides.
+const WAKES: &[ErrorCode] = &[
+    ErrorCode::SessionNotFound,
+    ErrorCode::IdInvalid,
+    ErrorCode::SessionExited,
+    ErrorCode::QueueFull,
+    ErrorCode::MessageEmpty,
+    ErrorCode::MessageTooLarge,
+    ErrorCode::MessageNotText,
+    ErrorCode::MessageNotFound,
+    ErrorCode::NotSupported,
+    ErrorCode::OutcomeUnknown,
+    ErrorCode::AgentNotFound,
+    ErrorCode::AgentStartFailed,
+    ErrorCode::AuthRequired,
+    ErrorCode::TrustRequired,
+    ErrorCode::PathNotFound,
+    ErrorCode::Timeout,
+];
+
 /// What a method that changes one message can fail with.
 const CHANGES_MESSAGE: &[ErrorCode] = &[
     ErrorCode::SessionNotFound,
@@ -307,7 +327,7 @@ methods! {
         "Cancel all queued messages.").with_verb(HttpVerb::Delete).fails(CHANGES_ONE).repeatable();
     /// Puts a message into the queue and revives an ended session.
     WAKE = Method::change("wake", "/v1/sessions/{id}/wake", document::<Option<Sent>>(),
-        "Put a message into the queue, now or later, reviving an ended session.").body::<WakeSession>().fails(QUEUES);
+        "Put a message into the queue, now or later, reviving an ended session.").body::<WakeSession>().fails(WAKES);
     /// One message.
     MESSAGE = Method::read("queue.show", "/v1/sessions/{id}/messages/{m}", document::<Message>(), "One message.")
         .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::AmbiguousId, ErrorCode::MessageNotFound]);

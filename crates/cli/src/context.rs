@@ -106,14 +106,31 @@ impl Context {
         let mapped = if let Way::Sandbox(sandbox) = way { Some(sandbox.map.clone()) } else { None };
         mapped.into_iter().for_each(|map| self.ui.show_mapped(map));
         let coloured = Ui::new(self.ui.json, self.ui.quiet, crate::ui::Colour::Auto);
-        Ok(Client::new(ClientOptions {
-            endpoint,
-            token,
-            autostart: self.autostart,
-            warn: Box::new(move |remark, hint| {
-                coloured.warning(remark);
-                coloured.hint(hint);
-            }),
-        }))
+        let warn = move |remark: &str, hint: &str| {
+            coloured.warning(remark);
+            coloured.hint(hint);
+        };
+        Ok(Client::new(ClientOptions { endpoint, token, autostart: self.autostart, warn: Box::new(warn) }))
+    }
+
+    /// What makes further clients for the same caller.
+    pub(crate) fn clients(&mut self) -> Result<Clients, CommandError> {
+        Ok(Clients { way: self.way()?.clone(), autostart: self.autostart })
+    }
+}
+
+/// Makes clients that say nothing to people.
+#[derive(Clone)]
+pub(crate) struct Clients {
+    /// The way that they take.
+    pub(crate) way: Way,
+    autostart: bool,
+}
+
+impl Clients {
+    /// A client that has not connected yet.
+    pub(crate) fn make(&self) -> Result<Client, CommandError> {
+        let (endpoint, token) = (self.way.endpoint()?, self.way.token()?);
+        Ok(Client::new(ClientOptions { endpoint, token, autostart: self.autostart, warn: Box::new(|_, _| {}) }))
     }
 }

@@ -80,7 +80,7 @@ impl From<io::Error> for CommandError {
 }
 
 /// The error with the hint of its kind, unless it brought its own.
-fn hinted(body: ErrorBody) -> ErrorBody {
+pub(crate) fn hinted(body: ErrorBody) -> ErrorBody {
     if body.hint.is_some() {
         return body;
     }

@@ -6,6 +6,7 @@ mod config;
 mod context;
 mod detach;
 mod documents;
+mod drop_in;
 mod duration;
 mod error;
 mod globals;
@@ -30,5 +31,8 @@ mod variables;
 mod way;
 
 fn main() -> std::process::ExitCode {
-    app::run(std::env::args_os().skip(1).collect())
+    let mut words = std::env::args_os();
+    let program = words.next();
+    let tokens = words.collect();
+    app::run(if drop_in::is_called(program.as_deref()) { drop_in::translated(tokens) } else { tokens })
 }

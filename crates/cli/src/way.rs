@@ -112,6 +112,15 @@ pub(crate) async fn directory(context: &mut Context, path: Option<&Path>) -> Res
     }
 }
 
+/// The same without a question to anybody: a relative path of another machine is below `own`.
+pub(crate) fn directory_below(way: &Way, path: &Path, own: &Path) -> Result<String, CommandError> {
+    match way {
+        Way::Here => text(existing(Some(path))?),
+        Way::Sandbox(sandbox) => text(mapped(sandbox, Some(path))?),
+        Way::Host(_) => text(own.join(path)),
+    }
+}
+
 /// A directory that may be gone by now, as the daemon calls it.
 pub(crate) async fn place(context: &mut Context, path: &Path) -> Result<String, CommandError> {
     let resolved = || path.canonicalize().or_else(|_| std::path::absolute(path));

@@ -47,7 +47,7 @@ pub struct ClientOptions {
 }
 
 /// Takes a remark and the command that helps.
-pub type Warn = Box<dyn FnMut(&str, &str)>;
+pub type Warn = Box<dyn FnMut(&str, &str) + Send + Sync>;
 
 /// A client of one daemon.
 pub struct Client {

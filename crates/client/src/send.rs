@@ -4,6 +4,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
+use adjutant_api::limits::READY_MS_DEFAULT;
 use adjutant_api::methods;
 use adjutant_api::types::message::{SendMessage, Sent, WakeSession};
 
@@ -40,7 +41,10 @@ impl Client {
         if message.text.is_some() {
             self.make_repeatable(&mut message.key, &mut message.once);
         }
-        self.call(Call::new(&methods::WAKE, &[id]).body(&message).repeatable(message.once)).await
+        // A session that has ended is started again first.
+        let ready = Duration::from_millis(message.timeout_ms.unwrap_or(READY_MS_DEFAULT));
+        let call = Call::new(&methods::WAKE, &[id]).body(&message).repeatable(message.once);
+        self.call(call.within(ready + limits::ANSWER_EXTRA)).await
     }
 
     /// A key of the caller's own is for more than this one call, and is left alone.

@@ -33,6 +33,26 @@ fn beyond(millis: u64) -> Duration {
     Duration::from_millis(millis) + limits::ANSWER_EXTRA
 }
 
+impl Client {
+    /// Any method that answers with a document, by its row in the table, for callers that are made from it. `parameters` are
+    /// the values in its path; `deadline` is for the whole answer.
+    ///
+    /// # Errors
+    /// What the daemon says of the call, or why there is no answer.
+    pub async fn document(
+        &mut self,
+        method: &'static methods::Method,
+        parameters: &[&str],
+        query: &Value,
+        body: &Value,
+        deadline: Duration,
+    ) -> Answered<Value> {
+        let call = Call::new(method, parameters).query(query).within(deadline);
+        let answer = self.call(if method.body.is_some() { call.body(body) } else { call }).await?;
+        Ok(placed(self.options.endpoint.host(), answer))
+    }
+}
+
 /// An answer that may be about sessions, which are where their daemon is. To that daemon it is no other host.
 trait Placed {
     fn place(&mut self, _host: &str) {}

@@ -67,6 +67,17 @@ pub struct NewMessage {
     pub interrupt: bool,
 }
 
+/// What the start of an exited session needs to be known by. The parts that are secret stay outside the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revival {
+    /// The agent's program, absolute.
+    pub program: String,
+    /// The SHA-256 of its new token, in hexadecimal digits.
+    pub token_hash: String,
+    /// What is missing of what it had before, in one line.
+    pub notice: Option<String>,
+}
+
 /// What a message is to wait for beside time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewAfter {
@@ -114,6 +125,16 @@ pub enum Call {
         message: NewMessage,
         /// When it settles, the calling session is woken with what came of it.
         wake_me: bool,
+    },
+    /// Start an exited session again on its conversation, and put a message into its queue. One that lives is sent the
+    /// message, or its queue is let run on.
+    Revive {
+        /// Which session.
+        session: SessionId,
+        /// How it is started.
+        revival: Revival,
+        /// The message.
+        message: Option<NewMessage>,
     },
     /// Stop the running turn and hold the queue.
     Interrupt {
@@ -193,6 +214,11 @@ pub enum Answer {
         /// Its first message.
         message: Option<MessageId>,
     },
+    /// An exited session is being started again.
+    Revived {
+        /// The message that is durable with it.
+        message: Option<MessageId>,
+    },
     /// A message is durable.
     Queued {
         /// Its id.
@@ -227,6 +253,22 @@ pub enum Refusal {
     /// The session's process has ended.
     #[error("{0} has exited")]
     SessionExited(SessionName),
+    /// The session's process has ended, and its conversation cannot be taken up again.
+    #[error("{session} has exited and cannot be revived: {why}")]
+    NotResumable {
+        /// The session.
+        session: SessionName,
+        /// Why not.
+        why: String,
+    },
+    /// Another session that lives has the conversation.
+    #[error("the conversation {conversation} is open in {by}, which lives; one conversation has one writer")]
+    ConversationInUse {
+        /// The agent's own id of the conversation.
+        conversation: String,
+        /// The session that has it.
+        by: SessionName,
+    },
     /// The session is being ended.
     #[error("{0} is being ended")]
     SessionStopping(SessionName),

@@ -54,6 +54,15 @@ pub enum Event {
         /// How the runner is held.
         supervisor: String,
     },
+    /// It had ended and is to be started again, on its conversation: planned, nothing is started.
+    SessionRevived {
+        /// Who wanted it: `None` is the user.
+        by: Option<SessionId>,
+        /// The agent's program, absolute.
+        program: String,
+        /// The SHA-256 of the token by which it proves who it is from now on, in hexadecimal digits.
+        token_hash: String,
+    },
     /// It accepts messages.
     SessionReady,
     /// It cannot be observed.
@@ -258,6 +267,7 @@ impl Event {
         match self {
             Self::SessionCreated { .. } => "session.created",
             Self::SessionStarted { .. } => "session.started",
+            Self::SessionRevived { .. } => "session.revived",
             Self::SessionReady => "session.ready",
             Self::SessionUnseen { .. } => "session.unseen",
             Self::SessionSeen => "session.seen",
@@ -311,6 +321,7 @@ impl Event {
             | Self::RequestOpened { turn, .. } => Some(*turn),
             Self::SessionCreated { .. }
             | Self::SessionStarted { .. }
+            | Self::SessionRevived { .. }
             | Self::SessionReady
             | Self::SessionUnseen { .. }
             | Self::SessionSeen
@@ -356,6 +367,7 @@ impl Event {
             | Self::GoalChanged { .. }
             | Self::SessionNotice { .. } => Source::Protocol,
             Self::SessionCreated { .. }
+            | Self::SessionRevived { .. }
             | Self::TurnCounted { .. }
             | Self::SessionUnseen { .. }
             | Self::SessionSeen

@@ -54,7 +54,7 @@ pub enum Act {
         /// The answer.
         answer: Result<Answer, Refusal>,
     },
-    /// Start a session's agent.
+    /// Start a session's agent, for the first time or again.
     Launch {
         /// Which session.
         session: SessionId,
@@ -116,6 +116,8 @@ pub enum Act {
     Remove {
         /// Which session.
         session: SessionId,
+        /// How often it was revived: each of its lives has files.
+        revivals: u32,
     },
 }
 

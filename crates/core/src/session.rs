@@ -51,6 +51,8 @@ pub struct Profile {
     pub token_hash: String,
     /// A start that fails leaves the record, because nobody waited for it.
     pub keep_failed: bool,
+    /// Its directory is trusted, as if a person had said so to the agent.
+    pub trust: bool,
 }
 
 impl Profile {
@@ -75,6 +77,7 @@ impl Profile {
             key: None,
             token_hash: String::new(),
             keep_failed: false,
+            trust: false,
         }
     }
 }
@@ -272,8 +275,12 @@ pub struct Session {
     pub interrupted_by: Option<SessionId>,
     /// The newest message that ended while nobody knew whether it was taken; evidence may still come.
     pub unclear: Option<MessageId>,
-    /// How far its driver's journal has been taken into the log.
+    /// How far its driver's journal has been taken into the log. Each life of a session has a journal of its own.
     pub cursor: u64,
+    /// How often it was revived.
+    pub revivals: u32,
+    /// The number of the last turn of its earlier lives, 0 for none.
+    pub turns_before: u32,
 }
 
 impl Session {
@@ -297,6 +304,20 @@ impl Session {
             Phase::Live | Phase::Exited { .. } => true,
             Phase::Starting => false,
             Phase::Unseen { was_ready, .. } => was_ready,
+        }
+    }
+
+    /// Whether a turn has begun in its present life.
+    pub fn has_worked(&self) -> bool {
+        self.turns_begun > self.turns_before
+    }
+
+    /// Whether this conversation of its agent's is its own, or the one that it is to take up.
+    pub fn holds(&self, conversation: &str) -> bool {
+        match (&self.conversation, &self.profile.resume) {
+            (Some(own), _) => own == conversation,
+            (None, Some(Resume::Conversation(wanted))) => wanted == conversation,
+            (None, Some(Resume::Latest) | None) => false,
         }
     }
 

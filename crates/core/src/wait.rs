@@ -123,6 +123,7 @@ impl Waiting {
             | Event::SessionReady
             | Event::SessionCreated { .. }
             | Event::SessionStarted { .. }
+            | Event::SessionRevived { .. }
             | Event::SessionUnseen { .. }
             | Event::SessionSeen
             | Event::SessionConversation { .. }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use adjutant_agents::process::Inherited;
 use adjutant_agents::{LaunchPlan, Place};
 use adjutant_core::SessionId;
-use adjutant_core::session::Session;
+use adjutant_core::session::{Profile, Resume, Session};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -28,11 +28,17 @@ impl Places {
         [self.state_dir.join("sessions"), self.run_dir.join("s")]
     }
 
-    /// The directories of one session. The one for its socket has the id without its hyphens, to stay short.
-    pub(crate) fn of(&self, session: SessionId) -> Place {
+    /// The directories of a session in its present life.
+    pub(crate) fn of(&self, session: &Session) -> Place {
+        self.of_life(session.id, session.revivals)
+    }
+
+    /// The directories of one life of a session. The one for its socket has the id without its hyphens, to stay short;
+    /// no two lives need it at once.
+    pub(crate) fn of_life(&self, session: SessionId, revivals: u32) -> Place {
         let (id, [state, run]) = (session.to_string(), self.of_all());
         Place {
-            state_dir: state.join(&id),
+            state_dir: state.join(if revivals == 0 { id.clone() } else { format!("{id}.{revivals}") }),
             run_dir: run.join(id.replace('-', "")),
             adj: self.adj.clone(),
             host_id: self.host_id.clone(),
@@ -40,12 +46,16 @@ impl Places {
     }
 }
 
-/// The session whose directory has this name, under the state directory or the run directory.
-pub(crate) fn session_of_directory(name: &str) -> Option<SessionId> {
-    Uuid::try_parse(name).ok().map(|uuid| SessionId::from_bytes(*uuid.as_bytes()))
+/// The session whose directory has this name, under the state directory or the run directory, and which of its lives.
+pub(crate) fn life_of_directory(name: &str) -> Option<(SessionId, u32)> {
+    let (id, revivals) = match name.split_once('.') {
+        Some((id, revivals)) => (id, revivals.parse().ok()?),
+        None => (name, 0),
+    };
+    Uuid::try_parse(id).ok().map(|uuid| (SessionId::from_bytes(*uuid.as_bytes()), revivals))
 }
 
-/// What one create brought along.
+/// What one create, or one wake, brought along.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
     pub(crate) caller_environment: BTreeMap<String, String>,
@@ -53,25 +63,26 @@ pub(crate) struct Launch {
     pub(crate) inherited: Inherited,
     pub(crate) token: String,
     pub(crate) ready_ms_max: u64,
-    pub(crate) trust: bool,
 }
 
-/// The launches that are planned and not yet under way; in memory only.
+/// The launches that are planned and not yet under way, by what is kept of their tokens: of several callers who want to
+/// revive one session, one comes first, and its launch is the one whose token is on record. In memory only.
 #[derive(Debug, Default)]
-pub(crate) struct Launches(Mutex<HashMap<SessionId, Launch>>);
+pub(crate) struct Launches(Mutex<HashMap<String, Launch>>);
 
 impl Launches {
-    pub(crate) fn put(&self, session: SessionId, launch: Launch) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(session, launch);
+    pub(crate) fn put(&self, token_hash: String, launch: Launch) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(token_hash, launch);
     }
 
-    pub(crate) fn forget(&self, session: SessionId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
+    pub(crate) fn forget(&self, token_hash: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(token_hash);
     }
 
     /// Makes the plan of a session that is on record.
     pub(crate) fn take(&self, session: &Session, parent: Option<&Session>, places: &Places) -> Option<LaunchPlan> {
-        let launch = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&session.id)?;
+        let profile = &session.profile;
+        let launch = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&profile.token_hash)?;
         let mut identity = places.home_variables.clone();
         identity.insert("ADJ_SESSION".to_owned(), session.name.to_string());
         identity.insert("ADJ_SESSION_TOKEN".to_owned(), launch.token);
@@ -79,17 +90,24 @@ impl Launches {
             identity.insert("ADJ_PARENT".to_owned(), parent.name.to_string());
         }
         Some(LaunchPlan {
-            program: PathBuf::from(&session.profile.program),
-            directory: PathBuf::from(&session.profile.path),
+            program: PathBuf::from(&profile.program),
+            directory: PathBuf::from(&profile.path),
             caller_environment: launch.caller_environment,
             extra_environment: launch.extra_environment,
             identity,
             inherited: launch.inherited,
             ready_ms_max: launch.ready_ms_max,
-            profile: session.profile.clone(),
-            trust: launch.trust,
+            profile: taking_up(session),
+            trust: profile.trust,
+            begins_anew: session.revivals > 0 && session.turns_begun == 0,
         })
     }
+}
+
+/// The profile of a session, which takes up its own conversation when it has lived before.
+fn taking_up(session: &Session) -> Profile {
+    let own = session.conversation.clone().filter(|_| session.revivals > 0).map(Resume::Conversation);
+    Profile { resume: own.or_else(|| session.profile.resume.clone()), ..session.profile.clone() }
 }
 
 /// A fresh token of 256 random bits, in hexadecimal digits.

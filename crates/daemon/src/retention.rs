@@ -1,5 +1,6 @@
 //! Retention: exited sessions are forgotten after their time, and an unused daemon ends.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use adjutant_agents::Place;
@@ -12,7 +13,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::clock;
 use crate::http::App;
-use crate::launch::{Places, session_of_directory};
+use crate::launch::{Places, life_of_directory};
 use crate::testpoint;
 
 /// How often old sessions are looked for.
@@ -109,13 +110,15 @@ pub(crate) async fn remove_forgotten(app: App) {
     let places = app.places.clone();
     let Ok(found) = tokio::task::spawn_blocking(move || session_directories(&places)).await else { return };
     // The list comes first: a session that is created now is on record before it has a directory.
-    let unknown = move |host: &Host| found.into_iter().filter(|id| host.session(*id).is_none()).collect::<Vec<_>>();
+    let unknown =
+        move |host: &Host| found.into_iter().filter(|(id, _)| host.session(*id).is_none()).collect::<Vec<_>>();
     let Ok(unknown) = app.supervisor.look(unknown).await else { return };
     let removed = tokio::task::spawn_blocking(move || {
-        for place in unknown.into_iter().map(|id| app.places.of(id)) {
-            if !may_be_held(&place.state_dir) {
-                remove_files(&place);
-            }
+        let places = || unknown.iter().map(|(id, life)| (*id, app.places.of_life(*id, *life)));
+        let held: Vec<SessionId> =
+            places().filter(|(_, place)| may_be_held(&place.state_dir)).map(|(id, _)| id).collect();
+        for (_, place) in places().filter(|(id, _)| !held.contains(id)) {
+            remove_files(&place);
         }
     });
     if let Err(error) = removed.await {
@@ -123,25 +126,29 @@ pub(crate) async fn remove_forgotten(app: App) {
     }
 }
 
-/// The sessions that have a directory of their own.
-fn session_directories(places: &Places) -> Vec<SessionId> {
+/// The lives of sessions that have a directory of their own.
+fn session_directories(places: &Places) -> Vec<(SessionId, u32)> {
     let [state, run] = places.of_all();
     let entries = [state, run].into_iter().filter_map(|directory| std::fs::read_dir(directory).ok()).flatten();
-    let mut ids: Vec<SessionId> =
-        entries.flatten().filter_map(|entry| session_of_directory(entry.file_name().to_str()?)).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
+    let mut lives: Vec<(SessionId, u32)> =
+        entries.flatten().filter_map(|entry| life_of_directory(entry.file_name().to_str()?)).collect();
+    lives.sort_unstable();
+    lives.dedup();
+    lives
 }
 
-/// Removes what a session has on the disk.
+/// Removes what one life of a session has on the disk.
 pub(crate) fn remove_files(place: &Place) {
-    for directory in [&place.state_dir, &place.run_dir] {
-        if let Err(error) = std::fs::remove_dir_all(directory)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(%error, directory = %directory.display(), "the files of a forgotten session cannot be removed");
-        }
+    remove_directory(&place.state_dir);
+    remove_directory(&place.run_dir);
+}
+
+/// Removes a directory of a session that nobody needs any more, if it is there.
+pub(crate) fn remove_directory(directory: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(directory)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, directory = %directory.display(), "the files of a session that has ended cannot be removed");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The real agents, in the versions that the test command installs.
+//! The real agents and strangers' tools, in the versions that the test command installs.
 
 use std::path::PathBuf;
 
@@ -16,6 +16,14 @@ pub fn claude() -> PathBuf {
 /// Where the test command has not said where it is.
 pub fn codex() -> PathBuf {
     named("ADJ_TEST_CODEX", "Codex")
+}
+
+/// The conformance suite of the Model Context Protocol; the node that it needs lies beside it.
+///
+/// # Panics
+/// Where the test command has not said where it is.
+pub fn mcp_conformance() -> PathBuf {
+    named("ADJ_TEST_MCP_CONFORMANCE", "MCP conformance suite")
 }
 
 fn named(variable: &str, agent: &str) -> PathBuf {

@@ -44,7 +44,7 @@ const SSH: Packages = Packages { dnf: "openssh-server", ..Packages::same("openss
 const SSHD: &[&str] = &["sh", "-c", "command -v ssh && { command -v sshd || test -x /usr/sbin/sshd; }"];
 
 /// Everything, in the order in which it is installed.
-pub(crate) const NEEDS: [Need; 15] = [
+pub(crate) const NEEDS: [Need; 17] = [
     component("rustfmt", "the format is checked", &["cargo", "fmt", "--version"]),
     component("clippy", "the lints hold the rules of the house", &["cargo", "clippy", "--version"]),
     Need {
@@ -82,6 +82,7 @@ pub(crate) const NEEDS: [Need; 15] = [
         source: Source::System(Packages { brew: "node", ..Packages::same("nodejs") }),
         ..program("node", "the pinned agents are programs of node", &["node", "--version"])
     },
+    program("dpkg", "the Debian package is made and opened again", &["dpkg-deb", "--version"]),
     program("npm", "the pinned agents come from its registry", &["npm", "--version"]),
     pinned(
         "Claude Code 2.1.328",
@@ -90,13 +91,32 @@ pub(crate) const NEEDS: [Need; 15] = [
             package: "@anthropic-ai/claude-code",
             version: "2.1.328",
             program: "claude",
+            with: &[],
             variable: "ADJ_TEST_CLAUDE",
         },
     ),
     pinned(
         "Codex 0.169.0",
         "its driver is tested with the real one",
-        Pinned { package: "@openai/codex", version: "0.169.0", program: "codex", variable: "ADJ_TEST_CODEX" },
+        Pinned {
+            package: "@openai/codex",
+            version: "0.169.0",
+            program: "codex",
+            with: &[],
+            variable: "ADJ_TEST_CODEX",
+        },
+    ),
+    pinned(
+        "MCP conformance suite 0.1.16",
+        "`adj mcp` is held to the protocol by a stranger's tests",
+        Pinned {
+            package: "@modelcontextprotocol/conformance",
+            version: "0.1.16",
+            program: "conformance",
+            // The suite uses what node has since 22.
+            with: &["node@22.23.3"],
+            variable: "ADJ_TEST_MCP_CONFORMANCE",
+        },
     ),
 ];
 

@@ -16,6 +16,8 @@ pub(crate) struct Pinned {
     pub(crate) version: &'static str,
     /// The program that it brings.
     pub(crate) program: &'static str,
+    /// Packages that it wants beside it, with their versions: a node that is newer than the system's.
+    pub(crate) with: &'static [&'static str],
     /// The variable by which tests find the program; where the caller has set it to this version, that one is used.
     pub(crate) variable: &'static str,
 }
@@ -38,7 +40,7 @@ impl Pinned {
     pub(crate) fn install(&self) -> Result<Command> {
         let mut npm = exec::command("npm");
         npm.args(["install", "--no-fund", "--no-audit", "--no-save", "--prefix"]).arg(self.directory()?);
-        npm.arg(format!("{}@{}", self.package, self.version));
+        npm.arg(format!("{}@{}", self.package, self.version)).args(self.with);
         Ok(npm)
     }
 
@@ -50,9 +52,20 @@ impl Pinned {
     }
 
     fn is(&self, program: &std::path::Path) -> bool {
-        let said = exec::output(exec::command(program).arg("--version"));
+        let said = exec::output(beside(program).arg("--version"));
         said.is_ok_and(|said| is_version(&String::from_utf8_lossy(&said), self.version))
     }
+}
+
+/// A program of node that finds first what was installed beside it.
+fn beside(program: &std::path::Path) -> Command {
+    let mut command = exec::command(program);
+    let here = program.parent().map(std::path::Path::to_owned);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if let Ok(path) = std::env::join_paths(here.into_iter().chain(std::env::split_paths(&path))) {
+        command.env("PATH", path);
+    }
+    command
 }
 
 fn is_version(said: &str, version: &str) -> bool {

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::{Options, Run, generated, needs, space, stream, tools};
-use crate::{Verdict, exec, tidy};
+use crate::{Verdict, deny, exec, tidy};
 
 /// One step: what it is called, what it does, and when it is left out.
 pub(crate) struct Step {
@@ -28,10 +28,11 @@ const fn step(name: &'static str, what: &'static str, act: fn(&mut Run<'_>) -> R
 }
 
 /// Cheap ones first, so that a slip is told in seconds.
-pub(crate) const STEPS: [Step; 9] = [
+pub(crate) const STEPS: [Step; 10] = [
     Step { left_out: Some(|options| options.fast), ..step("needs", "what the tests need on this machine", install) },
     step("format", "cargo fmt --all --check", format),
     step("tidy", "the facts of the architecture", mirror),
+    step("deny", "licences, sources and banned crates", licences),
     step("lints", "cargo clippy, every warning an error", lints),
     step("build", "adj with its test points, for the tests that drive it", build),
     step("tests", "unit and integration tests", tests),
@@ -58,6 +59,13 @@ fn format(run: &mut Run<'_>) -> Result<()> {
 
 fn mirror(run: &mut Run<'_>) -> Result<()> {
     match tidy::run(&run.root)? {
+        Verdict::Holds => Ok(()),
+        Verdict::Fails => bail!("the lines above say which"),
+    }
+}
+
+fn licences(run: &mut Run<'_>) -> Result<()> {
+    match deny::run(&run.root)? {
         Verdict::Holds => Ok(()),
         Verdict::Fails => bail!("the lines above say which"),
     }
@@ -165,6 +173,6 @@ mod tests {
     #[test]
     fn in_a_hurry() {
         let fast = Options { fast: true, package: None };
-        assert_eq!(names(&fast), ["format", "tidy", "lints", "build", "tests", "generated"]);
+        assert_eq!(names(&fast), ["format", "tidy", "deny", "lints", "build", "tests", "generated"]);
     }
 }

@@ -1,4 +1,4 @@
-//! The conversation that a new session takes up, if it is to take one up.
+//! The conversation that a session takes up, if it is to take one up.
 
 use std::path::Path;
 
@@ -6,25 +6,29 @@ use adjutant_core::session::Resume;
 
 use super::terminal::status::holder;
 use super::transcript::{find, newest};
+use crate::LaunchPlan;
 
-/// The id of the conversation; Claude Code itself would let two processes write one.
+/// The id of the conversation, `None` for a new one; Claude Code itself would let two processes write one.
 ///
 /// # Errors
 /// Why it cannot be taken up.
-pub(super) fn taken_up(wanted: &Resume, config_dir: &Path, directory: &Path) -> Result<String, String> {
-    let id = match wanted {
-        Resume::Conversation(id) => id.clone(),
-        Resume::Latest => newest(config_dir, directory)
+pub(super) fn taken_up(plan: &LaunchPlan, config_dir: &Path) -> Result<Option<String>, String> {
+    let directory = &plan.directory;
+    let id = match &plan.profile.resume {
+        None => return Ok(None),
+        Some(Resume::Conversation(id)) => id.clone(),
+        Some(Resume::Latest) => newest(config_dir, directory)
             .ok_or_else(|| format!("there is no conversation in {} to continue", directory.display()))?,
     };
     // Asked for what is not there, it would offer a choice to a person.
     if find(config_dir, &id).is_none() {
-        return Err(format!("Claude Code has no conversation {id}"));
+        // It writes nothing down before the first turn.
+        return if plan.begins_anew { Ok(None) } else { Err(format!("Claude Code has no conversation {id}")) };
     }
     match holder(config_dir, &id) {
         Some(pid) => {
             Err(format!("the conversation {id} is open in the process {pid}; end it first, or start a new one"))
         }
-        None => Ok(id),
+        None => Ok(Some(id)),
     }
 }

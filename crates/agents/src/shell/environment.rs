@@ -65,6 +65,7 @@ mod tests {
             ready_ms_max: 1,
             profile: crate::conversation::tests::profile(),
             trust: false,
+            begins_anew: false,
         };
         let place = Place {
             state_dir: "/s".into(),

@@ -74,6 +74,7 @@ impl World {
             ready_ms_max: 20_000,
             profile: profile(),
             trust: false,
+            begins_anew: false,
         }
     }
 

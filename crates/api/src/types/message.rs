@@ -1,5 +1,7 @@
 //! Messages and their receipts.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -236,6 +238,19 @@ call! {
         /// The first of `after` is enough.
         #[serde(default)]
         pub any: bool,
+        /// The caller's environment, for a session that has ended and is started again. Never stored.
+        #[serde(default)]
+        pub environment: BTreeMap<String, String>,
+        /// Variables on top of it. Never stored.
+        #[serde(default)]
+        pub env: BTreeMap<String, String>,
+        /// The caller's umask; that of whoever started the daemon unless given.
+        pub umask: Option<u32>,
+        /// The caller's soft limits, as for a new session.
+        #[serde(default)]
+        pub soft_limits: BTreeMap<String, Option<u64>>,
+        /// Time for a session that has ended to get ready again; a minute unless given.
+        pub timeout_ms: Option<u64>,
     }
 
     /// Which messages of a session are wanted.

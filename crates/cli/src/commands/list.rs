@@ -58,6 +58,10 @@ pub(crate) struct ListArgs {
     /// One JSON object per line
     #[arg(long)]
     ndjson: bool,
+
+    /// The table of dev-sessions, for scripts that read it
+    #[arg(long, hide = true)]
+    dev_sessions: bool,
 }
 
 pub(crate) async fn run_list(context: &mut Context, args: &ListArgs) -> Outcome {
@@ -73,6 +77,8 @@ pub(crate) async fn run_list(context: &mut Context, args: &ListArgs) -> Outcome 
         sessions.iter().try_for_each(|session| ui.line(&session.id))?;
     } else if sessions.is_empty() {
         ui.line("No active sessions")?;
+    } else if args.dev_sessions {
+        print_old(ui, &sessions)?;
     } else {
         print(ui, &sessions, args.tree)?;
     }
@@ -151,6 +157,31 @@ fn row(ui: &Ui, depth: usize, session: &Session, now: WireTime) -> Vec<String> {
         or_dash(&session.description),
         age(unused),
     ]
+}
+
+/// The heads of the table of dev-sessions.
+const OLD_HEADS: [&str; 8] = ["ID", "CLI", "MODE", "HOST", "STATUS", "PATH", "DESCRIPTION", "LAST USED"];
+
+/// That table: all cells to the left, a line below the heads. What it calls active is whatever has not ended.
+fn print_old(ui: &mut Ui, sessions: &[Session]) -> Result<(), CommandError> {
+    let rows = sessions.iter().map(|session| {
+        let description = session.description.as_deref().map(table::first_line).unwrap_or_default();
+        let host = session.host.clone().unwrap_or_else(|| "local".to_owned());
+        let path = table::first_line(&session.path);
+        let (id, cli, mode) = (session.id.clone(), session.cli.clone(), session.mode.to_string());
+        [id, cli, mode, host, "active".to_owned(), path, description, session.last_used_at.to_string()]
+    });
+    let rows: Vec<[String; 8]> = [OLD_HEADS.map(str::to_owned)].into_iter().chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 8] = std::array::from_fn(width);
+    let line = |row: &[String; 8]| {
+        let cells =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count())));
+        cells.collect::<Vec<_>>().join("  ")
+    };
+    ui.line(&line(&rows[0]))?;
+    ui.line(&line(&widths.map(|width| "-".repeat(width))))?;
+    rows[1..].iter().try_for_each(|row| ui.line(&line(row)))
 }
 
 /// Each session below its parent, where that is listed too.

@@ -7,15 +7,17 @@ use crate::commands::Outcome;
 use crate::commands::queue::awaited_name;
 use crate::commands::send::{known_by_key, note_dropped};
 use crate::context::Context;
-use crate::duration::Span;
+use crate::duration::{Limit, Span};
 use crate::error::CommandError;
 use crate::message::TextArgs;
 use crate::ui::Ui;
-use crate::value::{Moment, SessionArg};
+use crate::value::{Moment, SessionArg, Variable};
+use crate::way;
 
 /// Queue a message, now or later, reviving a session that has ended
 ///
-/// Without a message the process is revived and a held queue released, and no turn is started.
+/// Without a message the process is revived and a held queue released, and no turn is started. A session that has ended is
+/// started again on its conversation, under the same id, with the environment of this call.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct WakeArgs {
     /// The session
@@ -49,18 +51,28 @@ pub(crate) struct WakeArgs {
     /// A live message with this key in this session is returned instead of adding a second one
     #[arg(long, value_name = "key")]
     key: Option<String>,
+
+    /// A variable for a session that has ended, on top of the environment of this call; may be repeated
+    #[arg(long, value_name = "NAME=value")]
+    env: Vec<Variable>,
+
+    /// Give up after this long when a session that has ended does not get ready again; a minute unless given
+    #[arg(short, long, value_name = "duration")]
+    timeout: Option<Limit>,
 }
 
 impl WakeArgs {
     /// A wake at a time.
     pub(crate) fn at(id: SessionArg, text: TextArgs, delay: Option<Span>, run_at: Option<Moment>) -> Self {
-        Self { id, text, delay, run_at, after: Vec::new(), any: false, expires: None, key: None }
+        let (after, env) = (Vec::new(), Vec::new());
+        Self { id, text, delay, run_at, after, any: false, expires: None, key: None, env, timeout: None }
     }
 }
 
 pub(crate) async fn run_wake(context: &mut Context, args: &WakeArgs) -> Outcome {
     let text = args.text.optional(context.message_max_bytes()?)?;
     let dropped = text.as_ref().map_or(0, |text| text.dropped);
+    let around = way::surroundings(context).await?;
     let message = WakeSession {
         text: text.map(|text| text.text),
         key: args.key.clone(),
@@ -70,6 +82,11 @@ pub(crate) async fn run_wake(context: &mut Context, args: &WakeArgs) -> Outcome 
         run_at: args.run_at.map(|moment| moment.0),
         after: args.after.iter().map(ToString::to_string).collect(),
         any: args.any,
+        environment: around.environment,
+        env: args.env.iter().map(|v| (v.name.clone(), v.value.clone())).collect(),
+        umask: around.umask,
+        soft_limits: around.soft_limits,
+        timeout_ms: args.timeout.and_then(Limit::millis),
     };
     let (ui, client) = context.parts()?;
     let sent = client.wake(args.id.as_str(), &message).await?;

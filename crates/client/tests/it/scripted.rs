@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use adjutant_api::home::Home;
 use adjutant_client::{Client, ClientOptions, Endpoint, Gateway, GatewayUrl, Local};
@@ -31,14 +32,14 @@ pub(crate) enum Step {
 pub(crate) struct Scripted {
     pub(crate) root: tempfile::TempDir,
     calls: Rc<RefCell<Vec<String>>>,
-    warnings: Rc<RefCell<Vec<String>>>,
+    warnings: Arc<Mutex<Vec<String>>>,
 }
 
 impl Scripted {
     /// Starts the daemon; what is asked beyond the script is hung up on.
     pub(crate) fn new(steps: Vec<Step>) -> Self {
         let root = tempfile::Builder::new().prefix("adj").tempdir().expect("a directory");
-        let scripted = Self { root, calls: Rc::default(), warnings: Rc::default() };
+        let scripted = Self { root, calls: Rc::default(), warnings: Arc::default() };
         std::fs::create_dir(scripted.home().run).expect("a run directory");
         let listener = UnixListener::bind(scripted.home().socket).expect("a socket");
         tokio::task::spawn_local(serve(listener, steps, Rc::clone(&scripted.calls)));
@@ -66,12 +67,12 @@ impl Scripted {
     }
 
     fn client_by(&self, endpoint: Endpoint) -> Client {
-        let warnings = Rc::clone(&self.warnings);
+        let warnings = Arc::clone(&self.warnings);
         Client::new(ClientOptions {
             endpoint,
             token: Some("secret".to_owned()),
             autostart: false,
-            warn: Box::new(move |remark, hint| warnings.borrow_mut().push(format!("{remark} {hint}"))),
+            warn: Box::new(move |remark, hint| warnings.lock().unwrap().push(format!("{remark} {hint}"))),
         })
     }
 
@@ -82,7 +83,7 @@ impl Scripted {
 
     /// What the user was told.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.warnings.borrow().clone()
+        self.warnings.lock().unwrap().clone()
     }
 }
 

@@ -27,6 +27,9 @@ impl Host {
                 return;
             }
             Event::SessionExited { end } => self.fold_exited(logged, end),
+            Event::SessionRevived { program, token_hash, .. } => {
+                self.fold_revived(logged, program, token_hash);
+            }
             Event::SessionReparented { parent } => self.fold_reparented(logged.session, *parent),
             Event::MessageQueued { message } => {
                 self.counters.next_message = self.counters.next_message.max(message.id.get() + 1);
@@ -98,7 +101,27 @@ impl Host {
             interrupted_by: None,
             unclear: None,
             cursor: 0,
+            revivals: 0,
+            turns_before: 0,
         });
+    }
+
+    /// What an earlier life knew of processes and journals is nothing to the next one.
+    fn fold_revived(&mut self, logged: &Logged, program: &str, token_hash: &str) {
+        let id = logged.session;
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        self.live += usize::from(session.has_exited());
+        self.tokens.remove(&session.profile.token_hash);
+        self.tokens.insert(token_hash.to_owned(), id);
+        program.clone_into(&mut session.profile.program);
+        token_hash.clone_into(&mut session.profile.token_hash);
+        session.phase = Phase::Starting;
+        session.basis = Basis { source: Source::Daemon, at: logged.at, said: logged.event.type_name().to_owned() };
+        session.processes = None;
+        (session.stop_next, session.unclear, session.interrupted_by) = (None, None, None);
+        session.cursor = 0;
+        session.revivals += 1;
+        session.turns_before = session.turns_begun;
     }
 
     fn fold_exited(&mut self, logged: &Logged, end: &SessionEnd) {
@@ -154,6 +177,7 @@ fn message_of(event: &Event) -> Option<MessageId> {
         | Event::MessageEnded { message, .. } => Some(*message),
         Event::SessionCreated { .. }
         | Event::SessionStarted { .. }
+        | Event::SessionRevived { .. }
         | Event::SessionReady
         | Event::SessionUnseen { .. }
         | Event::SessionSeen
@@ -186,6 +210,7 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         Event::SessionCreated { .. }
         | Event::SessionPurged
         | Event::SessionExited { .. }
+        | Event::SessionRevived { .. }
         | Event::ChildCreated { .. }
         | Event::ChildEnded { .. }
         | Event::SessionNotice { .. }

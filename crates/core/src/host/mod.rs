@@ -8,6 +8,7 @@ mod on_report;
 mod projected;
 mod queue;
 mod recover;
+mod revive;
 mod step;
 mod timetable;
 

@@ -14,18 +14,19 @@ use crate::limits;
 use crate::message::{After, Message, MessageKind, MessageState, Sender};
 use crate::name::{self, SessionName};
 use crate::request::RequestAnswer;
-use crate::session::{Hold, Phase, Session};
+use crate::session::{Hold, Phase, Resume, Session};
 use crate::time::{Due, Now};
 
 const INTERRUPT: &str = "stop a running turn";
 
-type Told = Result<Answer, Refusal>;
+pub(super) type Told = Result<Answer, Refusal>;
 
 impl Host {
     pub(super) fn on_call(&mut self, id: CallId, caller: Caller, call: Call, now: Now, step: &mut Step) {
         let answer = match call {
             Call::Create(new) => self.create(caller, *new, now, step),
             Call::Send { session, message, wake_me } => self.send(caller, session, message, wake_me, now, step),
+            Call::Revive { session, revival, message } => self.revive(caller, session, revival, message, now, step),
             Call::Interrupt { session, clear_queue } => self.interrupt(caller, session, clear_queue, now, step),
             Call::Kill { session, force, any_allowed } => self.kill(caller, session, force, any_allowed, now, step),
             Call::Purge { session } => self.purge(caller, session, now, step),
@@ -71,7 +72,12 @@ impl Host {
         }
         self.check_room(&new)?;
         let name = self.reserve(&new)?;
-        self.check_first(&name, &new, now)?;
+        if let Some(first) = &new.message {
+            self.check_first(&name, &new.profile.agent, first, now)?;
+        }
+        if let Some(Resume::Conversation(wanted)) = &new.profile.resume {
+            self.check_writer(&new.profile.agent, wanted)?;
+        }
         let after = new.message.as_ref().map(|first| self.begin_after(first, now)).transpose()?.flatten();
         let (id, parent) = (new.id, new.parent);
         let stamp = Stamp::at(now.wall);
@@ -109,16 +115,21 @@ impl Host {
         }
     }
 
-    /// A session whose first message cannot be accepted is not created.
-    fn check_first(&self, name: &SessionName, new: &NewSession, now: Now) -> Result<(), Refusal> {
-        let Some(first) = &new.message else { return Ok(()) };
+    /// A session whose first message cannot be accepted is not started.
+    pub(super) fn check_first(
+        &self,
+        name: &SessionName,
+        agent: &AgentName,
+        first: &NewMessage,
+        now: Now,
+    ) -> Result<(), Refusal> {
         if first.text.len() as u64 > self.config.queue_bytes_max {
             return Err(Refusal::QueueFull { session: name.clone(), messages: 0, bytes: 0 });
         }
-        self.check_abilities(&new.profile.agent, first, now)
+        self.check_abilities(agent, first, now)
     }
 
-    fn send(
+    pub(super) fn send(
         &mut self,
         caller: Caller,
         id: SessionId,
@@ -261,7 +272,7 @@ impl Host {
     }
 
     /// A queue that `interrupt` has held runs on with the next message that is sent.
-    fn release_if_held(&mut self, id: SessionId, now: Now, step: &mut Step) {
+    pub(super) fn release_if_held(&mut self, id: SessionId, now: Now, step: &mut Step) {
         if self.sessions.get(&id).is_some_and(|s| s.hold == Hold::AfterInterrupt) {
             self.log(id, Stamp::at(now.wall), Event::QueueReleased, step);
         }
@@ -320,12 +331,13 @@ impl Host {
         if !session.has_exited() {
             return Err(Refusal::SessionLives(session.name.clone()));
         }
+        let revivals = session.revivals;
         self.log(id, Stamp::at(now.wall), Event::SessionPurged, step);
-        step.acts.push(Act::Remove { session: id });
+        step.acts.push(Act::Remove { session: id, revivals });
         Ok(Answer::Done)
     }
 
-    fn hold(&mut self, id: SessionId, hold: bool, now: Now, step: &mut Step) -> Told {
+    pub(super) fn hold(&mut self, id: SessionId, hold: bool, now: Now, step: &mut Step) -> Told {
         let wanted = if hold { Hold::ByHand } else { Hold::Off };
         if self.usable(id)?.hold != wanted {
             let event = if hold { Event::QueueHeld { by_hand: true } } else { Event::QueueReleased };
@@ -429,7 +441,7 @@ fn by_hand(caller: Caller) -> TakenBack {
     TakenBack { by: caller.session(), killed: false }
 }
 
-fn sender(caller: Caller) -> Sender {
+pub(super) fn sender(caller: Caller) -> Sender {
     caller.session().map_or(Sender::Human, Sender::Session)
 }
 

@@ -109,18 +109,19 @@ impl Host {
         }
     }
 
-    /// A start that failed leaves no record, unless nobody waited for it or somebody asked for its end.
+    /// A start that failed leaves no record, unless nobody waited for it, or somebody asked for its end, or it has lived
+    /// before.
     fn on_start_failed(&mut self, seen: &Seen, why: StartFailure, step: &mut Step) {
         let Some(session) = self.sessions.get(&seen.session) else { return };
-        if session.was_ready() || session.turns_begun > 0 {
+        if session.was_ready() || session.has_worked() {
             let detail = format!("it had come to life before its start was said to have failed: {why:?}");
             return self.end_session(seen, SessionEnd::Lost { detail }, step);
         }
-        let keep = session.profile.keep_failed || session.stopping.is_some();
+        let keep = session.profile.keep_failed || session.stopping.is_some() || session.revivals > 0;
         self.end_session(seen, SessionEnd::StartFailed { why }, step);
         if !keep {
             self.log(seen.session, Stamp::at(seen.observed_at), Event::SessionPurged, step);
-            step.acts.push(Act::Remove { session: seen.session });
+            step.acts.push(Act::Remove { session: seen.session, revivals: 0 });
         }
     }
 
@@ -298,7 +299,7 @@ impl Host {
     /// An agent that ends before it was ready has failed to start, unless somebody wanted its end.
     fn on_exited(&mut self, seen: &Seen, end: SessionEnd, step: &mut Step) {
         let Some(session) = self.sessions.get(&seen.session) else { return };
-        let came_to_life = session.was_ready() || session.turns_begun > 0 || session.stopping.is_some();
+        let came_to_life = session.was_ready() || session.has_worked() || session.stopping.is_some();
         let detail = match &end {
             SessionEnd::Ended { exit } => {
                 format!("the agent ended with exit code {} before it was ready", exit.shell_code())

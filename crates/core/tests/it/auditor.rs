@@ -54,6 +54,10 @@ impl Auditor {
             return;
         }
         let course = self.courses.get_mut(&logged.session).unwrap_or_else(|| panic!("no session: {logged:?}"));
+        if matches!(logged.event, Event::SessionRevived { .. }) {
+            assert!(std::mem::take(&mut course.exited), "revived while it lives: {logged:?}");
+            return;
+        }
         let after_exit = matches!(logged.event, Event::SessionReparented { .. });
         assert!(!course.exited || after_exit, "its end was not the end: {logged:?}");
         match &logged.event {
@@ -110,6 +114,7 @@ impl Auditor {
             }
             Event::SessionCreated { .. }
             | Event::SessionStarted { .. }
+            | Event::SessionRevived { .. }
             | Event::SessionReady
             | Event::SessionUnseen { .. }
             | Event::SessionSeen
@@ -139,7 +144,9 @@ fn warrants(logged: &Logged, act: &Act) -> bool {
     let event = &logged.event;
     let (session, fits) = match act {
         Act::Reply { .. } => return true,
-        Act::Launch { session } => (session, matches!(event, Event::SessionCreated { .. })),
+        Act::Launch { session } => {
+            (session, matches!(event, Event::SessionCreated { .. } | Event::SessionRevived { .. }))
+        }
         Act::Adopt { session } => (session, matches!(event, Event::SessionUnseen { .. })),
         Act::Deliver { session, message, attempt } | Act::Steer { session, message, attempt } => {
             (session, *event == Event::MessageHanded { message: *message, attempt: *attempt })
@@ -157,7 +164,7 @@ fn warrants(logged: &Logged, act: &Act) -> bool {
             (session, asked || matches!(event, Event::SessionSeen | Event::SessionUnseen { .. }))
         }
         Act::Release { session } => (session, matches!(event, Event::SessionExited { .. })),
-        Act::Remove { session } => (session, *event == Event::SessionPurged),
+        Act::Remove { session, .. } => (session, *event == Event::SessionPurged),
     };
     fits && logged.session == *session
 }

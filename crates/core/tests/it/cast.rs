@@ -12,7 +12,7 @@ pub(crate) fn abilities(sure: bool) -> Capabilities {
         steer: sure,
         requests: true,
         goals: false,
-        resume: false,
+        resume: sure,
         usage: false,
         model: false,
         effort: false,

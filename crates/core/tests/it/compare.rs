@@ -50,6 +50,7 @@ pub(crate) fn compare(host: &Host, model: &Model, auditor: &Auditor, now: Now, m
         assert_eq!((session.turns_begun, session.cursor), (s.begun, s.cursor), "{} after {moment:?}", s.id);
         assert_eq!(session.stopping.as_ref().map(|stopping| stopping.force), s.stopping, "{} after {moment:?}", s.id);
         assert_eq!(session.was_ready(), s.ready || s.exited, "{} after {moment:?}", s.id);
+        assert_eq!((session.revivals, session.turns_before), (s.revivals, s.before), "{} after {moment:?}", s.id);
         let running = model.running(s.id).map(|turn| turn.number);
         assert_eq!(session.turn().map(|turn| turn.number.get()), running, "turn of {} after {moment:?}", s.id);
         assert_eq!(session.ready, model.line(s.id), "queue of {} after {moment:?}", s.id);
@@ -105,6 +106,8 @@ fn word_of_refusal(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::SessionNotFound(_) => "not found",
         Refusal::SessionExited(_) => "exited",
+        Refusal::NotResumable { .. } => "not resumable",
+        Refusal::ConversationInUse { .. } => "in use",
         Refusal::SessionStopping(_) => "stopping",
         Refusal::NameInUse(_) => "name in use",
         Refusal::MessageNotFound(_) => "no message",

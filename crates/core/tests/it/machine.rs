@@ -70,15 +70,36 @@ pub(crate) struct Machine {
     /// An end that no journal tells of, and what may have been taken just before.
     last_word: Option<AgentReport>,
     doubts: Vec<(MessageId, Attempt)>,
+    /// The same of its earlier lives.
+    old_doubts: BTreeSet<MessageId>,
+    /// How often it was started again.
+    life: u32,
+    /// The agent's own id of its conversation.
+    conversation: String,
     pub(crate) driver: Option<Driver>,
 }
 
 const CURSOR_STEP: u64 = 10;
 
 impl Machine {
-    pub(crate) fn launched(sure: bool, strict: bool, stubborn: bool) -> Self {
+    pub(crate) fn launched(sure: bool, strict: bool, stubborn: bool, conversation: String) -> Self {
         let driver = Driver { orders: VecDeque::from([Order::Launch]), ..Driver::default() };
-        Self { sure, strict, stubborn, driver: Some(driver), ..Self::default() }
+        Self { sure, strict, stubborn, conversation, driver: Some(driver), ..Self::default() }
+    }
+
+    /// It is started again, with a journal of its own. What its conversation has, it has.
+    pub(crate) fn relaunch(&mut self, life: u32) {
+        assert!(!self.up || !self.strict, "it is started again while it runs");
+        let before = std::mem::take(self);
+        let old = before.doubts.iter().map(|(message, _)| *message);
+        let old_doubts = before.old_doubts.iter().copied().chain(old).collect();
+        let new = Self::launched(before.sure, before.strict, before.stubborn, before.conversation);
+        *self = Self { life, seen: before.seen, taken: before.taken, asked: before.asked, old_doubts, ..new };
+    }
+
+    /// Which of its lives this is, counted from 0.
+    pub(crate) fn life(&self) -> u32 {
+        self.life
     }
 
     /// A new daemon looks for it, with what its records say.
@@ -188,6 +209,7 @@ impl Machine {
         }
         if !self.ready {
             self.ready = true;
+            self.write(AgentReport::Conversation { native: self.conversation.clone() });
             return self.write(AgentReport::Ready);
         }
         match (self.busy, choices.below(if calm { 1 } else { 6 })) {
@@ -370,7 +392,7 @@ impl Machine {
 
     /// Whether there is a reason not to know if this message was taken.
     pub(crate) fn may_doubt(&self, message: MessageId) -> bool {
-        !self.sure || self.doubts.iter().any(|(doubted, _)| *doubted == message)
+        !self.sure || self.old_doubts.contains(&message) || self.doubts.iter().any(|(other, _)| *other == message)
     }
 
     /// Whether anything is under way that will still be told.

@@ -21,6 +21,8 @@ mod model;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
+mod revive;
+#[cfg(test)]
 mod scale;
 #[cfg(test)]
 mod shelf;

@@ -11,9 +11,10 @@ use adjutant_core::{Act, Event, Step};
 pub(crate) struct Tally(pub(crate) BTreeMap<&'static str, u64>);
 
 /// What a thousand runs have to come across.
-const CORNERS: [&str; 74] = [
+const CORNERS: [&str; 78] = [
     "session.created",
     "session.started",
+    "session.revived",
     "session.ready",
     "session.unseen",
     "session.seen",
@@ -62,6 +63,9 @@ const CORNERS: [&str; 74] = [
     "stopped as it began",
     "not found",
     "exited",
+    "not resumable",
+    "in use",
+    "revived for nothing",
     "stopping",
     "name in use",
     "no message",

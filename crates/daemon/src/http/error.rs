@@ -67,12 +67,15 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let code = match &refusal {
             Refusal::SessionNotFound(_) => ErrorCode::SessionNotFound,
-            Refusal::SessionExited(_) | Refusal::SessionStopping(_) => ErrorCode::SessionExited,
+            Refusal::SessionExited(_) | Refusal::SessionStopping(_) | Refusal::NotResumable { .. } => {
+                ErrorCode::SessionExited
+            }
             Refusal::NameInUse(_) => ErrorCode::IdInUse,
             Refusal::MessageNotFound(_) => ErrorCode::MessageNotFound,
             Refusal::MessageStarted(_) => ErrorCode::MessageStarted,
             Refusal::QueueFull { .. } | Refusal::TooManySessions(_) => ErrorCode::QueueFull,
             Refusal::NotSupported { .. } => ErrorCode::NotSupported,
+            Refusal::ConversationInUse { .. } => ErrorCode::AgentStartFailed,
             Refusal::NotASession | Refusal::AfterTooMany(_) | Refusal::Misplaced(_) => ErrorCode::Usage,
             Refusal::Forbidden(_) | Refusal::TooDeep(_) | Refusal::SessionLives(_) => ErrorCode::Forbidden,
             Refusal::RequestNotFound(_) => ErrorCode::RequestNotFound,
@@ -82,9 +85,13 @@ impl From<Refusal> for Failure {
         };
         let failure = Self::new(code, refusal.to_string());
         match &refusal {
-            Refusal::SessionExited(name) | Refusal::SessionStopping(name) => {
-                failure.with_detail("session", name.as_str())
-            }
+            Refusal::SessionExited(name)
+            | Refusal::SessionStopping(name)
+            | Refusal::NotResumable { session: name, .. } => failure.with_detail("session", name.as_str()),
+            Refusal::ConversationInUse { conversation, by } => failure
+                .with_detail("conversation", conversation.as_str())
+                .with_detail("session", by.as_str())
+                .with_hint(format!("adj send {by}")),
             Refusal::QueueFull { session, messages, bytes } => failure
                 .with_detail("session", session.as_str())
                 .with_detail("messages", *messages as u64)

@@ -46,7 +46,7 @@ pub(crate) enum Message {
     /// Drop the beginning of the log.
     Compact { plan: Box<Compaction>, reply: oneshot::Sender<Result<bool, CommitError>> },
     /// A session's driver has ended without saying that its session has.
-    DriverGone { session: SessionId },
+    DriverGone { session: SessionId, life: u32 },
     /// Let go of every session and end.
     Stop { reply: oneshot::Sender<()> },
 }
@@ -106,8 +106,8 @@ impl Handle {
     }
 
     /// Says that a driver has ended.
-    async fn driver_gone(&self, session: SessionId) {
-        let _ = self.messages.send(Message::DriverGone { session }).await;
+    async fn driver_gone(&self, session: SessionId, life: u32) {
+        let _ = self.messages.send(Message::DriverGone { session, life }).await;
     }
 }
 
@@ -264,7 +264,7 @@ impl Supervisor {
                 self.untidy = true;
                 let _ = reply.send(done);
             }
-            Message::DriverGone { session } => self.driver_gone(session, intake),
+            Message::DriverGone { session, life } => self.driver_gone(session, life, intake),
             Message::Stop { reply } => intake.stop = Some(reply),
         }
     }
@@ -331,12 +331,12 @@ impl Supervisor {
     }
 
     /// A driver that ended without a word has lost sight of its session; another one takes it up again.
-    fn driver_gone(&mut self, session: SessionId, intake: &mut Intake) {
-        self.orders.remove(&session);
-        let lives = self.host.session(session).is_some_and(|s| !s.has_exited());
-        if !lives {
+    fn driver_gone(&mut self, session: SessionId, life: u32, intake: &mut Intake) {
+        let same = |s: &adjutant_core::session::Session| !s.has_exited() && s.revivals == life;
+        if !self.host.session(session).is_some_and(same) {
             return;
         }
+        self.orders.remove(&session);
         let why = adjutant_core::outcome::UnknownReason::RunnerUnreachable { detail: "its driver ended".to_owned() };
         intake.inputs.push(Input::Agent {
             session,

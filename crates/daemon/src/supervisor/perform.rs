@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use adjutant_agents::{Adoption, DriverStart, DriverTask, Order};
+use adjutant_agents::{Adoption, DriverStart, DriverTask, Order, Place};
 use adjutant_core::agent::FrameStyle;
 use adjutant_core::id::Attempt;
 use adjutant_core::message::{MessageKind, MessageState};
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{ORDERS_WAITING_MAX, Supervisor};
 use crate::frame;
-use crate::retention::remove_files;
+use crate::retention::{remove_directory, remove_files};
 use crate::testpoint;
 
 /// The message texts of a step, so that what was just sent need not be read back.
@@ -50,9 +50,8 @@ impl Supervisor {
             }
             Act::Release { session } => {
                 self.orders.remove(&session);
-                self.parts.launches.forget(session);
             }
-            Act::Remove { session } => self.remove_files(session),
+            Act::Remove { session, revivals } => self.remove_files(session, revivals),
         }
     }
 
@@ -81,11 +80,13 @@ impl Supervisor {
             tracing::error!(session = %session.name, "this build has no such agent; the session stays unknown");
             return;
         };
+        let (place, life) = (self.parts.places.of(session), session.revivals);
+        let begins_again = life > 0 && matches!(start, DriverStart::Launch(_));
         let (orders, incoming) = mpsc::channel(ORDERS_WAITING_MAX);
         let task = DriverTask {
             session: id,
             name: session.name.clone(),
-            place: self.parts.places.of(id),
+            place: place.clone(),
             start,
             orders: incoming,
             reports: self.reports_in.clone(),
@@ -93,10 +94,14 @@ impl Supervisor {
         let (driving, handle) = (agent.drive(task), self.handle());
         self.orders.insert(id, orders);
         self.runtime.spawn(async move {
+            if begins_again {
+                // Nothing of the life before is held any more, and what it left there would stand in the way.
+                let _ = tokio::task::spawn_blocking(move || remove_directory(&place.run_dir)).await;
+            }
             // A driver that panics must cost its own session only.
             let ended = tokio::spawn(driving).await;
             if ended.is_err() {
-                handle.driver_gone(id).await;
+                handle.driver_gone(id, life).await;
             }
         });
     }
@@ -153,9 +158,9 @@ impl Supervisor {
         }
     }
 
-    fn remove_files(&self, id: SessionId) {
-        let place = self.parts.places.of(id);
-        self.runtime.spawn_blocking(move || remove_files(&place));
+    fn remove_files(&self, id: SessionId, revivals: u32) {
+        let places: Vec<Place> = (0..=revivals).map(|life| self.parts.places.of_life(id, life)).collect();
+        self.runtime.spawn_blocking(move || places.iter().for_each(remove_files));
     }
 }
 

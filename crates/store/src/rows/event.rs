@@ -53,6 +53,7 @@ macro_rules! events {
 events! {
     "session.created" => SessionCreated { name: SessionName, profile: Box<Profile>, parent: Option<SessionId>, }
     "session.started" => SessionStarted { runner: Incarnation, agent: Incarnation, supervisor: String, }
+    "session.revived" => SessionRevived { by: Option<SessionId>, program: String, token_hash: String, }
     "session.ready" => SessionReady {}
     "session.unseen" => SessionUnseen { why: UnknownReason, }
     "session.seen" => SessionSeen {}
@@ -114,6 +115,7 @@ pub(crate) fn turn_of(event: &Event) -> Option<TurnNumber> {
         | Event::MessageEnded { end: MessageEnd::Settled { turn, .. }, .. } => Some(*turn),
         Event::SessionCreated { .. }
         | Event::SessionStarted { .. }
+        | Event::SessionRevived { .. }
         | Event::SessionReady
         | Event::SessionUnseen { .. }
         | Event::SessionSeen

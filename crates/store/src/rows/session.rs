@@ -49,6 +49,7 @@ mirror! {
         key: Option<String>,
         token_hash: String,
         keep_failed: bool,
+        trust: bool,
     }
 }
 
@@ -155,6 +156,8 @@ mirror! {
         interrupted_by: Option<SessionId>,
         unclear: Option<MessageId>,
         cursor: u64,
+        revivals: u32,
+        turns_before: u32,
     } beside { messages }
 }
 

@@ -372,8 +372,8 @@ fn profile() -> BoxedStrategy<Profile> {
     let texts = (text(), text(), text(), text(), vec(text(), 0..3));
     let maybe = (of(text()), of(text()), of(text()), of(text()), of(worktree()));
     let more = (of(text()), any::<bool>(), of(text()), vec(text(), 0..3), of(resume()), policy());
-    (texts, maybe, mode(), any::<bool>(), more)
-        .prop_map(|(texts, maybe, mode, keep_failed, more)| {
+    (texts, maybe, mode(), (any::<bool>(), any::<bool>()), more)
+        .prop_map(|(texts, maybe, mode, (keep_failed, trust), more)| {
             let (agent, path, program, token_hash, env_names) = texts;
             let (project, description, model, key, worktree) = maybe;
             let (effort, headless, sandbox, arguments, resume, policy) = more;
@@ -396,6 +396,7 @@ fn profile() -> BoxedStrategy<Profile> {
                 key,
                 token_hash,
                 keep_failed,
+                trust,
             }
         })
         .boxed()
@@ -456,13 +457,14 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
         (source(), at(), text()),
     );
     let queue = (vec(message(live_state()), 0..4), of(message_id()), of(message_id()), of(session_id()));
-    let rest = (0..=u32::MAX, of(ended_turn()), any::<u64>(), of(text()), of(goal()));
+    let numbers = (0..=u32::MAX, any::<u64>(), any::<u32>(), any::<u32>());
+    let rest = (numbers, of(ended_turn()), of(text()), of(goal()));
     (fixed, life, queue, rest)
         .prop_map(|(fixed, life, queue, rest)| {
             let (id, name, profile, parent, created_at, last_used_at) = fixed;
             let (phase, mut work, stopping, hold, processes, basis) = life;
             let (messages, stop_next, unclear, interrupted_by) = queue;
-            let (turns_begun, last_turn, cursor, conversation, goal) = rest;
+            let ((turns_begun, cursor, revivals, turns_before), last_turn, conversation, goal) = rest;
             settle_requests(&mut work, id);
             let messages: std::collections::BTreeMap<_, _> =
                 messages.into_iter().map(|message| (message.id, Message { session: id, ..message })).collect();
@@ -493,6 +495,8 @@ pub(crate) fn session() -> BoxedStrategy<Session> {
                 interrupted_by,
                 unclear,
                 cursor,
+                revivals,
+                turns_before,
             }
         })
         .boxed()
@@ -539,6 +543,11 @@ fn session_event() -> BoxedStrategy<Event> {
             runner,
             agent,
             supervisor
+        }),
+        (of(session_id()), text(), text()).prop_map(|(by, program, token_hash)| Event::SessionRevived {
+            by,
+            program,
+            token_hash
         }),
         Just(Event::SessionReady),
         unknown_reason().prop_map(|why| Event::SessionUnseen { why }),

@@ -33,13 +33,14 @@ fn dir() -> PathBuf {
 /// Everything a host may hold: sessions, messages, turns and requests in every state.
 fn content() -> (Scribe, Vec<Batch>) {
     let mut scribe = Scribe::new();
-    let parts: [fn(&mut Scribe); 7] = [
+    let parts: [fn(&mut Scribe); 8] = [
         busy_session,
         waiting_session,
         queued_messages,
         ended_messages,
         unseen_sessions,
         exited_sessions,
+        revived_sessions,
         forgotten_session,
     ];
     let mut batches = Vec::new();
@@ -185,6 +186,22 @@ fn exited_sessions(scribe: &mut Scribe) {
         scribe.event(id(1), Event::ChildEnded { child: id(number), end });
     }
     scribe.event(id(10), Event::SessionReparented { parent: None });
+}
+
+/// One that has ended once, lives again and is at work, and one whose second start failed.
+fn revived_sessions(scribe: &mut Scribe) {
+    for (number, name) in [(15, "darius-top"), (16, "diana-mid")] {
+        scribe.ready(id(number), name);
+        scribe.event(id(number), Event::SessionConversation { native: format!("conversation of {name}") });
+        scribe.work(id(number), "before", "done before");
+        scribe.exit(id(number));
+        let (program, token_hash) = ("/opt/agent".to_owned(), format!("second-hash-of-{name}"));
+        scribe.event(id(number), Event::SessionRevived { by: Some(id(1)), program, token_hash });
+    }
+    scribe.start(id(15));
+    scribe.work(id(15), "after", "done after");
+    let end = SessionEnd::StartFailed { why: StartFailure::Withdrawn };
+    scribe.event(id(16), Event::SessionExited { end });
 }
 
 /// One that is gone; the counters remember that it was there.

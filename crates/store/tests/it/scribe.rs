@@ -106,6 +106,7 @@ impl Scribe {
             key: Some(format!("create-{name}")),
             token_hash: format!("hash-of-{name}"),
             keep_failed: false,
+            trust: true,
         };
         self.event(session, Event::SessionCreated { name: name.parse().unwrap(), profile: Box::new(profile), parent });
         if let Some(parent) = parent {

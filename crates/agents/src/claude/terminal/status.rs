@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use adjutant_core::process::Incarnation;
 use serde::Deserialize;
 
-use crate::process::incarnation_of;
+use crate::process::stat_of;
 
 /// What the agent says that it is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +78,8 @@ pub(in crate::claude) fn holder(config_dir: &Path, conversation: &str) -> Option
     let files = std::fs::read_dir(directory(config_dir)).ok()?;
     let holds = |bytes: Vec<u8>| {
         let file: File = serde_json::from_slice(&bytes).ok()?;
-        let lives = incarnation_of(file.pid).ok()?;
+        // What has been killed and waits for its parent to look at it writes nothing any more.
+        let lives = stat_of(file.pid).ok()?.filter(|stat| !stat.is_dead());
         let same = lives.is_some_and(|now| file.proc_start == Some(now.start_ticks.to_string()));
         (same && file.session_id == conversation).then_some(file.pid)
     };
@@ -128,6 +129,25 @@ mod tests {
         assert_eq!(parse(b"{\"pid\":15614", &agent), None);
         let early = parse(br#"{"pid":15614,"procStart":"50914","startedAt":3}"#, &agent).unwrap();
         assert_eq!((early.activity, early.since), (Activity::Starting, 3));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a process to look at")]
+    fn a_dead_process_holds_nothing_even_before_it_is_reaped() {
+        let config = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory(config.path())).unwrap();
+        let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let start = stat_of(child.id()).unwrap().unwrap().start_ticks;
+        let text = format!(r#"{{"pid":{},"sessionId":"s","procStart":"{start}","startedAt":3}}"#, child.id());
+        std::fs::write(directory(config.path()).join("1.json"), text).unwrap();
+        assert_eq!(holder(config.path(), "s"), Some(child.id()));
+        assert_eq!(holder(config.path(), "t"), None);
+        drop(child.stdin.take());
+        let id = rustix::process::WaitId::Pid(rustix::process::Pid::from_child(&child));
+        let unreaped = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+        rustix::process::waitid(id, unreaped).unwrap();
+        assert_eq!(holder(config.path(), "s"), None);
+        child.wait().unwrap();
     }
 
     #[test]

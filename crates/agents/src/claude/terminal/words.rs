@@ -20,11 +20,9 @@ pub(super) fn words(plan: &LaunchPlan, config_dir: &Path, settings: &Path) -> Re
     };
     let mut words: Vec<String> = ["--permission-mode", mode, "--settings"].map(str::to_owned).to_vec();
     words.push(settings.display().to_string());
-    match &profile.resume {
+    match taken_up(plan, config_dir)? {
         None => words.extend(["--session-id".to_owned(), new_uuid()?]),
-        Some(resume) => {
-            words.extend(["--resume".to_owned(), taken_up(resume, config_dir, &plan.directory)?]);
-        }
+        Some(native) => words.extend(["--resume".to_owned(), native]),
     }
     words.extend(profile.model.iter().flat_map(|model| ["--model".to_owned(), model.clone()]));
     words.extend(profile.effort.iter().flat_map(|effort| ["--effort".to_owned(), effort.clone()]));

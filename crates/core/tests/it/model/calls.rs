@@ -4,7 +4,7 @@ use adjutant_core::call::{NewAfter, NewDependency, NewMessage, NewSession};
 use adjutant_core::event::Place;
 use adjutant_core::limits;
 use adjutant_core::message::MessageKind;
-use adjutant_core::session::Hold;
+use adjutant_core::session::{Hold, Resume};
 use adjutant_core::time::Due;
 use adjutant_core::{AgentName, Answer, Call, Caller, MessageId, Now, RequestId, SessionId, TurnNumber};
 
@@ -15,6 +15,7 @@ impl Model {
         match call {
             Call::Create(new) => self.create(caller, new, now),
             Call::Send { session, message, wake_me } => self.send(caller, *session, message, *wake_me, now),
+            Call::Revive { session, message, .. } => self.revive(caller, *session, message.as_ref(), now),
             Call::Interrupt { session, clear_queue } => self.interrupt(caller, *session, *clear_queue),
             Call::Kill { session, force, any_allowed } => self.kill(caller, *session, *force, *any_allowed),
             Call::Purge { session } => self.purge(caller, *session),
@@ -82,8 +83,15 @@ impl Model {
                 return Err("queue full");
             }
             self.able(&new.profile.agent, first, now)?;
-            self.begin_after(first.after.as_ref())?;
         }
+        let wanted = match &new.profile.resume {
+            Some(Resume::Conversation(wanted)) => Some(wanted.clone()),
+            Some(Resume::Latest) | None => None,
+        };
+        if let Some(wanted) = &wanted {
+            self.alone_with(&new.profile.agent, wanted)?;
+        }
+        self.begin_after(new.message.as_ref().and_then(|first| first.after.as_ref()))?;
         self.sessions.push(ModelSession {
             id: new.id,
             name: new.name.clone(),
@@ -101,8 +109,11 @@ impl Model {
             interrupted_by: None,
             hold: Hold::Off,
             begun: 0,
+            before: 0,
+            revivals: 0,
             cursor: 0,
             conversation: None,
+            wanted,
             goal: None,
             uncounted: false,
             stop_next: None,
@@ -111,6 +122,48 @@ impl Model {
         self.acts.push(format!("launch {}", new.id));
         let message = new.message.as_ref().map(|message| self.queue(caller, new.id, message, now)).transpose()?;
         Ok(Answer::Created { session: new.id, replayed: false, message })
+    }
+
+    /// Nobody else who lives writes this conversation.
+    fn alone_with(&self, agent: &AgentName, conversation: &str) -> Result<(), &'static str> {
+        let mut others = self.sessions.iter().filter(|s| !s.exited && !s.purged && s.agent == *agent);
+        let has = |s: &ModelSession| s.conversation.as_ref().or(s.wanted.as_ref()).is_some_and(|c| c == conversation);
+        if others.any(has) { Err("in use") } else { Ok(()) }
+    }
+
+    fn revive(&mut self, caller: Caller, id: SessionId, first: Option<&NewMessage>, now: Now) -> Told {
+        let s = self.s(id).ok_or("not found")?.clone();
+        if !s.exited {
+            return match first {
+                Some(first) => self.send(caller, id, first, false, now),
+                None => self.hold(id, Hold::Off, now),
+            };
+        }
+        let conversation = s.conversation.as_ref().filter(|_| self.can(&s.agent).resume).ok_or("not resumable")?;
+        if self.sessions.iter().filter(|s| !s.exited && !s.purged).count() >= self.config.sessions_live_max {
+            return Err("too many sessions");
+        }
+        self.alone_with(&s.agent, conversation)?;
+        if let Some(first) = first {
+            if first.text.len() as u64 > self.config.queue_bytes_max {
+                return Err("queue full");
+            }
+            self.able(&s.agent, first, now)?;
+            self.begin_after(first.after.as_ref())?;
+        }
+        // What it waits for is fixed while the session has nothing to do.
+        let message = first.map(|first| self.queue(caller, id, first, now)).transpose()?;
+        self.change(id, |s| {
+            (s.exited, s.ready, s.started, s.seen) = (false, false, false, true);
+            (s.before, s.cursor, s.stop_next, s.unclear) = (s.begun, 0, None, None);
+            s.interrupted_by = None;
+            s.revivals += 1;
+            if first.is_none() || s.hold == Hold::AfterInterrupt {
+                s.hold = Hold::Off;
+            }
+        });
+        self.acts.push(format!("launch {id}"));
+        Ok(Answer::Revived { message })
     }
 
     fn queue(
@@ -273,13 +326,14 @@ impl Model {
     }
 
     fn purge(&mut self, caller: Caller, id: SessionId) -> Told {
-        let exited = self.s(id).ok_or("not found")?.exited;
+        let s = self.s(id).ok_or("not found")?;
+        let (exited, revivals) = (s.exited, s.revivals);
         self.reaches(caller, id)?;
         if !exited {
             return Err("lives");
         }
         self.change(id, |s| s.purged = true);
-        self.acts.push(format!("remove {id}"));
+        self.acts.push(format!("remove {id} {revivals}"));
         Ok(Answer::Done)
     }
 

@@ -34,8 +34,13 @@ pub(crate) struct ModelSession {
     interrupted_by: Option<SessionId>,
     pub(crate) hold: Hold,
     pub(crate) begun: u32,
+    /// How many turns its earlier lives had begun.
+    pub(crate) before: u32,
+    pub(crate) revivals: u32,
     pub(crate) cursor: u64,
     conversation: Option<String>,
+    /// The conversation that it is to take up.
+    wanted: Option<String>,
     goal: Option<adjutant_core::session::Goal>,
     /// The last turn has ended, and nobody has said what it has cost.
     uncounted: bool,
@@ -141,7 +146,7 @@ pub(crate) fn word_of(act: &Act) -> Option<String> {
         Act::Respond { session, request, native, .. } => Some(format!("respond {session} {request} {native}")),
         Act::End { session, grace_ms } => Some(format!("end {session} {grace_ms}")),
         Act::Release { session } => Some(format!("release {session}")),
-        Act::Remove { session } => Some(format!("remove {session}")),
+        Act::Remove { session, revivals } => Some(format!("remove {session} {revivals}")),
     }
 }
 

@@ -46,7 +46,7 @@ impl Model {
                 self.change(id, |s| s.ready = true);
                 !s.ready
             }
-            AgentReport::StartFailed { .. } if s.ready || s.begun > 0 => self.exit(id, false),
+            AgentReport::StartFailed { .. } if s.ready || s.begun > s.before => self.exit(id, false),
             AgentReport::StartFailed { .. } => self.fail_to_start(s),
             AgentReport::Taken { message, .. } => self.taken(s, *message),
             AgentReport::NotTaken { message, attempt, detail } => self.not_taken(id, *message, *attempt, detail),
@@ -88,7 +88,7 @@ impl Model {
             }
             AgentReport::Seen { level } => self.see(s, level.working),
             AgentReport::Exited { end: SessionEnd::Ended { .. } | SessionEnd::Lost { .. } }
-                if !s.ready && s.begun == 0 && s.stopping.is_none() =>
+                if !s.ready && s.begun == s.before && s.stopping.is_none() =>
             {
                 self.fail_to_start(s)
             }
@@ -98,9 +98,9 @@ impl Model {
 
     fn fail_to_start(&mut self, s: &ModelSession) -> bool {
         self.exit(s.id, false);
-        if !s.keep_failed && s.stopping.is_none() {
+        if !s.keep_failed && s.stopping.is_none() && s.revivals == 0 {
             self.change(s.id, |s| s.purged = true);
-            self.acts.push(format!("remove {}", s.id));
+            self.acts.push(format!("remove {} 0", s.id));
         }
         true
     }

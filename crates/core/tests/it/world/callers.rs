@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use adjutant_core::call::{NewAfter, NewDependency, NewMessage, NewSession};
+use adjutant_core::call::{NewAfter, NewDependency, NewMessage, NewSession, Revival};
 use adjutant_core::event::Place;
 use adjutant_core::message::{MessageKind, MessageState, Settlement};
 use adjutant_core::request::RequestAnswer;
-use adjutant_core::session::Profile;
+use adjutant_core::session::{Profile, Resume};
 use adjutant_core::time::Due;
 use adjutant_core::{Call, CallId, Caller, Input, MessageId, RequestId, Seq, SessionId, Timestamp};
 
@@ -96,7 +96,10 @@ impl World {
         let agents = ["sure", "sure", "plain", "plain", "deaf"];
         let agent = self.choices.pick(&agents).unwrap_or("sure");
         let key = self.choices.below(12);
+        let known: Vec<String> = self.host.sessions().filter_map(|session| session.conversation.clone()).collect();
+        let taken_up = self.choices.pick(&known).filter(|_| self.choices.once_in(5));
         let profile = Profile {
+            resume: taken_up.map(Resume::Conversation),
             key: (key < 2).then(|| format!("create {key}")),
             keep_failed: self.choices.below(2) == 0,
             ..profile(agent, number)
@@ -137,10 +140,24 @@ impl World {
                 let request = self.choices.pick(&open).unwrap_or(stray);
                 Call::Respond { request, answer: RequestAnswer::Allow }
             }
+            17..=19 => self.some_revival(),
             _ => Call::Send { session, message: self.new_message(), wake_me: self.choices.once_in(5) },
         };
         self.calls += 1;
         Input::Call { id: CallId(self.calls), caller, call }
+    }
+
+    /// Of those that have ended mostly; and now and then of one that has not.
+    fn some_revival(&mut self) -> Call {
+        let ended: Vec<SessionId> = self.host.sessions().filter(|s| s.has_exited()).map(|s| s.id).collect();
+        let stray = self.some_session();
+        let session = self.choices.pick(&ended).unwrap_or(stray);
+        let message = (self.choices.below(3) > 0).then(|| self.new_message());
+        self.revivals += 1;
+        let notice = self.choices.once_in(4).then(|| "without A".to_owned());
+        let token_hash = format!("again {}", self.revivals);
+        let revival = Revival { program: "/bin/agent".to_owned(), token_hash, notice };
+        Call::Revive { session, revival, message }
     }
 
     /// Messages of which a session has been told, or which are none of its business.

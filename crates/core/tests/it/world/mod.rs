@@ -6,9 +6,11 @@ mod lies;
 
 use std::collections::BTreeMap;
 
+use adjutant_core::agent::{SessionEnd, StartFailure};
 use adjutant_core::message::MessageState;
+use adjutant_core::session::{Resume, Session};
 use adjutant_core::time::{BootId, BootMoment};
-use adjutant_core::{Act, Host, HostConfig, Input, Now, Projected, SessionId, Step, Timestamp};
+use adjutant_core::{Act, Event, Host, HostConfig, Input, Now, Projected, SessionId, Step, Timestamp};
 
 use crate::auditor::Auditor;
 use crate::cast::config;
@@ -43,6 +45,7 @@ pub(crate) struct World {
     waits: Vec<Wait>,
     sessions: u8,
     calls: u64,
+    revivals: u64,
     /// Drivers that say what is not so; then only the model's word counts.
     faulty: bool,
     /// Agents that take hardly anything.
@@ -73,6 +76,7 @@ impl World {
             waits: Vec::new(),
             sessions: 0,
             calls: 0,
+            revivals: 0,
             faulty,
             stubborn,
             tape: None,
@@ -209,6 +213,14 @@ impl World {
         learn_names(&mut self.model, &self.host);
         compare(&self.host, &self.model, &self.auditor, now, &moment);
         self.tally.step(&step);
+        let failed = |event: &Event| {
+            matches!(event, Event::SessionExited { end: SessionEnd::StartFailed { why: StartFailure::Withdrawn } })
+        };
+        for logged in step.events.iter().filter(|logged| failed(&logged.event)) {
+            if self.host.session(logged.session).is_some_and(|session| session.revivals > 0) {
+                self.tally.count("revived for nothing");
+            }
+        }
         for told in self.model.told.iter() {
             self.tally.count(told.as_ref().err().copied().unwrap_or("reply"));
         }
@@ -243,9 +255,7 @@ impl World {
             let (session, order) = match act {
                 Act::Reply { .. } => continue,
                 Act::Launch { session } => {
-                    let sure = self.is_sure(*session);
-                    let machine = Machine::launched(sure, !self.faulty, self.stubborn);
-                    self.machines.insert(*session, machine);
+                    self.launch(*session);
                     continue;
                 }
                 Act::Adopt { session } => {
@@ -258,7 +268,7 @@ impl World {
                     }
                     continue;
                 }
-                Act::Remove { session } => {
+                Act::Remove { session, .. } => {
                     self.machines.remove(session);
                     continue;
                 }
@@ -280,9 +290,21 @@ impl World {
         session.and_then(|s| self.host.capabilities(s)).is_some_and(|can| can.deduplicates)
     }
 
+    fn launch(&mut self, id: SessionId) {
+        let Some(session) = self.host.session(id) else { return };
+        let (life, conversation) = (session.revivals, conversation_of(session));
+        let (sure, strict, stubborn) = (self.is_sure(id), !self.faulty, self.stubborn);
+        let machine = self.machines.entry(id);
+        let machine = machine.or_insert_with(|| Machine::launched(sure, strict, stubborn, conversation));
+        if life > 0 {
+            machine.relaunch(life);
+        }
+    }
+
     fn adopt(&mut self, id: SessionId) {
         let sure = self.is_sure(id);
         let Some(session) = self.host.session(id) else { return };
+        let (life, conversation) = (session.revivals, conversation_of(session));
         let handed = session.messages.values().filter_map(|m| match m.state {
             MessageState::Delivering { attempt, .. } => Some((m.id, attempt)),
             MessageState::Delayed { .. }
@@ -292,7 +314,12 @@ impl World {
         });
         let (cursor, handed) = (session.cursor, handed.collect());
         let (strict, stubborn) = (!self.faulty, self.stubborn);
-        let machine = self.machines.entry(id).or_insert_with(|| Machine::launched(sure, strict, stubborn));
+        let machine = self.machines.entry(id);
+        let machine = machine.or_insert_with(|| Machine::launched(sure, strict, stubborn, conversation));
+        if machine.life() != life {
+            // Its next life was planned and never begun.
+            machine.relaunch(life);
+        }
         machine.adopt(cursor, handed);
     }
 
@@ -353,5 +380,13 @@ impl World {
         }
         self.feed(vec![(Input::TimeCame, self.now)], Fate::Lives);
         assert_ne!(self.host.next_due(self.now), Some(0), "something due is left waiting");
+    }
+}
+
+/// The agent's own id of a conversation: the one that it takes up, or a new one.
+fn conversation_of(session: &Session) -> String {
+    match &session.profile.resume {
+        Some(Resume::Conversation(wanted)) => wanted.clone(),
+        Some(Resume::Latest) | None => format!("of {}", session.id),
     }
 }

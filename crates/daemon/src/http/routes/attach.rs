@@ -15,17 +15,20 @@ use crate::http::error::Failure;
 pub(super) async fn attach(call: Incoming) -> Result<Json<WireAttach>, Failure> {
     let id = call.session_to_change().await?;
     let query: AttachQuery = call.query()?;
+    let places = call.app.places.clone();
     let look = move |host: &Host| {
         let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
         match session.has_exited() {
             true => Err(Failure::new(ErrorCode::SessionExited, format!("{} has exited", session.name))),
-            false => Ok((session.name.clone(), session.profile.clone(), session.conversation.clone())),
+            false => {
+                let place = places.of(session);
+                Ok((session.name.clone(), session.profile.clone(), session.conversation.clone(), place))
+            }
         }
     };
-    let (name, profile, conversation) = call.app.look(look).await??;
+    let (name, profile, conversation, place) = call.app.look(look).await??;
     let no_agent = || Failure::new(ErrorCode::NotSupported, format!("this build has no agent `{}`", profile.agent));
     let agent = call.app.agents.get(&profile.agent).cloned().ok_or_else(no_agent)?;
-    let place = call.app.places.of(id);
     let asked = tokio::task::spawn_blocking(move || {
         let conversation = conversation.as_deref();
         agent.attach(AttachTo { place: &place, profile: &profile, conversation, read_only: query.read_only })

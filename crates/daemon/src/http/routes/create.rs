@@ -9,50 +9,48 @@ use adjutant_api::ErrorCode;
 use adjutant_api::types::session::{CreateSession, Session as WireSession};
 use adjutant_core::agent::Mode;
 use adjutant_core::call::{Answer, Call, NewMessage, NewSession};
-use adjutant_core::event::Event;
 use adjutant_core::limits::READY_MS_DEFAULT;
 use adjutant_core::message::MessageKind;
-use adjutant_core::session::{Phase, Profile};
+use adjutant_core::session::Profile;
 use adjutant_core::{AgentName, SessionId, SessionName};
 use axum::Json;
 use uuid::Uuid;
 
 use super::placed;
+use super::ready::{await_ready, start_failure};
 use super::sessions::record;
 use super::{asked, environment};
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
-use crate::http::follow::{Follower, known};
+use crate::http::follow::Follower;
 use crate::http::resolve::Rule;
 use crate::http::{from_api, to_api};
 use crate::launch::{Launch, new_token, token_hash};
 use crate::workspace::Made;
 
-/// How much longer than its agent a create waits for the word of its driver, in milliseconds.
-const DRIVER_MARGIN_MS: u64 = 5_000;
-
 /// `POST /v1/sessions`
 pub(super) async fn create(call: Incoming) -> Result<Json<WireSession>, Failure> {
     let mut wanted: CreateSession = call.body()?;
-    wanted.environment = environment::or_base(&wanted)?;
+    wanted.environment = environment::or_base(&wanted.environment, &wanted.env)?;
     let no_wait = wanted.no_wait;
     let ready_ms_max = wanted.timeout_ms.unwrap_or(READY_MS_DEFAULT);
     let (new, launch, made) = prepare(&call, wanted).await?;
     let id = new.id;
-    call.app.launches.put(id, launch);
+    let token = new.profile.token_hash.clone();
+    call.app.launches.put(token.clone(), launch);
     let mut follower = Follower::live(&call.app, vec![id]);
     let told = call.app.supervisor.call(call.caller, Call::Create(Box::new(new))).await;
     let (created, replayed) = match told {
         Ok(Answer::Created { session, replayed, .. }) => (session, replayed),
         Ok(other) => return Err(Failure::internal(format!("a create was answered with {other:?}"))),
         Err(refusal) => {
-            call.app.launches.forget(id);
+            call.app.launches.forget(&token);
             placed::take_back(&call, made).await;
             return Err(refusal.into());
         }
     };
     if replayed {
-        call.app.launches.forget(id);
+        call.app.launches.forget(&token);
         placed::take_back(&call, made).await;
         follower = Follower::live(&call.app, vec![created]);
     }
@@ -100,6 +98,7 @@ async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSessi
         key,
         token_hash: token_hash(&token),
         keep_failed: wanted.no_wait,
+        trust: wanted.trust,
     };
     // The last eight bytes of a version 7 UUID are random but for two bits, so that they serve as a seed too.
     let name_seed = u64::from_be_bytes(uuid.as_bytes()[8..].try_into().unwrap_or_default());
@@ -119,12 +118,11 @@ async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSessi
         inherited: call.app.inherited.overridden(wanted.umask, wanted.soft_limits),
         token,
         ready_ms_max: wanted.timeout_ms.unwrap_or(READY_MS_DEFAULT),
-        trust: wanted.trust,
     };
     Ok((NewSession { id, name_seed, name, profile, parent, message }, launch, placed.made))
 }
 
-fn merged(caller: &BTreeMap<String, String>, extra: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub(super) fn merged(caller: &BTreeMap<String, String>, extra: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut all = caller.clone();
     all.extend(extra.clone());
     all
@@ -155,69 +153,12 @@ async fn parent(call: &Incoming, wanted: Option<&str>) -> Result<Option<SessionI
     }
 }
 
-async fn program(agent: Arc<dyn Agent>, environment: BTreeMap<String, String>, mode: Mode) -> Result<PathBuf, Failure> {
+pub(super) async fn program(
+    agent: Arc<dyn Agent>,
+    environment: BTreeMap<String, String>,
+    mode: Mode,
+) -> Result<PathBuf, Failure> {
     let found = tokio::task::spawn_blocking(move || agent.find(&environment, mode)).await;
     let found = found.map_err(|_| Failure::internal("looking for the agent failed"))?;
     found.map(|program| program.path).map_err(|why| start_failure(&why))
-}
-
-fn start_failure(why: &adjutant_core::agent::StartFailure) -> Failure {
-    let (code, text) = to_api::start_failure(why);
-    Failure::new(code, text)
-}
-
-/// Waits for the driver's word that the agent accepts messages, or that it does not.
-async fn await_ready(
-    call: &Incoming,
-    id: SessionId,
-    follower: &mut Follower,
-    replayed: bool,
-    ready_ms_max: u64,
-) -> Result<(), Failure> {
-    let present = move |host: &adjutant_core::Host| {
-        let session = host.session(id);
-        let was_ready = session.is_some_and(adjutant_core::session::Session::was_ready);
-        (session.map(|session| session.phase.clone()), was_ready, adjutant_core::Seq::new(host.counters().next_seq - 1))
-    };
-    let (phase, was_ready, seq) = call.app.look(present).await?;
-    match phase {
-        Some(Phase::Live) => return Ok(()),
-        Some(Phase::Exited { end, .. }) => return ended(&end),
-        // An earlier daemon had planned it, and this one has just found that nothing was started.
-        None if replayed => return Err(start_failure(&adjutant_core::agent::StartFailure::Withdrawn)),
-        // It failed and was forgotten between the answer and this look. The log may not have it any more; the follower
-        // was there before it began.
-        None => {}
-        Some(Phase::Starting | Phase::Unseen { .. }) => follower.starts_at(seq),
-    }
-    let limit = std::time::Duration::from_millis(ready_ms_max.saturating_add(DRIVER_MARGIN_MS));
-    let waited = tokio::time::timeout(limit, first_word(follower, was_ready)).await;
-    waited.unwrap_or_else(|_| {
-        Err(Failure::new(ErrorCode::Timeout, format!("the agent was not ready within {ready_ms_max} ms")))
-    })
-}
-
-/// `was_ready` says that it got ready under an earlier daemon, so that being seen again is all that is missing.
-async fn first_word(follower: &mut Follower, was_ready: bool) -> Result<(), Failure> {
-    loop {
-        match known(&*follower.next().await?) {
-            Some(Event::SessionReady) => return Ok(()),
-            Some(Event::SessionSeen) if was_ready => return Ok(()),
-            Some(Event::SessionExited { end }) => return ended(end),
-            Some(Event::SessionPurged) => {
-                return Err(Failure::new(ErrorCode::AgentStartFailed, "the session was ended while it started"));
-            }
-            _other => {}
-        }
-    }
-}
-
-fn ended(end: &adjutant_core::agent::SessionEnd) -> Result<(), Failure> {
-    use adjutant_core::agent::SessionEnd;
-    match end {
-        SessionEnd::StartFailed { why } => Err(start_failure(why)),
-        SessionEnd::Killed => Err(Failure::new(ErrorCode::AgentStartFailed, "the session was killed while it started")),
-        // It came to life and has done its work already, with its first message perhaps.
-        SessionEnd::Ended { .. } | SessionEnd::Lost { .. } => Ok(()),
-    }
 }

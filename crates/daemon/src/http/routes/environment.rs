@@ -1,9 +1,8 @@
-//! The environment of a session whose creator brings none along.
+//! The environment of a session whose creator, or whoever revives it, brings none along.
 
 use std::collections::BTreeMap;
 
 use adjutant_api::ErrorCode;
-use adjutant_api::types::session::CreateSession;
 
 use crate::http::error::Failure;
 
@@ -28,12 +27,14 @@ const BASE: [&str; 12] = [
 const BASE_PREFIXES: [&str; 2] = ["LC_", "XDG_"];
 
 /// The caller's environment, or the base where the caller names no variable: a person with `curl` has none to send.
-pub(super) fn or_base(wanted: &CreateSession) -> Result<BTreeMap<String, String>, Failure> {
-    let callers = &wanted.environment;
+pub(super) fn or_base(
+    callers: &BTreeMap<String, String>,
+    extra: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Failure> {
     if callers.is_empty() {
         return Ok(base(std::env::vars_os()));
     }
-    if !callers.contains_key("PATH") && !wanted.env.contains_key("PATH") {
+    if !callers.contains_key("PATH") && !extra.contains_key("PATH") {
         let message = "`environment` names variables and no `PATH`, so that no agent can be found; leave it out for a base of \
             the daemon's own variables";
         return Err(Failure::new(ErrorCode::EnvInvalid, message));

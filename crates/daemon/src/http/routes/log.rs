@@ -1,6 +1,6 @@
 //! The conversation of a session.
 
-use adjutant_agents::{ConversationEntry, ConversationError, ConversationOf, Speaker};
+use adjutant_agents::{ConversationEntry, ConversationError, ConversationOf, Place, Speaker};
 use adjutant_api::types::log::{LogEntry, LogQuery, Role};
 use adjutant_core::agent::TurnOrigin;
 use adjutant_core::message::{Message, Sender};
@@ -84,15 +84,18 @@ pub(super) async fn record(
 ) -> Result<Option<Vec<ConversationEntry>>, Failure> {
     let known = move |host: &Host| {
         let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
-        Ok::<_, Failure>((session.profile.clone(), session.conversation.clone()))
+        Ok::<_, Failure>((session.profile.clone(), session.conversation.clone(), session.revivals))
     };
-    let (profile, conversation) = call.app.look(known).await??;
+    let (profile, conversation, revivals) = call.app.look(known).await??;
     let Some(agent) = call.app.agents.get(&profile.agent).cloned() else { return Ok(None) };
-    let place = call.app.places.of(id);
+    let places: Vec<Place> = (0..=revivals).rev().map(|life| call.app.places.of_life(id, life)).collect();
     let read = tokio::task::spawn_blocking(move || {
         let native = conversation.as_deref();
-        let of = ConversationOf { place: &place, profile: &profile, native, entries_max: ENTRIES_MAX, since };
-        agent.conversation(of)
+        let of = |place| ConversationOf { place, profile: &profile, native, entries_max: ENTRIES_MAX, since };
+        // A life that came to nothing may know nothing of the conversation; the one before it does.
+        let read = places.iter().map(|place| agent.conversation(of(place)));
+        let told = |read: &Result<_, ConversationError>| !matches!(read, Err(ConversationError::None));
+        read.into_iter().find(told).unwrap_or(Err(ConversationError::None))
     });
     match read.await.map_err(|_| Failure::internal("reading the agent's record failed"))? {
         Ok(entries) => Ok(Some(entries)),

@@ -42,7 +42,10 @@ pub(super) async fn send(call: Incoming) -> Result<Json<Sent>, Failure> {
     }
     let text = Arc::clone(&new.text);
     let mut follower = confirm_ms.map(|_| Follower::live(&call.app, vec![session]));
-    let sent = enqueue(&call, session, new, &text, wake_me).await?;
+    let sent = match enqueue(&call, session, new, &text, wake_me).await {
+        Ok(sent) => sent,
+        Err(failure) => return Err(with_way_out(&call, session, failure).await),
+    };
     // One that was sent before, with the same key, may have been taken long ago.
     let is_decided = sent.message.receipt.accepted_at.is_some() || sent.message.receipt.settled_at.is_some();
     match (confirm_ms, &mut follower) {
@@ -50,6 +53,21 @@ pub(super) async fn send(call: Incoming) -> Result<Json<Sent>, Failure> {
             confirmed(&call, session, sent, follower, limit, &text).await.map(Json)
         }
         _ => Ok(Json(sent)),
+    }
+}
+
+/// Who has ended can be woken, if its conversation can be taken up again.
+async fn with_way_out(call: &Incoming, id: SessionId, failure: Failure) -> Failure {
+    if failure.body.code != ErrorCode::SessionExited {
+        return failure;
+    }
+    let resumable = move |host: &Host| {
+        let ended = host.session(id).filter(|session| session.has_exited() && host.is_resumable(session));
+        ended.map(|session| session.name.to_string())
+    };
+    match call.app.look(resumable).await {
+        Ok(Some(name)) => failure.with_hint(format!("adj wake {name}")),
+        Ok(None) | Err(_) => failure,
     }
 }
 

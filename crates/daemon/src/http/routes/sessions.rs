@@ -102,7 +102,7 @@ pub(super) async fn record(call: &Incoming, id: SessionId, view: View) -> Result
 /// `GET /v1/sessions/{id}/inspect`
 pub(super) async fn inspect(call: Incoming) -> Result<Json<Value>, Failure> {
     let id = call.session_to_read().await?;
-    let place = call.app.places.of(id);
+    let places = call.app.places.clone();
     let ended = call.app.read(move |reader| last_messages(reader, id)).await?;
     let look = move |host: &Host| {
         let session = host.session(id).ok_or_else(|| Failure::session_not_found(host, &id.to_string()))?;
@@ -111,7 +111,7 @@ pub(super) async fn inspect(call: Incoming) -> Result<Json<Value>, Failure> {
         let messages = ended.iter().map(|message| without_text(host, session, message)).collect::<Vec<_>>();
         if let Value::Object(fields) = &mut record {
             fields.insert("messages".to_owned(), Value::Array(messages));
-            fields.extend(internals(host, session, &place));
+            fields.extend(internals(host, session, &places.of(session)));
         }
         Ok(Json(record))
     };
@@ -151,6 +151,7 @@ fn internals(host: &Host, session: &Session, place: &adjutant_agents::Place) -> 
         "journal_cursor": session.cursor,
         "key": session.profile.key,
         "turns_begun": session.turns_begun,
+        "revivals": session.revivals,
         "capabilities": capabilities.map(|c| json!({
             "terminal": c.terminal, "interrupt": c.interrupt, "steer": c.steer, "requests": c.requests, "goals": c.goals,
             "resume": c.resume, "usage": c.usage, "model": c.model, "exit_code": c.exit_code,

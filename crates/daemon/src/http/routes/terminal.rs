@@ -49,11 +49,11 @@ pub(super) async fn terminal(
         }
         let runner = session.processes.as_ref().map(|p| p.runner);
         runner
-            .map(|runner| (id, runner))
+            .map(|runner| (session.revivals, id, runner))
             .ok_or_else(|| Failure::new(ErrorCode::SessionExited, "its process is not known yet"))
     };
-    let (id, runner) = app.look(look).await??;
-    let place = app.places.of(id);
+    let (life, id, runner) = app.look(look).await??;
+    let place = app.places.of_life(id, life);
     let mut far = adjutant_agents::runner::open_terminal(&place, &runner, view).await.map_err(|error| {
         Failure::new(ErrorCode::OutcomeUnknown, format!("the session's runner cannot be reached: {error}"))
     })?;

@@ -1,16 +1,15 @@
 //! Waking: a message for later, or for when others have ended.
 
-use std::sync::Arc;
-
 use adjutant_api::ErrorCode;
 use adjutant_api::types::message::{Sent, WakeSession};
-use adjutant_core::call::{Call, NewAfter, NewDependency, NewMessage};
+use adjutant_core::call::{NewAfter, NewDependency, NewMessage};
 use adjutant_core::message::{Message, MessageEnd, MessageKind, MessageState, Settlement, TurnResult};
 use adjutant_core::time::Due;
 use adjutant_core::{ExitStatus, MessageId};
 use axum::Json;
 
-use super::messages::{enqueue, sent_before};
+use super::messages::sent_before;
+use super::revive::{Means, wake_or_revive};
 use crate::clock::Clock;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
@@ -22,13 +21,13 @@ const LOOKS_MAX: usize = 3;
 /// `POST /v1/sessions/{id}/wake`
 pub(super) async fn wake(call: Incoming) -> Result<Json<Option<Sent>>, Failure> {
     let session = call.session_to_change().await?;
-    let wanted: WakeSession = call.body()?;
+    let mut wanted: WakeSession = call.body()?;
+    let means = Means::of(&mut wanted);
     let Some(text) = wanted.text else {
         if wanted != (WakeSession { text: None, ..WakeSession::default() }) {
             return Err(Failure::new(ErrorCode::Usage, "a wake without a message is at once and has no key"));
         }
-        call.app.supervisor.call(call.caller, Call::Release { session }).await?;
-        return Ok(Json(None));
+        return wake_or_revive(&call, session, None, &means).await.map(Json);
     };
     if wanted.any && wanted.after.is_empty() {
         return Err(Failure::new(ErrorCode::Usage, "`any` says how much of `after` is enough, and there is none"));
@@ -36,7 +35,7 @@ pub(super) async fn wake(call: Incoming) -> Result<Json<Option<Sent>>, Failure> 
     let now = Clock::new().now();
     let text = from_api::text(text, call.app.message_bytes_max)?;
     let new = NewMessage {
-        text: Arc::clone(&text),
+        text,
         kind: MessageKind::Wake,
         key: from_api::key(wanted.key)?,
         reply_to: None,
@@ -52,11 +51,11 @@ pub(super) async fn wake(call: Incoming) -> Result<Json<Option<Sent>>, Failure> 
     }
     for look in 1.. {
         let after = after(&call, &wanted.after, wanted.any).await?;
-        let sent = enqueue(&call, session, NewMessage { after, ..new.clone() }, &text, false).await;
-        match sent {
+        let message = NewMessage { after, ..new.clone() };
+        match wake_or_revive(&call, session, Some(message), &means).await {
             // It has ended since the store was asked.
             Err(failure) if failure.body.code == ErrorCode::MessageNotFound && look < LOOKS_MAX => {}
-            sent => return sent.map(|sent| Json(Some(sent))),
+            sent => return sent.map(Json),
         }
     }
     Err(Failure::internal("what is waited for was looked at in vain"))

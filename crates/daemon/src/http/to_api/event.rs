@@ -60,6 +60,7 @@ fn data(host: &Host, event: &Event) -> Value {
         Event::SessionStarted { runner, agent, supervisor } => {
             json!({"runner_pid": runner.pid, "agent_pid": agent.pid, "supervisor": supervisor})
         }
+        Event::SessionRevived { by: who, .. } => json!({"by": by(host, *who)}),
         Event::SessionConversation { native } => json!({"agent_session": native}),
         Event::GoalChanged { goal } => json!({"goal": goal.as_ref().map(super::session::goal)}),
         Event::TurnCounted { usage, .. } => json!({"usage": super::usage(*usage)}),

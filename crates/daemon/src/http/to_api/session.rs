@@ -34,7 +34,7 @@ pub(crate) fn session(host: &Host, session: &Session, now: Timestamp) -> WireSes
         source: words::source(source(host, session)),
         observed_at: time(session.basis.at),
         why: unknown_why(host, session),
-        resumable: host.capabilities(session).is_some_and(|c| c.resume),
+        resumable: host.is_resumable(session),
         path: profile.path.clone(),
         project: profile.project.clone(),
         worktree: profile.worktree.as_ref().map(|tree| tree.top.clone()),

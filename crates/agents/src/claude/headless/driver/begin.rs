@@ -31,8 +31,7 @@ fn held(driver: &mut Driver<Protocol>, plan: LaunchPlan) -> Result<Held, String>
     let config_dir = config_dir(&environment);
     home::write(&driver.place().state_dir, &config_dir)
         .map_err(|error| format!("the session's directory cannot be written: {error}"))?;
-    let resume = plan.profile.resume.as_ref();
-    let resumed = resume.map(|wanted| taken_up(wanted, &config_dir, &plan.directory)).transpose()?;
+    let resumed = taken_up(&plan, &config_dir)?;
     if let Some(native) = &resumed {
         driver.meaning.machine.resume(native);
     }
