@@ -73,13 +73,7 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
     let capabilities = agents.iter().map(|(name, agent)| (name.clone(), agent.capabilities().clone())).collect();
     let config = HostConfig { queue_messages_max: options.queue_max, ..HostConfig::new(capabilities) };
     let host = Host::restore(config.clone(), loaded.sessions, loaded.counters);
-    let places = Places {
-        state_dir: home.state.clone(),
-        run_dir: home.run.clone(),
-        adj: options.adj.clone(),
-        host_id: writer.host_id().to_string(),
-        home_variables: home_variables(home),
-    };
+    let places = places(options, writer.host_id().to_string());
     let ending = watch::Sender::new(false);
     let unwritable = watch::Sender::new(None);
     let readers = Arc::new(Readers::new(home.state.clone()));
@@ -128,6 +122,17 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
     runtime.shutdown_timeout(Duration::from_millis(200));
     drop(lock);
     served
+}
+
+fn places(options: &DaemonOptions, host_id: String) -> Places {
+    let home = &options.home;
+    Places {
+        state_dir: home.state.clone(),
+        run_dir: home.run.clone(),
+        adj: options.adj.clone(),
+        host_id,
+        home_variables: home_variables(home),
+    }
 }
 
 fn make_directories(home: &Home) -> Result<(), ErrorBody> {

@@ -97,12 +97,12 @@ mod tests {
     fn the_screen_is_one_for_all_who_sit_down() {
         let screen = Screen { tmux: "/bin/tmux".into(), socket: "/run/x/tmux".into() };
         let program = ["/bin/codex", "resume", "odd;"].map(str::to_owned);
-        let words = screen.words(&program, "/home/x;", false);
+        let words = screen.words(&program, "/srv/x;", false);
         assert!(words.starts_with(&["/bin/tmux".to_owned(), "-u".to_owned()]), "{words:?}");
         let at = words.iter().position(|word| word == "--").unwrap();
-        assert_eq!(words[at - 1], "CODEX_HOME=/home/x\\;");
+        assert_eq!(words[at - 1], "CODEX_HOME=/srv/x\\;");
         assert_eq!(words[at + 1..at + 4], ["/bin/codex", "resume", "odd\\;"]);
         assert!(words.contains(&"-A".to_owned()) && !words.iter().any(|word| word.contains("read-only")), "{words:?}");
-        assert!(screen.words(&program, "/home/x", true).contains(&"read-only,ignore-size".to_owned()));
+        assert!(screen.words(&program, "/srv/x", true).contains(&"read-only,ignore-size".to_owned()));
     }
 }

@@ -72,7 +72,9 @@ impl Scripted {
             endpoint,
             token: Some("secret".to_owned()),
             autostart: false,
-            warn: Box::new(move |remark, hint| warnings.lock().unwrap().push(format!("{remark} {hint}"))),
+            warn: Box::new(move |remark, hint| {
+                warnings.lock().expect("nobody panics with it").push(format!("{remark} {hint}"))
+            }),
         })
     }
 
@@ -83,7 +85,7 @@ impl Scripted {
 
     /// What the user was told.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.warnings.lock().unwrap().clone()
+        self.warnings.lock().expect("nobody panics with it").clone()
     }
 }
 
