@@ -84,6 +84,9 @@ pub(super) const QUEUED_LOOKED_AT_MAX: usize = 200;
 /// Time between two looks for a message of which the first found nothing, in milliseconds.
 pub(super) const SECOND_LOOK_MS: u64 = 300;
 
+/// How long a silent connection is listened to for what a thread has used up, in milliseconds.
+pub(super) const TOKENS_AWAITED_MS_MAX: u64 = 300;
+
 /// Items of a running turn whose details are remembered for an approval.
 pub(super) const ITEMS_KEPT_MAX: usize = 256;
 

@@ -151,7 +151,14 @@ impl Host {
     ) -> Told {
         let sleeper = self.sleeper(caller, wake_me)?;
         let session = self.usable(id)?;
-        if let Some(known) = session.messages.values().find(|m| m.key.is_some() && m.key == new.key) {
+        if new.interrupt || new.kind == MessageKind::Command {
+            // They do more than wait in a queue.
+            self.check_right(caller, session, Right::Steer)?;
+        }
+        let from = sender(caller);
+        // A key is its sender's: to others it tells nothing, and stands in nobody's way.
+        let is_it = |m: &&Message| m.key.is_some() && m.key == new.key && m.from == from;
+        if let Some(known) = session.messages.values().find(is_it) {
             let (message, ahead) = (known.id, ahead_of(session, known.id));
             let handed = !known.state.is_queued();
             self.wake_by(sleeper, id, message, now, step)?;

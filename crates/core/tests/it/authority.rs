@@ -1,5 +1,7 @@
 //! Who may do what with which session.
 
+use adjutant_core::call::NewMessage;
+use adjutant_core::message::MessageKind;
 use adjutant_core::{Act, Answer, Call, CallId, Caller, Input, Refusal, Right, SessionId, TokenId};
 
 use crate::stage::{Stage, message};
@@ -46,6 +48,39 @@ fn whoever_is_introduced_may_send_and_no_more() {
     assert_eq!(stage.session(one).contacts, [other]);
     assert_eq!(stage.call_as(Caller::Human, introduce(one, other)), Ok(Answer::Done));
     assert_eq!(stage.session(one).contacts, [other], "once is enough");
+}
+
+#[test]
+fn whoever_may_only_send_neither_stops_a_turn_nor_commands() {
+    let mut stage = Stage::new();
+    let parent = stage.live("sure");
+    let child = stage.child_of(parent);
+    let forbidden = |told| matches!(told, Err(Refusal::Forbidden(_)));
+    let interrupting = NewMessage { interrupt: true, ..message("text") };
+    let command = NewMessage { kind: MessageKind::Command, ..message("/clear") };
+    for message in [interrupting, command] {
+        let call = Call::Send { session: parent, message, wake_me: false };
+        assert!(forbidden(stage.call_as(Caller::Session(child), call)));
+    }
+}
+
+#[test]
+fn the_key_of_a_message_is_its_senders_alone() {
+    let mut stage = Stage::new();
+    let parent = stage.live("sure");
+    let child = stage.child_of(parent);
+    let mut queued = |caller| {
+        let message = NewMessage { key: Some("nightly".to_owned()), ..message("text") };
+        match stage.call_as(caller, Call::Send { session: parent, message, wake_me: false }) {
+            Ok(Answer::Queued { message, replayed, .. }) => (message, replayed),
+            other => panic!("not queued: {other:?}"),
+        }
+    };
+    let (users, _) = queued(Caller::Human);
+    let (childs, replayed) = queued(Caller::Session(child));
+    assert!(users != childs && !replayed, "to others a key says nothing");
+    assert_eq!(queued(Caller::Human), (users, true));
+    assert_eq!(queued(Caller::Session(child)), (childs, true));
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn a_command_gets_the_event_and_its_failure_is_told() {
     let _ = world.adj(["kill", "--all"]).expect_code(0);
     let _ = world.adj(["daemon", "stop"]).expect_code(0);
     configure(&world, "[notify]\nwebhook = \"https://x/\"\n");
-    let _ = world.adj(["--json", "list"]).expect_error(2, "config_invalid");
+    let _ = world.adj(["--json", "requests"]).expect_error(2, "config_invalid");
 }
 
 #[test]

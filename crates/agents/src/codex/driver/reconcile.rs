@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use super::turns::client_id;
 use super::{Driven, Driver, Sent};
-use crate::codex::limits::{PAGE_ITEMS, QUEUED_LOOKED_AT_MAX, SECOND_LOOK_MS, TURNS_LOOKED_AT_MAX};
-use crate::codex::wire::{Incoming, Link, Notice, Turn};
+use crate::codex::limits::{
+    PAGE_ITEMS, QUEUED_LOOKED_AT_MAX, SECOND_LOOK_MS, TOKENS_AWAITED_MS_MAX, TURNS_LOOKED_AT_MAX,
+};
+use crate::codex::wire::{Incoming, Link, Notice, Turn, TurnStatus};
 use crate::timer::pause;
 
 impl Driver {
@@ -24,6 +26,7 @@ impl Driver {
         let status = self.load_thread(link).await?;
         let turns = self.turns_since(link).await?;
         self.note_tokens(link);
+        self.await_tokens(link, &turns).await?;
         self.tell_turns(link, &turns, is_new_life).await?;
         self.look_for_sent(link, is_new_life).await?;
         while let Some(early) = link.take_early() {
@@ -57,6 +60,16 @@ impl Driver {
                 self.tokens = Some(count);
             }
         }
+    }
+
+    /// The turn that was known to run has ended unseen: what it used up is told right behind the list, where it is not yet.
+    async fn await_tokens(&mut self, link: &mut Link, turns: &[Turn]) -> Driven {
+        let has_ended = |id: &str| turns.iter().any(|turn| turn.id == id && turn.status != TurnStatus::InProgress);
+        let is_wanted = self.turn.as_ref().is_some_and(|running| running.before.is_some() && has_ended(&running.id));
+        while is_wanted && self.tokens.is_none() && link.hear(TOKENS_AWAITED_MS_MAX).await? {
+            self.note_tokens(link);
+        }
+        Ok(())
     }
 
     /// The turns from the last one that is known on, oldest first.

@@ -114,12 +114,28 @@ impl Link {
                 // The answer to something that was given up.
                 Incoming::Answer { .. } => {}
                 other @ (Incoming::Request { .. } | Incoming::Notification { .. } | Incoming::Unknown) => {
-                    if self.early.len() >= EARLY_MESSAGES_MAX {
-                        return Err(io::Error::other("the app-server says more than is looked at").into());
-                    }
-                    self.early.push_back(other);
+                    self.keep(other)?
                 }
             }
+        }
+    }
+
+    fn keep(&mut self, heard: Incoming) -> io::Result<()> {
+        if self.early.len() >= EARLY_MESSAGES_MAX {
+            return Err(io::Error::other("the app-server says more than is looked at"));
+        }
+        self.early.push_back(heard);
+        Ok(())
+    }
+
+    /// Waits for one thing more and keeps it for [`Self::next`]; `false` when nothing comes for so many milliseconds.
+    ///
+    /// # Errors
+    /// When the connection is over.
+    pub(in crate::codex) async fn hear(&mut self, millis: u64) -> io::Result<bool> {
+        match in_time(millis, "a look", self.receive()).await {
+            Ok(heard) => self.keep(heard?).map(|()| true),
+            Err(_) => Ok(false),
         }
     }
 

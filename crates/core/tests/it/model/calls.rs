@@ -223,7 +223,11 @@ impl Model {
             }
         }
         let agent = self.usable(id)?.agent.clone();
-        let known = self.of(id).find(|m| m.key.is_some() && m.key == new.key).cloned();
+        if (new.interrupt || new.kind == MessageKind::Command) && caller.session() != Some(id) {
+            self.reaches(caller, id)?;
+        }
+        let is_it = |m: &&ModelMessage| m.key.is_some() && m.key == new.key && m.sender == caller.session();
+        let known = self.of(id).find(is_it).cloned();
         if let Some(known) = known {
             let (message, queued) = (known.id, matches!(known.at, At::Later(_) | At::Line(_)));
             let ahead = self.ahead(id, message);

@@ -71,16 +71,18 @@ impl Bounds {
         if let (None, Some(mode)) = (&wanted.mode, self.mode_unless_named()) {
             wanted.mode = Some(mode);
         }
-        let Some(grant) = self.grant.as_ref().filter(|_| self.outside) else { return Ok(()) };
+        let Some(grant) = &self.grant else { return Ok(()) };
         if wanted.resume.is_some() || wanted.resume_latest {
             return Err(forbidden("a token takes up no conversations: they are not its own".to_owned()));
         }
         if !grant.is_unbound() {
             check_bound(wanted)?;
         }
-        wanted.environment = grant.environment.clone();
-        wanted.umask = None;
-        wanted.soft_limits.clear();
+        if self.outside {
+            wanted.environment = grant.environment.clone();
+            wanted.umask = None;
+            wanted.soft_limits.clear();
+        }
         Ok(())
     }
 
@@ -157,11 +159,44 @@ fn check_bound(wanted: &CreateSession) -> Result<(), Failure> {
     }
 }
 
+/// What the token allows by which the caller came, or to which the calling session belongs.
+async fn grant_of(call: &Incoming) -> Result<Option<Arc<Grant>>, Failure> {
+    if call.grant.is_some() {
+        return Ok(call.grant.clone());
+    }
+    let Some(by) = call.caller.session() else { return Ok(None) };
+    let owner = call.app.look(move |host| host.session(by)?.profile.owner).await?;
+    let good = |token| call.app.tokens.grant(token).map(Arc::new).ok_or_else(|| ended(token));
+    owner.map(good).transpose()
+}
+
+/// A session takes up no conversation but one that a session of its own has had.
+pub(super) async fn check_resume(call: &Incoming, wanted: &CreateSession) -> Result<(), Failure> {
+    if call.caller.session().is_none() {
+        return Ok(());
+    }
+    let (caller, resume) = (call.caller, wanted.resume.clone());
+    let is_own = match resume {
+        None => !wanted.resume_latest,
+        Some(conversation) => {
+            let of_its_own = move |host: &Host| {
+                host.sessions().any(|one| one.holds(&conversation) && host.may(caller, one, Right::Steer))
+            };
+            call.app.look(of_its_own).await?
+        }
+    };
+    let why = "a session takes up conversations of its own sessions alone, by their ids";
+    if is_own { Ok(()) } else { Err(forbidden(why.to_owned())) }
+}
+
 /// A caller from outside decides nothing of the surroundings in which a session of its is started again.
-pub(super) fn apply_to_wake(call: &Incoming, wanted: &mut WakeSession) -> Result<(), Failure> {
-    let Some(grant) = &call.grant else { return Ok(()) };
+pub(super) async fn apply_to_wake(call: &Incoming, wanted: &mut WakeSession) -> Result<(), Failure> {
+    let Some(grant) = grant_of(call).await? else { return Ok(()) };
     if !wanted.env.is_empty() && !grant.is_unbound() {
         return Err(forbidden("only a token with the mode `native` sets variables".to_owned()));
+    }
+    if call.grant.is_none() {
+        return Ok(());
     }
     wanted.environment = grant.environment.clone();
     wanted.umask = None;
@@ -170,8 +205,8 @@ pub(super) fn apply_to_wake(call: &Incoming, wanted: &mut WakeSession) -> Result
 }
 
 /// A message that is a command of the agent's own could change what it asks for.
-pub(super) fn check_message(call: &Incoming, wanted: &SendMessage) -> Result<(), Failure> {
-    match &call.grant {
+pub(super) async fn check_message(call: &Incoming, wanted: &SendMessage) -> Result<(), Failure> {
+    match grant_of(call).await? {
         Some(grant) if wanted.as_command && !grant.is_unbound() => {
             Err(forbidden("only a token with the mode `native` sends commands of the agent's own".to_owned()))
         }
@@ -184,7 +219,7 @@ pub(super) async fn check_answer(call: &Incoming, session: SessionId, request: &
     if call.caller != Caller::Human && !call.may(session, Right::Steer).await? {
         return Err(forbidden(format!("{} is not asked by a session of yours", request.id)));
     }
-    match &call.grant {
+    match grant_of(call).await? {
         Some(grant) if request.asked.kind == RequestKind::Permission && !grant.is_unbound() => {
             Err(forbidden("the permissions of a token's sessions are the user's to give".to_owned()))
         }

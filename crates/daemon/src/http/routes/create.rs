@@ -16,7 +16,7 @@ use adjutant_core::{AgentName, Right, SessionId, SessionName};
 use axum::Json;
 use uuid::Uuid;
 
-use super::bounds::Bounds;
+use super::bounds::{Bounds, check_resume};
 use super::placed;
 use super::ready::{await_ready, start_failure};
 use super::sessions::record;
@@ -69,6 +69,7 @@ async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSessi
     let parent = parent(call, wanted.parent.as_deref()).await?;
     let bounds = Bounds::of(call, parent).await?;
     bounds.apply(&mut wanted)?;
+    check_resume(call, &wanted).await?;
     wanted.environment = environment::or_base(&wanted.environment, &wanted.env)?;
     let mode = mode(&agent, &wanted, &bounds)?;
     asked::check(agent.capabilities(), &wanted)?;

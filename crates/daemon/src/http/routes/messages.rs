@@ -31,7 +31,7 @@ const LISTED_MESSAGES_MAX: usize = 10_000;
 pub(super) async fn send(call: Incoming) -> Result<Json<Sent>, Failure> {
     let session = call.session_to_send_to().await?;
     let wanted: SendMessage = call.body()?;
-    super::bounds::check_message(&call, &wanted)?;
+    super::bounds::check_message(&call, &wanted).await?;
     let (confirm_ms, wake_me, once) = (wanted.confirm_ms, wanted.wake_me, wanted.once);
     let new = new_message(&call, wanted)?;
     if let Some(id) = new.reply_to {

@@ -23,7 +23,7 @@ const LOOKS_MAX: usize = 3;
 pub(super) async fn wake(call: Incoming) -> Result<Json<Option<Sent>>, Failure> {
     let session = call.session_to_send_to().await?;
     let mut wanted: WakeSession = call.body()?;
-    bounds::apply_to_wake(&call, &mut wanted)?;
+    bounds::apply_to_wake(&call, &mut wanted).await?;
     let means = Means::of(&mut wanted);
     let Some(text) = wanted.text else {
         let session = call.session_to_change().await?;
