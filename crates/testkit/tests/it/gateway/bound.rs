@@ -71,7 +71,8 @@ impl<'a> Within<'a> {
     fn new(world: &'a ClaudeWorld, id: &str) -> Self {
         let pid = || world.adj(["inspect", id]).json()["agent"]["pid"].as_u64();
         await_fact("its process is known", SOON, || pid().is_some());
-        let environment = std::fs::read(format!("/proc/{}/environ", pid().unwrap())).expect("it can be read");
+        let environment =
+            std::fs::read(format!("/proc/{}/environ", pid().expect("it was just there"))).expect("it can be read");
         let environment = String::from_utf8_lossy(&environment).into_owned();
         let secret = environment.split('\0').find_map(|variable| variable.strip_prefix("ADJ_SESSION_TOKEN="));
         Self { world, secret: secret.expect("a session has a token").to_owned() }
@@ -101,7 +102,7 @@ fn a_session_of_a_bound_token_is_bound_like_its_token() {
     let child = within.adj(&create).expect_code(0).json();
     let child = child["id"].as_str().unwrap();
     let _ = within.adj(&["send", child, TOUCH]).expect_code(0);
-    let request = open_request(&world, child);
+    let _ = open_request(&world, child);
     let _ = within.adj(&["--json", "respond", child, "--allow"]).expect_error(1, "forbidden");
     let _ = within.adj(&["--json", "send", child, "/permissions", "--as-command"]).expect_error(1, "forbidden");
     assert!(!world.has_file("made"));
