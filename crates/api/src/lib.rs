@@ -17,6 +17,7 @@ pub mod stream;
 pub mod time;
 pub mod types;
 
+pub use adjutant_core::event::type_matches;
 pub use adjutant_core::limits;
 pub use adjutant_core::name::{NameMalformed, SessionName};
 pub use error::{ErrorBody, ErrorDocument};

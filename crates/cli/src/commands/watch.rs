@@ -3,12 +3,12 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use adjutant_api::ExitCode;
 use adjutant_api::exit_code::number_of;
 use adjutant_api::types::event::{Event, EventsQuery};
 use adjutant_api::types::message::MessagesQuery;
 use adjutant_api::types::session::StatusWord;
 use adjutant_api::types::turn::{OutcomeWord, TurnResult, WaitQuery};
+use adjutant_api::{ExitCode, type_matches};
 use adjutant_client::{Client, Flow};
 use serde_json::Value;
 
@@ -56,6 +56,9 @@ pub(crate) struct WatchArgs {
     pub(crate) timeout: Option<Limit>,
 }
 
+/// The events by which it is seen that what a watch waits for has come.
+const DECIDING: [&str; 3] = ["turn.*", "session.exited", "request.opened"];
+
 /// What a watch waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Until {
@@ -89,6 +92,21 @@ fn events_query(args: &WatchArgs) -> EventsQuery {
         tail: args.tail,
         follow: false,
     }
+}
+
+/// What is asked for while one follows: beside what is shown, what may end the watch.
+fn followed_query(args: &WatchArgs) -> EventsQuery {
+    let mut query = events_query(args);
+    if args.until.is_some() && !query.types.is_empty() {
+        query.types.extend(DECIDING.map(str::to_owned));
+    }
+    query
+}
+
+/// Whether an event is one of those that were asked for. That some are gone is always said.
+fn is_shown(args: &WatchArgs, event: &Event) -> bool {
+    let name = event.r#type.as_str();
+    args.types.is_empty() || name == "log.gap" || args.types.iter().any(|pattern| type_matches(pattern, name))
 }
 
 async fn show(ui: &mut Ui, client: &mut Client, args: &WatchArgs) -> Outcome {
@@ -143,7 +161,8 @@ impl Goal {
         let mut goal = Self { until: args.until, open: Vec::new(), several: args.id.len() > 1, met: Vec::new() };
         let Some(until) = args.until else { return Ok(goal) };
         if query.since.is_none() && query.tail.is_none() {
-            let newest = EventsQuery { tail: Some(1), ..query.clone() };
+            // Of any type: one that is not shown is a place in the log as well.
+            let newest = EventsQuery { tail: Some(1), types: Vec::new(), ..query.clone() };
             query.since = client.events(&newest).await?.last().map(|event| event.seq);
         }
         for id in &args.id {
@@ -196,11 +215,11 @@ async fn met_now(client: &mut Client, id: &str, until: Until) -> Result<(String,
 
 async fn follow(ui: &mut Ui, client: &mut Client, args: &WatchArgs) -> Outcome {
     let deadline = Deadline::after(args.timeout);
-    let mut query = events_query(args);
+    let mut query = followed_query(args);
     let mut goal = Goal::set(client, args, &mut query).await?;
     if goal.is_met() {
         if args.since.is_some() || args.tail.is_some() {
-            client.events(&query).await?.iter().try_for_each(|event| print(ui, event))?;
+            client.events(&events_query(args)).await?.iter().try_for_each(|event| print(ui, event))?;
         }
         return Ok(code_of(&goal.met));
     }
@@ -208,7 +227,9 @@ async fn follow(ui: &mut Ui, client: &mut Client, args: &WatchArgs) -> Outcome {
         let (mut failed, mut reached, mut last) = (None, None, query.since);
         let each = |event: Event| {
             last = Some(event.seq);
-            failed = print(ui, &event).and_then(|()| ui.flush()).err();
+            if is_shown(args, &event) {
+                failed = print(ui, &event).and_then(|()| ui.flush()).err();
+            }
             reached = goal.of_event(&event);
             if failed.is_some() || reached.is_some() { Flow::Stop } else { Flow::GoOn }
         };
@@ -221,7 +242,12 @@ async fn follow(ui: &mut Ui, client: &mut Client, args: &WatchArgs) -> Outcome {
             Some((session, _)) if goal.until == Some(Until::Idle) && has_work(client, &session).await? => {}
             Some((session, met)) => goal.reach(&session, met),
             None if in_time => return Ok(code_of(&goal.met)),
-            None => return Ok(ExitCode::Timeout.number()),
+            None => {
+                for open in &goal.open {
+                    wait::note_timeout(ui, open, args.timeout.unwrap_or(Limit::None));
+                }
+                return Ok(ExitCode::Timeout.number());
+            }
         }
         if goal.is_met() {
             return Ok(code_of(&goal.met));

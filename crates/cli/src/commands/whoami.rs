@@ -21,6 +21,9 @@ pub(crate) async fn run_whoami(context: &mut Context, _args: &WhoamiArgs) -> Out
     if let Some(parent) = &caller.parent {
         ui.line(&format!("parent: {parent}"))?;
     }
+    if !caller.introduced.is_empty() {
+        ui.line(&format!("introduced: {}", caller.introduced.join(", ")))?;
+    }
     ui.line(&format!("scope: {}", caller.scope.join(", ")))?;
     for (name, value) in caller.limits.as_object().into_iter().flatten() {
         ui.line(&format!("{name}: {value}"))?;

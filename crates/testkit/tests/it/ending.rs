@@ -296,3 +296,17 @@ fn a_runner_that_takes_nothing_is_ended_all_the_same() {
     assert!(runner.has_ended() && shell.has_ended());
     assert_eq!(status(&world, &x), "exited");
 }
+
+#[test]
+fn c11_a_command_that_a_kill_stops_is_interrupted_and_has_not_failed() {
+    let world = World::new();
+    let x = world.shell();
+    let mut hold = Hold::new(&world, "held");
+    begin(&world, &x, &hold.script());
+    hold.await_begun();
+    let wait = world.start(["--json", "wait", &x]);
+    await_fact("it waits", SOON, || streams(&world) == 1);
+    let _ = world.adj(["kill", &x]).expect_code(0);
+    let told = wait.end();
+    assert_eq!((told.code, told.json()["outcome"].as_str()), (130, Some("interrupted")), "{told:#?}");
+}

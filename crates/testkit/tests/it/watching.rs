@@ -186,3 +186,22 @@ fn a_watch_is_left_with_a_signal_and_a_closed_pipe() {
     assert_eq!(head.end().expect_code(0).stderr, "", "it ends with its reader");
     assert_eq!(event_types(&world, &x, "session.exited"), Vec::<String>::new());
 }
+
+#[test]
+fn what_ends_a_watch_need_not_be_what_it_shows() {
+    let world = World::new();
+    let (x, y) = (world.shell(), world.shell());
+    let next = world.start(["--json", "watch", "-F", &x, "--types", "message.*", "--until", "next"]);
+    await_fact("it watches", SOON, || streams(&world) == 1);
+    let _ = world.adj(["ask", &x, "(exit 3)"]).expect_code(3);
+    let told = next.end();
+    assert_eq!(told.code, 3, "{told:#?}");
+    let shown = texts(&parsed(&told.stdout), "type");
+    assert!(!shown.is_empty() && shown.iter().all(|name| name.starts_with("message.")), "{shown:?}");
+    let exit = world.start(["watch", "-F", &y, "--types", "turn.*", "--until", "exit"]);
+    await_fact("it watches", SOON, || streams(&world) == 1);
+    let _ = world.adj(["kill", &y]).expect_code(0);
+    assert_eq!(exit.end().expect_code(0).stdout, "");
+    let late = world.adj(["watch", "-F", &x, "--until", "next", "-t", "100ms"]).expect_code(124);
+    assert!(late.stderr.contains("is not done after 100ms"), "{late:#?}");
+}

@@ -6,6 +6,7 @@ use adjutant_core::outcome::ExitStatus;
 use rustix::process::{Signal, kill_process_group};
 
 use super::holder::{Doing, Holder, Timer};
+use super::interrupt::Interrupt;
 use super::turn::Ended;
 use crate::limits::{DRAIN_PIECES_MAX, HANGUP_MS, LEFTOVER_GRACE_MS};
 use crate::runner::{Looked, Record, left};
@@ -34,6 +35,10 @@ impl Holder {
             (true, Some(group)) => {
                 // Whoever does not hear this hears what follows.
                 let _ = kill_process_group(group, Signal::INT);
+                // What ends by it was stopped, and has not failed.
+                if let Some(turn) = &mut self.turn {
+                    turn.interrupt.get_or_insert(Interrupt::passed(group));
+                }
                 self.timers.arm(Timer::Hangup, HANGUP_MS.min(grace_ms / 2));
             }
             _ => self.hang_up(),

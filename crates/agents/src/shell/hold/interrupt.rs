@@ -38,6 +38,13 @@ pub(super) struct Interrupt {
     step: Step,
 }
 
+impl Interrupt {
+    /// The group in the foreground has got its SIGINT, and nothing more is to follow it.
+    pub(super) fn passed(group: Pid) -> Self {
+        Self { begun: Instant::now(), group: Some(group), step: Step::Interrupted }
+    }
+}
+
 impl Holder {
     /// The order to interrupt.
     pub(super) fn on_interrupt(&mut self) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use adjutant_api::ErrorCode;
 use adjutant_api::types::request::{AnswerRequest, Decision, Request as WireRequest, RequestsQuery, Responded};
+use adjutant_core::agent::RequestEnd;
 use adjutant_core::call::Call;
 use adjutant_core::event::Event;
 use adjutant_core::session::Session;
@@ -76,11 +77,21 @@ async fn not_open(call: &Incoming, id: RequestId) -> Result<Failure, Failure> {
     Ok(Failure::new(code, format!("{id} {what}")))
 }
 
+/// Only an answer that reached the agent is one. Another may have been first, or there may be nobody left to take it.
+fn reached(request: RequestId, end: &RequestEnd) -> Result<(), Failure> {
+    let why = match end {
+        RequestEnd::Answered => return Ok(()),
+        RequestEnd::AnsweredThere => "was answered at the agent's own terminal first",
+        RequestEnd::Withdrawn => "was withdrawn before the answer reached the agent",
+    };
+    Err(Failure::new(ErrorCode::RequestNotPending, format!("{request} {why}")))
+}
+
 async fn confirmed(follower: &mut Follower, wanted: RequestId) -> Result<(), Failure> {
     let closed = async {
         loop {
             match known(&*follower.next().await?) {
-                Some(Event::RequestClosed { request, .. }) if *request == wanted => return Ok(()),
+                Some(Event::RequestClosed { request, end }) if *request == wanted => return reached(wanted, end),
                 _other => {}
             }
         }
