@@ -154,6 +154,18 @@ impl Waiting {
         }
     }
 
+    /// After an interrupt the queue stands still until somebody sends again: what stands in it is not waited for any more,
+    /// as it would not be by a wait that begins now. The session is taken as it is, which may be later than the last event.
+    pub fn leave_held(&mut self, session: &Session) -> Option<Verdict> {
+        if session.hold != Hold::AfterInterrupt {
+            return None;
+        }
+        let before = self.messages.len();
+        let stands = |id: &MessageId| session.messages.get(id).is_some_and(|m| m.state == MessageState::Ready);
+        self.messages.retain(|id| !stands(id));
+        if self.messages.len() == before { None } else { self.verdict() }
+    }
+
     fn on_turn_ended(&mut self, turn: TurnNumber) -> Option<Verdict> {
         if self.next_turn {
             return Some(Verdict::Turn(turn));

@@ -310,3 +310,20 @@ fn c11_a_command_that_a_kill_stops_is_interrupted_and_has_not_failed() {
     let told = wait.end();
     assert_eq!((told.code, told.json()["outcome"].as_str()), (130, Some("interrupted")), "{told:#?}");
 }
+
+#[test]
+fn e11_who_waits_for_an_interrupted_turn_does_not_wait_for_the_queue_behind_it() {
+    let world = World::new();
+    let x = world.shell();
+    let mut hold = Hold::new(&world, "held");
+    begin(&world, &x, &hold.script());
+    hold.await_begun();
+    world.send(&x, "echo behind");
+    let wait = world.start(["--json", "wait", &x]);
+    await_fact("it waits", SOON, || streams(&world) == 1);
+    let _ = world.adj(["interrupt", &x]).expect_code(0);
+    let told = wait.end();
+    assert_eq!((told.code, told.json()["outcome"].as_str()), (130, Some("interrupted")), "{told:#?}");
+    let _ = world.adj(["queue", "release", &x]).expect_code(0);
+    assert_eq!(world.adj(["wait", "--print", &x]).expect_code(0).stdout, "behind\n");
+}

@@ -10,6 +10,7 @@ use adjutant_api::ErrorCode;
 use adjutant_api::stream::{WaitEnd, WaitRecord, WaitResult};
 use adjutant_api::types::turn::{OutcomeWord, TurnResult, WaitQuery};
 use adjutant_core::call::Caller;
+use adjutant_core::event::{Event, Logged};
 use adjutant_core::message::{MessageEnd, Undeliverable};
 use adjutant_core::outcome::UnknownReason;
 use adjutant_core::session::{Phase, Session};
@@ -98,6 +99,8 @@ struct State {
     needed: usize,
     results: Vec<TurnResult>,
     waits_for_input: bool,
+    /// One message is waited for, whatever holds it up.
+    is_for_one: bool,
 }
 
 async fn begin(call: &Incoming, query: &WaitQuery, sessions: &[SessionId]) -> Result<State, Failure> {
@@ -138,6 +141,7 @@ async fn fresh(call: &Incoming, query: &WaitQuery, sessions: Vec<SessionId>) -> 
         needed,
         results: Vec::new(),
         waits_for_input: false,
+        is_for_one: query.r#for.is_some(),
     };
     for (id, name, (waiting, verdict)) in begun {
         let verdict = match verdict {
@@ -251,7 +255,7 @@ impl State {
                 event = self.follower.next() => {
                     let event = event?;
                     let verdict = match &event.entry {
-                        Entry::Known(logged) => self.open.get_mut(&logged.session).and_then(|waiting| waiting.on_event(logged)),
+                        Entry::Known(logged) => self.take_in(app, logged).await?,
                         Entry::Opaque(opaque) if opaque.type_name == GAP => return Err(gone()),
                         Entry::Opaque(_) => None,
                     };
@@ -262,6 +266,23 @@ impl State {
                 _ = alive.tick() => written(records.write(&WaitRecord::Alive, None).await)?,
             }
         }
+    }
+
+    async fn take_in(&mut self, app: &App, logged: &Logged) -> Result<Option<Verdict>, Failure> {
+        let verdict = self.open.get_mut(&logged.session).and_then(|waiting| waiting.on_event(logged));
+        let may_stand = matches!(logged.event, Event::QueueHeld { .. } | Event::MessageReturned { .. });
+        if verdict.is_some() || !may_stand || self.is_for_one {
+            return Ok(verdict);
+        }
+        let id = logged.session;
+        let Some(mut waiting) = self.open.get(&id).cloned() else { return Ok(None) };
+        let look = move |host: &Host| {
+            let verdict = host.session(id).and_then(|session| waiting.leave_held(session));
+            (waiting, verdict)
+        };
+        let (waiting, verdict) = app.look(look).await?;
+        self.open.insert(id, waiting);
+        Ok(verdict)
     }
 
     async fn settle(&mut self, app: &App, records: &Records, id: SessionId, verdict: Verdict) -> Result<(), Failure> {
@@ -461,6 +482,7 @@ async fn resume(call: &Incoming, query: &WaitQuery, sessions: &[SessionId], text
         needed: needed(query, sessions.len()).saturating_sub(cursor.done),
         results: Vec::new(),
         waits_for_input: false,
+        is_for_one: query.r#for.is_some(),
     })
 }
 
