@@ -82,6 +82,6 @@ fn remove_socket(path: &Path) -> io::Result<()> {
     clippy::disallowed_methods,
     reason = "a named pause before accept is tried again; no event announces a free descriptor"
 )]
-async fn breathe() {
+pub(crate) async fn breathe() {
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
 }

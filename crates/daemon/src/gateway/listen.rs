@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use adjutant_api::{ErrorBody, ErrorCode};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
@@ -13,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::serve::{Peer, connection};
 use super::{Gateway, GatewayOptions, owner};
+use crate::listen::breathe;
 
 /// Rights of the socket for containers: whoever reaches it needs a token, as on the port.
 const SOCKET_MODE: u32 = 0o666;
@@ -122,12 +122,7 @@ async fn accept_unix(listener: UnixListener, gateway: Arc<Gateway>) {
     }
 }
 
-/// Running out of descriptors is over as soon as somebody hangs up, and nothing tells when that is.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a named pause before accept is tried again; no event announces a free descriptor"
-)]
 async fn not_accepted(gateway: &Gateway, error: &io::Error) {
     gateway.lines.say(&format!("a connection was not taken in: {error}"));
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    breathe().await;
 }
