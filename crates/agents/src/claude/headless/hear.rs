@@ -36,6 +36,8 @@ pub(super) enum Said {
     Wants(String, String),
     /// It wants it no longer.
     Withdrawn(String),
+    /// It has refused a tool by a rule of its own, in its own words.
+    Refuses(String, String),
     /// Something worth telling.
     Notice(String),
 }
@@ -149,6 +151,10 @@ fn system(line: &Value) -> Option<Said> {
             Some(Said::Notice(format!(
                 "the model answered {status}{error}; retry {attempt} of {most} in {delay:.0} ms"
             )))
+        }
+        "permission_denied" => {
+            let [tool, words] = ["tool_name", "message"].map(|key| line[key].as_str().unwrap_or_default().to_owned());
+            Some(Said::Refuses(tool, words))
         }
         "compact_boundary" => Some(Said::Notice("the conversation was compacted".to_owned())),
         "informational" => line["content"].as_str().map(|text| Said::Notice(text.to_owned())),

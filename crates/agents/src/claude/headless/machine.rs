@@ -13,7 +13,7 @@ use super::speak::{Tag, message_of};
 use crate::claude::answer::ended;
 use crate::claude::login;
 use crate::claude::requests::{Asked, one_line};
-use crate::policy::{Verdict, verdict};
+use crate::policy::{Verdict, names, verdict};
 use crate::runner::Told;
 
 /// Who says that a message was taken.
@@ -247,6 +247,13 @@ impl Machine {
                 self.refused.retain(|refused| *refused != native);
                 if self.asked.remove(&native).is_some_and(|(_, verdict)| verdict.is_none()) {
                     told.push(closed(native, RequestEnd::Withdrawn));
+                }
+            }
+            Said::Refuses(tool, words) => {
+                // Rules of the user's own refuse as well, and are none of the session's.
+                if names(&self.policy.deny, &tool) {
+                    let (decision, summary) = ("deny".to_owned(), one_line(&words));
+                    told.push((AgentReport::PolicyApplied { tool, decision, summary }, None));
                 }
             }
             Said::Notice(text) => told.push((AgentReport::Notice { text: one_line(&text) }, None)),
