@@ -121,3 +121,52 @@ fn a_rule_that_would_hold_for_nothing_starts_nothing() {
     }
     assert_eq!(world.adj(["--json", "list", "-a"]).expect_code(0).json(), serde_json::json!([]));
 }
+
+/// A server of one tool that asks the user for a name.
+const ASKING_SERVER: &str = r#"
+import sys, json
+def out(m): print(json.dumps(m), flush=True)
+for line in sys.stdin:
+    m = json.loads(line)
+    if m.get("method") == "initialize":
+        info = {"protocolVersion": m["params"]["protocolVersion"], "capabilities": {"tools": {}}, "serverInfo": {"name": "el", "version": "1"}}
+        out({"jsonrpc": "2.0", "id": m["id"], "result": info})
+    elif m.get("method") == "tools/list":
+        tool = {"name": "ask", "description": "asks", "inputSchema": {"type": "object", "properties": {}}}
+        out({"jsonrpc": "2.0", "id": m["id"], "result": {"tools": [tool]}})
+    elif m.get("method") == "tools/call":
+        call = m["id"]
+        schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+        out({"jsonrpc": "2.0", "id": "e1", "method": "elicitation/create", "params": {"message": "Your name?", "requestedSchema": schema}})
+    elif m.get("id") == "e1":
+        text = "got " + json.dumps(m.get("result"))
+        out({"jsonrpc": "2.0", "id": call, "result": {"content": [{"type": "text", "text": text}]}})
+    elif "id" in m and "method" in m:
+        out({"jsonrpc": "2.0", "id": m["id"], "result": {}})
+"#;
+
+#[test]
+fn a_form_of_a_tool_server_is_filled_and_can_be_interrupted() {
+    for face in FACES {
+        let world = ClaudeWorld::new();
+        world.write_home("asks.py", ASKING_SERVER);
+        let server = world.root().join("home/asks.py").display().to_string();
+        let servers = serde_json::json!({"mcpServers": {"el": {"command": "python3", "args": [server]}}});
+        let (servers, given) = (servers.to_string(), ["--", "--strict-mcp-config", "--mcp-config"]);
+        let words = ["create", "-q", "--cli", "claude"].iter().chain(face).chain(&given).copied();
+        let x = world.adj(words.chain([servers.as_str()])).expect_code(0).word().to_owned();
+        let load = r#"[[tool ToolSearch {"query":"select:mcp__el__ask"}]][[then]]"#;
+        let _ = world.turn(&x, &format!("{load}[[tool mcp__el__ask {{}}]][[then]][[say done]]")).expect_code(3);
+        let _ = world.adj(["respond", &x, r#"{"name":"Ada"}"#]).expect_code(0);
+        let _ = world.adj(["wait", &x]).expect_code(0);
+        assert!(newest_body(&world).contains("Ada"), "{face:?}");
+        let _ = world.turn(&x, "[[tool mcp__el__ask {}]][[then]][[say done]]").expect_code(3);
+        let _ = world.adj(["respond", &x, "--dismiss"]).expect_code(0);
+        let _ = world.adj(["wait", &x]).expect_code(0);
+        assert!(newest_body(&world).contains("decline"), "{face:?}");
+        let message = world.send(&x, "[[tool mcp__el__ask {}]][[then]][[hold never]]");
+        let _ = world.adj(["wait", &x, "--for", &message]).expect_code(3);
+        let _ = world.adj(["interrupt", &x]).expect_code(0);
+        let _ = world.adj(["wait", &x, "--for", &message]).expect_code(130);
+    }
+}

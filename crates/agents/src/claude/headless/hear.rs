@@ -4,6 +4,7 @@ use adjutant_core::agent::Usage;
 use adjutant_core::outcome::{FailReason, Outcome};
 use serde_json::Value;
 
+use crate::claude::form::Form;
 use crate::claude::requests::Asked;
 
 /// What a line says.
@@ -32,6 +33,8 @@ pub(super) enum Said {
     Tool,
     /// It wants to be permitted something.
     Asked(String, Asked),
+    /// A server of tools wants a form filled.
+    Form(String, Form),
     /// It wants something else of its host, of this kind, which nobody here can give.
     Wants(String, String),
     /// It wants it no longer.
@@ -97,6 +100,10 @@ fn said(line: &Value) -> Vec<Said> {
             let suggestions = request["permission_suggestions"].clone();
             let asked = Asked { tool: text(&request["tool_name"]), input: request["input"].clone(), suggestions };
             vec![Said::Asked(text(&line["request_id"]), asked)]
+        }
+        "control_request" if line["request"]["subtype"] == "elicitation" => {
+            let form = Form::read(&line["request"]);
+            form.map(|form| Said::Form(text(&line["request_id"]), form)).into_iter().collect()
         }
         "control_request" => vec![Said::Wants(text(&line["request_id"]), text(&line["request"]["subtype"]))],
         "control_cancel_request" => vec![Said::Withdrawn(text(&line["request_id"]))],
@@ -240,8 +247,10 @@ mod tests {
         assert_eq!(read(said).said, [Said::Text("hi".into()), Said::Tool]);
         let failed = r#"{"type":"assistant","message":{"model":"<synthetic>","content":[{"type":"text","text":"API Error"}]},"parent_tool_use_id":null,"is_api_error_message":true}"#;
         assert_eq!(read(failed).said, []);
-        let wants = r#"{"type":"control_request","request_id":"r","request":{"subtype":"elicitation"}}"#;
-        assert_eq!(one(wants), Said::Wants("r".into(), "elicitation".into()));
+        let wants = r#"{"type":"control_request","request_id":"r","request":{"subtype":"telepathy"}}"#;
+        assert_eq!(one(wants), Said::Wants("r".into(), "telepathy".into()));
+        let form = r#"{"type":"control_request","request_id":"r","request":{"subtype":"elicitation","mcp_server_name":"el","message":"Who?"}}"#;
+        assert!(matches!(one(form), Said::Form(native, _) if native == "r"));
         assert_eq!(read("not json").said, []);
         assert_eq!(read(r#"{"type":"telepathy"}"#).said, []);
     }

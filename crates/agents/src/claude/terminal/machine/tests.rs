@@ -215,7 +215,7 @@ fn a_question_closes_the_dialog_before_it() {
     let [AgentReport::RequestClosed { native, end }, AgentReport::RequestOpened { .. }] = &told[..] else {
         panic!("{told:?}")
     };
-    assert_eq!((native.as_str(), *end), ("dialog-1", RequestEnd::AnsweredThere));
+    assert_eq!((native.as_str(), end), ("dialog-1", &RequestEnd::AnsweredThere));
     assert_eq!(spool.machine.requests.len(), 1);
 }
 
