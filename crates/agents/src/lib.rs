@@ -193,6 +193,15 @@ pub struct LaunchPlan {
     pub begins_anew: bool,
 }
 
+impl LaunchPlan {
+    /// Whether the session may work in the directory that was checked for it and in no other: it belongs to a token of the
+    /// gateway, and whoever has that may be able to put a link in the directory's place. A tree that was made for it is ours.
+    pub(crate) fn is_confined(&self) -> bool {
+        let made = self.profile.worktree.as_ref().is_some_and(|tree| tree.made.is_some());
+        self.profile.owner.is_some() && !made
+    }
+}
+
 /// What the records say of a session that is to be adopted.
 #[derive(Clone, Debug)]
 pub struct Adoption {
