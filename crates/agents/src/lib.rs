@@ -37,7 +37,7 @@ pub use self::conversation::{ConversationEntry, ConversationError, ConversationO
 pub use self::goal::{Goal, GoalAnswer, GoalWish};
 pub use self::policy::{Verdict, verdict};
 pub use self::skills::SkillPlaces;
-pub use self::variables::is_plain_variable;
+pub use self::variables::{is_common_variable, is_plain_variable};
 
 /// Orders that may wait for one driver; the supervisor never waits for more.
 pub const ORDERS_WAITING_MAX: usize = 256;
