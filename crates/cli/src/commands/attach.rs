@@ -12,9 +12,10 @@ use crate::commands::Outcome;
 use crate::context::Context;
 use crate::detach::{self, KeyWatch};
 use crate::error::CommandError;
-use crate::house::{Frame, FrameDecoder};
+use crate::house::{Frame, FrameDecoder, GIVEN_BACK};
 use crate::runtime::EndSignals;
 use crate::screen::Screen;
+use crate::ui::Ui;
 use crate::value::SessionArg;
 use crate::way::Way;
 
@@ -69,7 +70,7 @@ pub(crate) async fn run_attach(context: &mut Context, args: &AttachArgs) -> Outc
             Ok(0)
         }
         Left::Signal(code) => Ok(code),
-        Left::Closed(why) => closed(client, args, &why).await,
+        Left::Closed(why) => closed(ui, client, args, &why).await,
         Left::Broken => Err(CommandError::new(ErrorCode::DaemonUnreachable, "the connection to the terminal is lost")),
     }
 }
@@ -101,8 +102,12 @@ fn view(args: &AttachArgs) -> TerminalQuery {
     TerminalQuery { columns: Some(columns), rows: Some(rows), read_only: args.read_only }
 }
 
-/// The runner has closed the terminal; whether the session has ended is for the daemon to say.
-async fn closed(client: &mut Client, args: &AttachArgs, why: &str) -> Outcome {
+/// The runner has closed the terminal; whether the session has ended is for the daemon to say, unless it goes on without one.
+async fn closed(ui: &Ui, client: &mut Client, args: &AttachArgs, why: &str) -> Outcome {
+    if why.starts_with(GIVEN_BACK) {
+        ui.note(&format!("{}: {why}", args.id));
+        return Ok(0);
+    }
     let session = client.session(args.id.as_str()).await?;
     if session.status == StatusWord::Exited {
         let body = adjutant_api::ErrorBody::new(ErrorCode::SessionExited, format!("{} has exited", session.id));

@@ -5,6 +5,7 @@ mod autostart;
 mod canary;
 mod claude_docker;
 mod claude_headless;
+mod claude_lent;
 mod claude_terminal;
 mod claude_texts;
 mod codex;
