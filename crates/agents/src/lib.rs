@@ -37,7 +37,7 @@ pub use self::conversation::{ConversationEntry, ConversationError, ConversationO
 pub use self::goal::{Goal, GoalAnswer, GoalWish};
 pub use self::policy::{Verdict, verdict};
 pub use self::skills::SkillPlaces;
-pub use self::variables::is_plain_variable;
+pub use self::variables::{is_common_variable, is_plain_variable};
 
 /// Orders that may wait for one driver; the supervisor never waits for more.
 pub const ORDERS_WAITING_MAX: usize = 256;
@@ -213,6 +213,15 @@ pub struct LaunchPlan {
     pub trust: bool,
     /// It has lived before and never had a turn: where the agent knows nothing of its conversation, it begins one.
     pub begins_anew: bool,
+}
+
+impl LaunchPlan {
+    /// Whether the session may work in the directory that was checked for it and in no other: it belongs to a token of the
+    /// gateway, and whoever has that may be able to put a link in the directory's place. A tree that was made for it is ours.
+    pub(crate) fn is_confined(&self) -> bool {
+        let made = self.profile.worktree.as_ref().is_some_and(|tree| tree.made.is_some());
+        self.profile.owner.is_some() && !made
+    }
 }
 
 /// What the records say of a session that is to be adopted.

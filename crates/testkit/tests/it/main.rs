@@ -18,6 +18,7 @@ mod daemon_restarted;
 mod damaged_store;
 mod drop_in;
 mod ending;
+mod every_method;
 mod export;
 mod fan_out;
 mod full_disk;

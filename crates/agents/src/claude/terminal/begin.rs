@@ -176,6 +176,7 @@ impl Driver {
                     program: plan.program.clone(),
                     arguments,
                     directory: plan.directory.clone(),
+                    exact: plan.is_confined(),
                     environment,
                     tmux: self.facts.tmux.clone(),
                 };
