@@ -124,7 +124,7 @@ fn is_back(world: &ClaudeWorld, session: &str) {
 }
 
 #[test]
-fn a_person_sits_down_at_a_session_without_a_terminal_and_gives_it_back() {
+fn a20_a_person_sits_down_at_a_session_without_a_terminal_and_gives_it_back() {
     let world = ClaudeWorld::new();
     let x = headless(&world, &["--mode", "guarded", "--model", "claude-haiku-4-5"]);
     assert_eq!(world.answer(&x, "[[say before]]"), "before");
@@ -182,6 +182,27 @@ fn a_conversation_in_which_nothing_was_said_is_lent_too() {
     person.vanishes();
     is_back(&world, &x);
     assert_eq!(world.adj(["last-message", &x]).expect_code(0).stdout, "one\n");
+}
+
+#[test]
+fn a_conversation_that_a_person_begins_anew_is_gone_on_with() {
+    let world = ClaudeWorld::new();
+    let x = headless(&world, &[]);
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    let conversation = status(&world, &x)["agent_session"].clone();
+    let person = Person::at(&world, &x);
+    person.types("/clear");
+    await_fact("it is told of", SOON, || status(&world, &x)["agent_session"] != conversation);
+    // The daemon that takes it back knows of it from the record alone.
+    world.kill_daemon();
+    person.says("[[say anew]]");
+    person.detaches();
+    person.awaits("left with 0");
+    is_back(&world, &x);
+    assert_eq!(world.answer(&x, "[[say after]]"), "after");
+    let texts = newest_texts(&world);
+    assert!(texts.ends_with(&["[[say anew]]".to_owned(), "[[say after]]".to_owned()]), "{texts:#?}");
+    assert!(!texts.iter().any(|text| text.contains("before")), "{texts:#?}");
 }
 
 #[test]
@@ -294,9 +315,8 @@ fn a_daemon_that_is_killed_on_the_way_there_or_back_is_replaced() {
         let message = world.send(&x, &format!("[[say round {round}]]"));
         person.detaches();
         person.awaits("left with 0");
-        let watched = world.start(["watch", "--since", "0", "--types", "session.started", "--json", "--follow", &x]);
-        let started = 2 * round + 1;
-        await_fact("it is on its way back", SOON, || watched.stdout_now().lines().count() >= started);
+        let starts = 2 * round + 1;
+        await_fact("it is on its way back", SOON, || events(&world, &x, "session.started").len() >= starts);
         world.kill_daemon();
         let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
         assert_eq!(newest_texts(&world).len(), 1 + round);

@@ -36,7 +36,12 @@ impl Protocol {
 
     fn read_line(&mut self, line: &str, at: Timestamp, state_dir: &Path, aloud: bool) -> Vec<Told> {
         let lent = self.machine.lent().cloned();
+        let known = self.machine.conversation().map(str::to_owned).filter(|_| !aloud);
         let mut told = self.machine.on_line(line, at);
+        if let Some(known) = known {
+            // What is on record is newer than a line that was told before: at a terminal it may have become another one.
+            self.machine.talks_in(known);
+        }
         if let Some(lent) = lent.filter(|_| aloud && self.machine.lent().is_none()) {
             self.tell_what_was_said(&lent, at, state_dir, &mut told);
         }
