@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::goal_notes::GoalNotes;
 use crate::Place;
 use crate::codex::wire::TokenCount;
 
@@ -44,6 +45,9 @@ pub(in crate::codex) struct Notes {
     /// The numbers of the messages that were put into the turn that runs.
     #[serde(default)]
     pub(in crate::codex) steered: Vec<u64>,
+    /// What is known of its goal; `None` where it has none.
+    #[serde(default)]
+    pub(in crate::codex) goal: Option<GoalNotes>,
     /// The tmux that the session's creator had.
     #[serde(default)]
     pub(in crate::codex) tmux: Option<PathBuf>,

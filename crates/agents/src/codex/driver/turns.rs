@@ -102,6 +102,10 @@ impl Driver {
             Some(running) if !running.is_told => running.is_told = true,
             Some(_) | None => return Ok(()),
         }
+        if let (TurnOrigin::Agent, Some(goal)) = (&origin, &mut self.notes.goal) {
+            goal.count(self.notes.begun);
+            self.save_notes();
+        }
         self.report_at(Some(cursor), AgentReport::TurnStarted { origin }, None).await
     }
 
