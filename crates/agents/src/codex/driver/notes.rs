@@ -48,6 +48,9 @@ pub(in crate::codex) struct Notes {
     /// What is known of its goal; `None` where it has none.
     #[serde(default)]
     pub(in crate::codex) goal: Option<GoalNotes>,
+    /// The version of the server that was spoken to last.
+    #[serde(default)]
+    pub(in crate::codex) version: Option<String>,
     /// The tmux that the session's creator had.
     #[serde(default)]
     pub(in crate::codex) tmux: Option<PathBuf>,
@@ -97,6 +100,12 @@ impl Settings {
 
     pub(super) fn save(&self, place: &Place) -> io::Result<()> {
         save(&place.run_dir, SETTINGS, self)
+    }
+
+    /// Removes them with the session: among them is its token.
+    pub(super) fn forget(place: &Place) {
+        // What is not there needs no removing; the directory goes with the session's record at the latest.
+        let _ = std::fs::remove_file(place.run_dir.join(SETTINGS));
     }
 
     /// As the app-server takes it.
