@@ -35,9 +35,9 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::conversation::{ConversationEntry, ConversationError, ConversationOf, Speaker};
 pub use self::goal::{Goal, GoalAnswer, GoalWish};
-pub use self::policy::{Verdict, verdict};
+pub use self::policy::{Verdict, is_rule, verdict};
 pub use self::skills::SkillPlaces;
-pub use self::variables::is_plain_variable;
+pub use self::variables::{is_common_variable, is_plain_variable};
 
 /// Orders that may wait for one driver; the supervisor never waits for more.
 pub const ORDERS_WAITING_MAX: usize = 256;
@@ -218,6 +218,15 @@ pub struct LaunchPlan {
     pub begins_anew: bool,
 }
 
+impl LaunchPlan {
+    /// Whether the session may work in the directory that was checked for it and in no other: it belongs to a token of the
+    /// gateway, and whoever has that may be able to put a link in the directory's place. A tree that was made for it is ours.
+    pub(crate) fn is_confined(&self) -> bool {
+        let made = self.profile.worktree.as_ref().is_some_and(|tree| tree.made.is_some());
+        self.profile.owner.is_some() && !made
+    }
+}
+
 /// What the records say of a session that is to be adopted.
 #[derive(Clone, Debug)]
 pub struct Adoption {
@@ -233,6 +242,8 @@ pub struct Adoption {
     pub profile: Profile,
     /// The agent's own id of the conversation, once it was told.
     pub conversation: Option<String>,
+    /// A turn has ended last, and what it has cost is not on record.
+    pub uncounted: bool,
 }
 
 /// What the supervisor wants of a driver. An order is carried out once and never fails silently: what came of it is

@@ -8,7 +8,7 @@ use adjutant_core::process::Incarnation;
 use rustix::process::Pid;
 use tokio::net::unix::pipe;
 
-use crate::process::{ProcessHandle, incarnation_of};
+use crate::process::{ProcessHandle, StartIn, incarnation_of};
 use crate::runner::RunnerPlan;
 
 /// The process and what the runner holds of it.
@@ -23,7 +23,8 @@ pub(super) struct Program {
 impl Program {
     /// Starts it, in a process group of its own.
     pub(super) fn start(plan: &RunnerPlan) -> io::Result<Self> {
-        let mut child = plan.inherited.spawned(|| command(plan).spawn())?;
+        let place = StartIn::of(&plan.directory, plan.exact)?;
+        let mut child = plan.inherited.spawned(|| command(plan, &place).spawn())?;
         plan.inherited.limit(Pid::from_child(&child));
         let incarnation = incarnation_of(child.id())?;
         let handle = incarnation.map(|program| ProcessHandle::open(&program)).transpose()?.flatten();
@@ -116,11 +117,11 @@ async fn read(from: Option<&pipe::Receiver>, room: &mut [u8]) -> io::Result<usiz
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where a runner starts the program that it holds by pipes")]
-fn command(plan: &RunnerPlan) -> Command {
+fn command(plan: &RunnerPlan, place: &StartIn) -> Command {
     use std::os::unix::process::CommandExt;
     let mut command = Command::new(&plan.program);
     let arguments = plan.pipes.as_ref().map_or(&[][..], |pipes| &pipes.arguments);
-    command.args(arguments).env_clear().envs(&plan.environment).current_dir(&plan.directory).process_group(0);
+    command.args(arguments).env_clear().envs(&plan.environment).current_dir(place.path()).process_group(0);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

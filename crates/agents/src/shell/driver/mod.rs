@@ -29,6 +29,7 @@ async fn launch(driver: &mut Driver<Records>, plan: LaunchPlan) -> Driven {
     let held = Held {
         environment: environment(&plan, driver.place(), driver.stamp()),
         inherited: plan.inherited.clone(),
+        exact: plan.is_confined(),
         program: plan.program,
         directory: plan.directory,
         pipes: None,

@@ -39,6 +39,7 @@ fn held(driver: &mut Driver<Protocol>, plan: LaunchPlan) -> Result<Held, String>
     Ok(Held {
         environment,
         inherited: plan.inherited.clone(),
+        exact: plan.is_confined(),
         program: plan.program,
         directory: plan.directory,
         pipes: Some(PipesPlan { arguments, passing: PASSING.map(str::to_owned).to_vec() }),
