@@ -3,6 +3,7 @@
 mod answer;
 mod environment;
 mod find;
+mod form;
 mod headless;
 mod home;
 mod hooks;

@@ -8,6 +8,9 @@ use adjutant_core::session::Profile;
 pub(super) const PASSING: [&str; 3] =
     [r#"{"type":"user""#, r#"{"type":"stream_event""#, r#"{"type":"system","subtype":"init""#];
 
+/// What is to be done while a plan is made is asked of us, and not of a judge of Claude Code's own.
+const SETTINGS: &str = r#"{"useAutoModeDuringPlan":false}"#;
+
 /// The words for a session; a new conversation gets the session's own id. `resumed` is one that is taken up.
 pub(super) fn arguments(profile: &Profile, session: SessionId, resumed: Option<&str>) -> Vec<String> {
     let mut words: Vec<String> = ["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
@@ -26,9 +29,13 @@ pub(super) fn arguments(profile: &Profile, session: SessionId, resumed: Option<&
     if let Some(effort) = &profile.effort {
         option("--effort", effort);
     }
-    // What asks nobody can be refused by the agent's own rules alone.
-    if profile.mode != Mode::Guarded && !profile.policy.deny.is_empty() {
+    // In every mode there are tools that ask nobody; what asks nobody, Claude Code itself has to refuse.
+    if !profile.policy.deny.is_empty() {
         option("--disallowedTools", &profile.policy.deny.join(","));
+    }
+    // Of two words of this name Claude Code takes one, and the caller's goes first.
+    if !profile.arguments.iter().any(|word| word.starts_with("--settings")) {
+        words.extend(["--settings", SETTINGS].map(str::to_owned));
     }
     words.extend(profile.arguments.iter().cloned());
     words
