@@ -35,7 +35,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::conversation::{ConversationEntry, ConversationError, ConversationOf, Speaker};
 pub use self::goal::{Goal, GoalAnswer, GoalWish};
-pub use self::policy::{Verdict, verdict};
+pub use self::policy::{Verdict, is_rule, verdict};
 pub use self::skills::SkillPlaces;
 pub use self::variables::{is_common_variable, is_plain_variable};
 
@@ -239,6 +239,8 @@ pub struct Adoption {
     pub profile: Profile,
     /// The agent's own id of the conversation, once it was told.
     pub conversation: Option<String>,
+    /// A turn has ended last, and what it has cost is not on record.
+    pub uncounted: bool,
 }
 
 /// What the supervisor wants of a driver. An order is carried out once and never fails silently: what came of it is

@@ -186,6 +186,13 @@ pub(crate) const CONFIRM_MS_MAX: u64 = 4_000;
 /// See [`CONFIRM_MS_MAX`].
 pub(crate) const CONFIRM_PIECE_MS: u64 = 10;
 
+/// Pieces of a message that are pasted in one go. What is sent to a terminal is read in its order, so a key waits for so
+/// many of them at the most.
+pub(crate) const PIECES_AT_ONCE: usize = 16;
+
+/// Pause between two looks whether the agent has read what was pasted, in milliseconds. Nothing tells of that.
+pub(crate) const READ_LOOK_MS: u64 = 5;
+
 /// Time in which a message of any length is read by the agent, in milliseconds; beyond it nobody waits for it.
 pub(crate) const TYPING_MS_MAX: i64 = 600_000;
 

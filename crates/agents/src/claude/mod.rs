@@ -4,6 +4,7 @@ mod answer;
 mod changes;
 mod environment;
 mod find;
+mod form;
 mod headless;
 mod home;
 mod hooks;

@@ -8,6 +8,9 @@ use adjutant_core::session::Profile;
 pub(super) const PASSING: [&str; 3] =
     [r#"{"type":"user""#, r#"{"type":"stream_event""#, r#"{"type":"system","subtype":"init""#];
 
+/// What is to be done while a plan is made is asked of us, and not of a judge of Claude Code's own.
+const SETTINGS: &str = r#"{"useAutoModeDuringPlan":false}"#;
+
 /// A conversation, by its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Conversation {
@@ -37,18 +40,17 @@ pub(super) fn arguments(profile: &Profile, conversation: &Conversation) -> Vec<S
         .map(str::to_owned)
         .to_vec();
     words.extend(["--permission-prompt-tool", "stdio"].map(str::to_owned));
-    // What asks nobody can be refused by the agent's own rules alone.
-    words.extend(common(profile, conversation, profile.mode != Mode::Guarded));
+    words.extend(common(profile, conversation));
     words
 }
 
 /// The words for the same session at a terminal. What its rules permit, the person there is asked; what they refuse stays
 /// refused.
 pub(super) fn lent_arguments(profile: &Profile, conversation: &Conversation) -> Vec<String> {
-    common(profile, conversation, true)
+    common(profile, conversation)
 }
 
-fn common(profile: &Profile, conversation: &Conversation, denies: bool) -> Vec<String> {
+fn common(profile: &Profile, conversation: &Conversation) -> Vec<String> {
     let mut words = Vec::new();
     let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
     option("--permission-mode", permission_mode(profile.mode));
@@ -60,8 +62,13 @@ fn common(profile: &Profile, conversation: &Conversation, denies: bool) -> Vec<S
     if let Some(effort) = &profile.effort {
         option("--effort", effort);
     }
-    if denies && !profile.policy.deny.is_empty() {
+    // In every mode there are tools that ask nobody; what asks nobody, Claude Code itself has to refuse.
+    if !profile.policy.deny.is_empty() {
         option("--disallowedTools", &profile.policy.deny.join(","));
+    }
+    // Of two words of this name Claude Code takes one, and the caller's goes first.
+    if !profile.arguments.iter().any(|word| word.starts_with("--settings")) {
+        words.extend(["--settings", SETTINGS].map(str::to_owned));
     }
     words.extend(profile.arguments.iter().cloned());
     words
@@ -100,7 +107,8 @@ mod tests {
         let policy = adjutant_core::session::Policy { allow: vec!["Read".into()], deny: vec!["Write".into()] };
         let guarded = Profile { mode: Mode::Guarded, model: Some("opus".into()), policy, ..profile() };
         let lent = lent_arguments(&guarded, &Conversation::Resumed("x".into())).join(" ");
-        assert_eq!(lent, "--permission-mode manual --resume x --model opus --disallowedTools Write");
-        assert!(!line(&guarded, Some("x")).contains("--disallowedTools"), "rules answer there");
+        let same = "--permission-mode manual --resume x --model opus --disallowedTools Write --settings";
+        assert!(lent.starts_with(same), "{lent}");
+        assert!(line(&guarded, Some("x")).ends_with(&lent), "the words of both faces are the same");
     }
 }

@@ -11,9 +11,10 @@ use adjutant_core::{MessageId, SessionId, Timestamp};
 use super::hear::{Ended, Heard, Said, State, read};
 use super::speak::{Tag, message_of};
 use crate::claude::answer::ended;
+use crate::claude::form::Form;
 use crate::claude::login;
 use crate::claude::requests::{Asked, one_line};
-use crate::policy::{Verdict, verdict};
+use crate::policy::{Verdict, names, verdict};
 use crate::runner::{LentRecord, Told};
 
 /// Who says that a message was taken.
@@ -56,6 +57,8 @@ pub(super) struct Machine {
     turn: Option<Turn>,
     /// What it asks and nobody has answered; with the verdict of a rule.
     asked: BTreeMap<String, (Asked, Option<Verdict>)>,
+    /// Forms of servers of tools that nobody has filled.
+    forms: BTreeMap<String, Form>,
     /// What it wants and nobody can give.
     refused: Vec<String>,
     stops: u32,
@@ -118,6 +121,7 @@ impl Machine {
             sent: Vec::new(),
             turn: None,
             asked: BTreeMap::new(),
+            forms: BTreeMap::new(),
             refused: Vec::new(),
             stops: 0,
             background: 0,
@@ -196,6 +200,11 @@ impl Machine {
         self.asked.get(native).map(|(asked, _)| asked)
     }
 
+    /// Whether a form is open.
+    pub(super) fn has_form(&self, native: &str) -> bool {
+        self.forms.contains_key(native)
+    }
+
     /// The requests that a rule answers and that have no answer yet.
     pub(super) fn ruled(&self) -> Vec<(String, Asked, Verdict)> {
         let ruled = |(native, (asked, verdict)): (&String, &(Asked, Option<Verdict>))| {
@@ -231,6 +240,7 @@ impl Machine {
             }
             Some(Tag::Answer(native)) => {
                 self.asked.remove(&native);
+                self.forms.remove(&native);
                 return vec![closed(native, RequestEnd::Answered)];
             }
             Some(Tag::Rule(native)) => return self.on_ruled(&native).into_iter().collect(),
@@ -341,6 +351,10 @@ impl Machine {
                 }
             }
             Said::Asked(native, asked) => self.on_asked(native, asked, told),
+            Said::Form(native, form) => {
+                told.push((AgentReport::RequestOpened { request: form.request(&native) }, None));
+                self.forms.insert(native, form);
+            }
             Said::Wants(native, kind) => {
                 self.refused.push(native);
                 let text = one_line(&format!("Claude Code wants `{kind}` of its host, which nobody here can give"));
@@ -348,8 +362,16 @@ impl Machine {
             }
             Said::Withdrawn(native) => {
                 self.refused.retain(|refused| *refused != native);
-                if self.asked.remove(&native).is_some_and(|(_, verdict)| verdict.is_none()) {
+                let form = self.forms.remove(&native);
+                if self.asked.remove(&native).is_some_and(|(_, verdict)| verdict.is_none()) || form.is_some() {
                     told.push(closed(native, RequestEnd::Withdrawn));
+                }
+            }
+            Said::Refuses(tool, words) => {
+                // Rules of the user's own refuse as well, and are none of the session's.
+                if names(&self.policy.deny, &tool) {
+                    let (decision, summary) = ("deny".to_owned(), one_line(&words));
+                    told.push((AgentReport::PolicyApplied { tool, decision, summary }, None));
                 }
             }
             Said::Notice(text) => told.push((AgentReport::Notice { text: one_line(&text) }, None)),
@@ -396,6 +418,7 @@ impl Machine {
 
     fn on_idle(&mut self, told: &mut Vec<Told>) {
         self.asked.clear();
+        self.forms.clear();
         let Some(turn) = self.turn.take() else { return };
         let Turn { text, last, usage, stopping } = turn;
         let (outcome, answer, detail) = match last {

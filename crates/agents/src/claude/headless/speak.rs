@@ -4,8 +4,6 @@ use adjutant_core::id::Attempt;
 use adjutant_core::{MessageId, SessionId};
 use serde_json::{Value, json};
 
-use crate::claude::requests::Decided;
-
 /// What a line is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tag {
@@ -114,8 +112,7 @@ pub(super) fn refusal(native: &str) -> String {
 }
 
 /// The answer to a request.
-pub(super) fn answer(native: &str, decided: &Decided) -> String {
-    let response = decided.words();
+pub(super) fn answer(native: &str, response: &Value) -> String {
     let inner = json!({"subtype": "success", "request_id": native, "response": response});
     json!({"type": "control_response", "response": inner}).to_string()
 }

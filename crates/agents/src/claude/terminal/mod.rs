@@ -122,6 +122,8 @@ struct Driver {
     held: VecDeque<Order>,
     /// The message that is just being pasted.
     typing: Typing,
+    /// A part of a message stands in the line that was not sent.
+    leftover: bool,
     /// The turn of which is not known yet what it has cost.
     uncounted: Option<Uncounted>,
     /// Rings when the transcript may have more, while something is looked for in it.
@@ -225,7 +227,7 @@ impl Driver {
         tokio::select! {
             () = self.changes.next() => {}
             () = written => {}
-            pasted = self.typing.done() => self.on_pasted(&pasted),
+            pasted = self.typing.done() => self.on_pasted(pasted).await?,
             _ = gone => return self.on_runner_gone().await,
             order = self.orders.recv() => match order {
                 None | Some(Order::LetGo) => return Err(LetGo),
@@ -252,6 +254,8 @@ impl Driver {
             let mut told = self.machine.take(&line);
             if next > self.offset {
                 self.count(began_at, line.at, &mut told);
+            } else {
+                self.count_again(began_at, line.at, &told);
             }
             self.tell(line.at, next, told).await?;
             self.after_line();

@@ -9,6 +9,7 @@ use adjutant_core::outcome::UnknownReason;
 
 use super::lend;
 use super::meaning::Protocol;
+use crate::claude::form;
 use crate::claude::headless::speak::{self, Tag, uuid_of};
 use crate::claude::requests::Decided;
 use crate::policy::Verdict;
@@ -33,7 +34,7 @@ pub(super) async fn own(driver: &mut Driver<Protocol>, link: &mut Link) -> io::R
         };
         let tag = Tag::Rule(native.clone());
         if once(driver, &tag) {
-            write(driver, link, &tag, &speak::answer(&native, &decided)).await?;
+            write(driver, link, &tag, &speak::answer(&native, &decided.words())).await?;
         }
     }
     for native in driver.meaning.machine.refused() {
@@ -82,7 +83,11 @@ pub(super) async fn order(driver: &mut Driver<Protocol>, link: &mut Link, order:
         }
         Order::Respond { native, answer } => match driver.meaning.machine.asked(&native) {
             Some(asked) => {
-                let line = speak::answer(&native, &asked.decided(&answer));
+                let line = speak::answer(&native, &asked.decided(&answer).words());
+                write(driver, link, &Tag::Answer(native), &line).await
+            }
+            None if driver.meaning.machine.has_form(&native) => {
+                let line = speak::answer(&native, &form::answered(&answer));
                 write(driver, link, &Tag::Answer(native), &line).await
             }
             None => {

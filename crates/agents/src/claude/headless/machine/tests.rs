@@ -133,11 +133,29 @@ fn rules_answer_and_are_told_of() {
 #[test]
 fn what_nobody_can_give_is_refused_once() {
     let mut machine = machine(&[], &[]);
-    let wants = r#"{"type":"control_request","request_id":"r","request":{"subtype":"elicitation"}}"#.to_owned();
+    let wants = r#"{"type":"control_request","request_id":"r","request":{"subtype":"telepathy"}}"#.to_owned();
     assert_eq!(play(&mut machine, &[wants]).len(), 1);
     assert_eq!(machine.refused(), ["r"]);
     machine.on_written("refusal r");
     assert!(machine.refused().is_empty());
+}
+
+#[test]
+fn a_form_is_open_until_it_is_answered_or_withdrawn() {
+    let mut machine = machine(&["*"], &[]);
+    machine.on_written("message 1 1");
+    let form = |native: &str| {
+        format!(
+            r#"{{"type":"control_request","request_id":"{native}","request":{{"subtype":"elicitation","mcp_server_name":"el","message":"Who?"}}}}"#
+        )
+    };
+    let told = play(&mut machine, &[lifecycle(1, "started"), form("f"), form("g")]);
+    assert_eq!(told, ["taken m1", "asks f", "asks g"], "no rule fills a form");
+    assert!(machine.has_form("f") && machine.ruled().is_empty() && machine.refused().is_empty());
+    assert_eq!(words(&machine.on_written("answer f")), ["Answered f"]);
+    let cancel = r#"{"type":"control_cancel_request","request_id":"g"}"#.to_owned();
+    assert_eq!(play(&mut machine, &[cancel]), ["Withdrawn g"]);
+    assert!(!machine.has_form("f") && !machine.has_form("g"));
 }
 
 #[test]
