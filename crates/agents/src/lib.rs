@@ -35,9 +35,9 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::conversation::{ConversationEntry, ConversationError, ConversationOf, Speaker};
 pub use self::goal::{Goal, GoalAnswer, GoalWish};
-pub use self::policy::{Verdict, verdict};
+pub use self::policy::{Verdict, is_rule, verdict};
 pub use self::skills::SkillPlaces;
-pub use self::variables::is_plain_variable;
+pub use self::variables::{is_common_variable, is_plain_variable};
 
 /// Orders that may wait for one driver; the supervisor never waits for more.
 pub const ORDERS_WAITING_MAX: usize = 256;
@@ -110,6 +110,8 @@ pub struct AttachTo<'a> {
 pub enum Attach {
     /// At the terminal that its runner holds.
     Terminal,
+    /// At a terminal of its runner's that its driver gets it first, by [`Order::Lend`]: the session is held without one.
+    Lent,
     /// By a program that is run in the person's own terminal.
     Program {
         /// The program and its words.
@@ -117,6 +119,26 @@ pub enum Attach {
         /// Variables on top of the person's own.
         environment: BTreeMap<String, String>,
     },
+}
+
+/// Somebody who is about to sit down at a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sitting {
+    /// Characters in a row of their terminal.
+    pub columns: u16,
+    /// Its rows.
+    pub rows: u16,
+    /// They only look.
+    pub read_only: bool,
+}
+
+/// Why nobody can sit down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotLent {
+    /// The session is at something that has to end first: what it is at, as a sentence about it.
+    Busy(&'static str),
+    /// It cannot be, for this reason.
+    Never(String),
 }
 
 /// A program that was found.
@@ -193,6 +215,15 @@ pub struct LaunchPlan {
     pub begins_anew: bool,
 }
 
+impl LaunchPlan {
+    /// Whether the session may work in the directory that was checked for it and in no other: it belongs to a token of the
+    /// gateway, and whoever has that may be able to put a link in the directory's place. A tree that was made for it is ours.
+    pub(crate) fn is_confined(&self) -> bool {
+        let made = self.profile.worktree.as_ref().is_some_and(|tree| tree.made.is_some());
+        self.profile.owner.is_some() && !made
+    }
+}
+
 /// What the records say of a session that is to be adopted.
 #[derive(Clone, Debug)]
 pub struct Adoption {
@@ -208,6 +239,8 @@ pub struct Adoption {
     pub profile: Profile,
     /// The agent's own id of the conversation, once it was told.
     pub conversation: Option<String>,
+    /// A turn has ended last, and what it has cost is not on record.
+    pub uncounted: bool,
 }
 
 /// What the supervisor wants of a driver. An order is carried out once and never fails silently: what came of it is
@@ -252,6 +285,14 @@ pub enum Order {
         payload: String,
         /// Where the answer goes: JSON text, or nothing for no opinion. Closed when the hook waits no longer.
         answer: oneshot::Sender<Option<String>>,
+    },
+    /// Give the conversation to a person at a terminal of the runner's; only where the agent says [`Attach::Lent`]. It comes
+    /// back by itself when nobody is at the terminal any more. Reported as a turn of a person's.
+    Lend {
+        /// Who sits down.
+        sitting: Sitting,
+        /// Where the answer goes, once the terminal is there; or why it cannot be.
+        answer: oneshot::Sender<Result<(), NotLent>>,
     },
     /// Something about the goal of the session; only where the agent has goals. Unanswered when the driver ends.
     Goal {

@@ -141,6 +141,25 @@ pub(crate) const WAKE_MS: u64 = 500;
 /// Pause before a viewer who missed output is looked at again, in milliseconds.
 pub(crate) const LAGGING_LOOK_MS: u64 = 100;
 
+/// Time for a program to end that is to be handed over, in milliseconds; then it is told, and then it is made to.
+pub(crate) const HAND_OVER_MS: u64 = 3_000;
+
+/// Time for the first viewer of a terminal to come that was opened for somebody, in milliseconds.
+pub(crate) const VIEWER_MS_MAX: u64 = 10_000;
+
+/// Time for a viewer to come back whose connection was cut, in milliseconds: a daemon may have been replaced.
+pub(crate) const UNWATCHED_MS: u64 = 1_000;
+
+/// Time for which a terminal is a column smaller, so that the program in it sees it and draws its screen anew, in
+/// milliseconds.
+pub(crate) const NUDGE_MS: u64 = 100;
+
+/// Time for a program that was lent to be ready again, in milliseconds.
+pub(crate) const TAKEN_UP_MS_MAX: u64 = 60_000;
+
+/// Entries of a conversation in which the last word is looked for that was said while it was lent.
+pub(crate) const ENTRIES_LENT_MAX: usize = 200;
+
 /// Longest line of a program that is held by pipes, in bytes; a longer one is dropped and counted.
 pub(crate) const PIPE_LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -163,6 +182,13 @@ pub(crate) const DIALOG_LOOK_MS: u64 = 800;
 pub(crate) const CONFIRM_MS_MAX: u64 = 4_000;
 /// See [`CONFIRM_MS_MAX`].
 pub(crate) const CONFIRM_PIECE_MS: u64 = 10;
+
+/// Pieces of a message that are pasted in one go. What is sent to a terminal is read in its order, so a key waits for so
+/// many of them at the most.
+pub(crate) const PIECES_AT_ONCE: usize = 16;
+
+/// Pause between two looks whether the agent has read what was pasted, in milliseconds. Nothing tells of that.
+pub(crate) const READ_LOOK_MS: u64 = 5;
 
 /// Time in which a message of any length is read by the agent, in milliseconds; beyond it nobody waits for it.
 pub(crate) const TYPING_MS_MAX: i64 = 600_000;

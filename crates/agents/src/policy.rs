@@ -36,10 +36,28 @@ fn reaches_too_far(rule: &str, what: &str) -> bool {
 }
 
 fn fits(rule: &str, tool: &str, what: &str) -> bool {
+    let (name, pattern) = parts(rule);
+    matches(name, tool) && pattern.is_none_or(|pattern| matches(pattern, what))
+}
+
+/// The tool that a rule names, and the pattern of what it does, where there is one.
+fn parts(rule: &str) -> (&str, Option<&str>) {
     match rule.strip_suffix(')').and_then(|rule| rule.split_once('(')) {
-        Some((name, pattern)) => matches(name.trim(), tool) && matches(pattern, what),
-        None => matches(rule.trim(), tool),
+        Some((name, pattern)) => (name.trim(), Some(pattern)),
+        None => (rule.trim(), None),
     }
+}
+
+/// Whether one of the rules is about a tool.
+pub(crate) fn names(rules: &[String], tool: &str) -> bool {
+    rules.iter().any(|rule| matches(parts(rule).0, tool))
+}
+
+/// Whether a rule has the form of one: the name of a tool, and in parentheses behind it what the tool is to do. A rule of
+/// another form would hold for nothing.
+pub fn is_rule(rule: &str) -> bool {
+    let (name, _) = parts(rule);
+    !name.is_empty() && !name.contains(['(', ')', ',']) && !name.contains(char::is_whitespace)
 }
 
 /// Whether a text has the form of a pattern in which `*` stands for any characters, none included.
@@ -84,6 +102,17 @@ mod tests {
         for (tool, what, expected) in cases {
             assert_eq!(verdict(&rules, tool, what), expected, "{tool} {what}");
         }
+    }
+
+    #[test]
+    fn a_rule_that_would_hold_for_nothing_is_none() {
+        for rule in ["Read", "Bash(git *)", "mcp__x__*", "Bash(a(b), c)", "*", "Bash()"] {
+            assert!(is_rule(rule), "{rule}");
+        }
+        for rule in ["", " ", "Bash(", "Bash(git *", "(x)", "Bash git", "Read,Write", "Bash)"] {
+            assert!(!is_rule(rule), "{rule}");
+        }
+        assert!(names(&["Bash(x *)".to_owned()], "Bash") && !names(&["Read".to_owned()], "Bash"));
     }
 
     #[test]

@@ -23,10 +23,15 @@ const NAMES: [&str; 16] = [
 /// Beginnings of such names.
 const PREFIXES: [&str; 2] = ["LC_", "XDG_"];
 
+/// Whether a variable says what any program needs to work for its user: places, language, terminal, certificates.
+pub fn is_common_variable(name: &str) -> bool {
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
 /// Whether a variable says something that any program needs, or where an agent keeps its things.
 pub fn is_plain_variable(name: &str) -> bool {
     let places = [crate::claude::SKILLS.variable, crate::codex::SKILLS.variable];
-    NAMES.contains(&name) || places.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    is_common_variable(name) || places.contains(&name)
 }
 
 #[cfg(test)]

@@ -395,7 +395,8 @@ methods! {
     TERMINAL = Method::read("attach", "/v1/sessions/{id}/terminal", Reply::Upgrade,
         "The session's terminal, as frames after a switch to the protocol `adj-terminal`.")
         .query::<TerminalQuery>().by(Callers::Inside)
-        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited, ErrorCode::NotSupported]);
+        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited, ErrorCode::NotSupported,
+            ErrorCode::SessionsWorking, ErrorCode::Timeout]);
     /// How a person sits down at a session.
     ATTACH = Method::read("attach.how", "/v1/sessions/{id}/attach", document::<Attach>(),
         "How a person sits down at a session: at its terminal, or by a program.").query::<AttachQuery>().by(Callers::Inside)
@@ -428,12 +429,12 @@ methods! {
         "Registered projects, and the repositories that sessions work in.").fails(&[ErrorCode::StoreUnreadable]);
     /// Gives a directory a name.
     PROJECT_ADD = Method::change("project.add", "/v1/projects", document::<Project>(), "Give a directory a name.")
-        .body::<AddProject>().by(Callers::Inside).on(SerialisedOn::Host).repeatable()
+        .body::<AddProject>().by(Callers::User).on(SerialisedOn::Host).repeatable()
         .fails(&[ErrorCode::IdInUse, ErrorCode::IdInvalid, ErrorCode::PathNotFound, ErrorCode::PathNotDirectory,
             ErrorCode::QueueFull, ErrorCode::StoreUnreadable]);
     /// Takes a name away.
     PROJECT_REMOVE = Method::change("project.remove", "/v1/projects/{project}", document::<Project>(),
-        "Take a project's name away; its directory and its sessions stay.").with_verb(HttpVerb::Delete).by(Callers::Inside)
+        "Take a project's name away; its directory and its sessions stay.").with_verb(HttpVerb::Delete).by(Callers::User)
         .on(SerialisedOn::Host).fails(&[ErrorCode::ProjectNotFound, ErrorCode::StoreUnreadable]);
     /// Workspaces.
     WORKSPACES = Method::read("workspace.list", "/v1/workspaces", document::<Vec<Workspace>>(),

@@ -2,7 +2,7 @@
 
 use crate::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, Source, TurnEnd, TurnOrigin, Usage};
 use crate::id::{Attempt, MessageId, RequestId, Seq, SessionId, TurnNumber};
-use crate::message::{Came, Message, MessageEnd, Settlement};
+use crate::message::{Came, Message, MessageEnd, Sender, Settlement};
 use crate::name::SessionName;
 use crate::outcome::UnknownReason;
 use crate::process::Incarnation;
@@ -56,8 +56,8 @@ pub enum Event {
     },
     /// It had ended and is to be started again, on its conversation: planned, nothing is started.
     SessionRevived {
-        /// Who wanted it: `None` is the user.
-        by: Option<SessionId>,
+        /// Who wanted it.
+        by: Sender,
         /// The agent's program, absolute.
         program: String,
         /// The SHA-256 of the token by which it proves who it is from now on, in hexadecimal digits.
@@ -89,8 +89,8 @@ pub enum Event {
     },
     /// Somebody asked for its end.
     SessionStopAsked {
-        /// Who: `None` is the user.
-        by: Option<SessionId>,
+        /// Who.
+        by: Sender,
         /// Without grace.
         force: bool,
     },
@@ -205,8 +205,8 @@ pub enum Event {
     TurnInterruptAsked {
         /// Which: the one that runs, or the one that the message in delivery is about to open.
         turn: TurnNumber,
-        /// Who: `None` is the user.
-        by: Option<SessionId>,
+        /// Who.
+        by: Sender,
     },
     /// The wish to interrupt reached the agent.
     TurnInterruptPassed {
@@ -242,8 +242,8 @@ pub enum Event {
     RequestAnswered {
         /// Which.
         request: RequestId,
-        /// Who answered: `None` is the user.
-        by: Option<SessionId>,
+        /// Who answered.
+        by: Sender,
         /// The decision in a word, such as `allow` or `text`.
         decision: String,
     },

@@ -10,7 +10,7 @@ use crate::turn::EndedTurn;
 use crate::wait::{Verdict, Waiting};
 
 /// Who sent a message; proven by the connection, never by a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sender {
     /// The user.
     Human,
@@ -20,6 +20,16 @@ pub enum Sender {
     Token(TokenId),
     /// The host itself: a notice.
     Host,
+}
+
+impl Sender {
+    /// The session, if it is one.
+    pub const fn session(self) -> Option<SessionId> {
+        match self {
+            Self::Session(id) => Some(id),
+            Self::Human | Self::Token(_) | Self::Host => None,
+        }
+    }
 }
 
 /// What a message is.

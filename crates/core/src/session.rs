@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::agent::{AgentName, Mode, SessionEnd, Source};
+use crate::agent::{AgentName, Mode, SessionEnd, Source, TurnOrigin};
 use crate::id::{MessageId, RequestId, SessionId, TokenId, TurnNumber};
 use crate::limits;
-use crate::message::{Message, MessageState};
+use crate::message::{Message, MessageState, Sender};
 use crate::name::SessionName;
 use crate::outcome::UnknownReason;
 use crate::process::Incarnation;
@@ -46,7 +46,9 @@ pub struct Profile {
     pub program: String,
     /// The names, not the values, of the variables that the caller named with `--env`.
     pub env_names: Vec<String>,
-    /// The key of the create that made it.
+    /// Who created it; the host says so itself, whatever a caller has put here.
+    pub creator: Sender,
+    /// The key of the create that made it. It is its creator's alone: the same key of somebody else's is another one.
     pub key: Option<String>,
     /// The SHA-256 of the token by which the session proves who it is, in hexadecimal digits.
     pub token_hash: String,
@@ -77,6 +79,7 @@ impl Profile {
             policy: Policy::default(),
             program: program.to_owned(),
             env_names: Vec::new(),
+            creator: Sender::Human,
             key: None,
             token_hash: String::new(),
             keep_failed: false,
@@ -356,6 +359,13 @@ impl Session {
             Work::Idle => None,
             Work::Turn(turn) => Some(turn),
         }
+    }
+
+    /// Since when a person has its conversation: one that is held without a terminal is lent to whoever sits down at it, and
+    /// that is a turn of the person's.
+    pub fn lent_since(&self) -> Option<Timestamp> {
+        let turn = self.turn().filter(|turn| self.profile.headless && turn.origin == TurnOrigin::Person);
+        turn.map(|turn| turn.started_at)
     }
 
     /// The number the next turn will have.

@@ -6,38 +6,18 @@ use std::path::PathBuf;
 
 use crate::path::path_with_adj;
 use crate::process::Stamp;
+use crate::variables::is_common_variable;
 use crate::{LaunchPlan, Place};
 
-/// Variables that any program needs to work for this user.
-const BASE: [&str; 21] = [
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "PATH",
-    "LANG",
-    "LANGUAGE",
-    "TZ",
-    "TMPDIR",
-    "SSH_AUTH_SOCK",
-    "SSH_AGENT_PID",
-    "GPG_AGENT_INFO",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "EDITOR",
-    "VISUAL",
-    "COLORTERM",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "NODE_EXTRA_CA_CERTS",
-];
+/// Variables of the user's desktop and keys, which tools that an agent runs ask for.
+const DESKTOP: [&str; 6] =
+    ["SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY"];
 
-/// Beginnings of names that go along.
-const BASE_PREFIXES: [&str; 3] = ["LC_", "XDG_", "GIT_"];
+/// The caller's terminal is not the one that Claude Code gets.
+const CALLERS_OWN: &str = "TERM";
 
-/// Names, and beginnings of names, by which Claude Code is told how to reach its model.
-const OWN_PREFIXES: [&str; 3] = ["ANTHROPIC_", "DISABLE_", "VERTEX_REGION_"];
+/// Names, and beginnings of names, by which Claude Code is told how to reach its model, and git what to do for it.
+const OWN_PREFIXES: [&str; 4] = ["ANTHROPIC_", "DISABLE_", "VERTEX_REGION_", "GIT_"];
 /// See [`OWN_PREFIXES`].
 const OWN: [&str; 25] = [
     "CLAUDE_CONFIG_DIR",
@@ -87,9 +67,10 @@ pub(super) fn environment(launch: &LaunchPlan, place: &Place, stamp: &Stamp) -> 
 
 fn is_passed_on(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
-    BASE.contains(&name)
+    is_common_variable(name) && name != CALLERS_OWN
+        || DESKTOP.contains(&name)
         || OWN.contains(&upper.as_str())
-        || BASE_PREFIXES.iter().chain(&OWN_PREFIXES).any(|prefix| name.starts_with(prefix))
+        || OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Where Claude Code has its own files, for a process with this environment.
@@ -115,6 +96,7 @@ mod tests {
             "OPENAI_API_KEY",
             "CLAUDE_CODE_ENTRYPOINT",
             "LINES",
+            "TERM",
         ] {
             assert!(!is_passed_on(name), "{name}");
         }

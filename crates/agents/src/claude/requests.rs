@@ -123,8 +123,8 @@ impl Asked {
     /// What an answer is in Claude Code's words.
     pub(super) fn decided(&self, answer: &RequestAnswer) -> Decided {
         match answer {
-            RequestAnswer::Allow => Decided::Allow { input: None, remember: None },
-            RequestAnswer::Always => Decided::Allow { input: None, remember: Some(self.remembered()) },
+            RequestAnswer::Allow => Decided::Allow { input: self.shown(), remember: None },
+            RequestAnswer::Always => Decided::Allow { input: self.shown(), remember: Some(self.remembered()) },
             RequestAnswer::Deny { reason } => {
                 let message = reason.clone().unwrap_or_else(|| "This was not permitted.".to_owned());
                 Decided::Deny { message }
@@ -139,6 +139,11 @@ impl Asked {
                 Decided::Deny { message: "The question was closed without an answer.".to_owned() }
             }
         }
+    }
+
+    /// The input that an answer has to repeat: a plan that is approved without it stays on the screen, unapproved.
+    fn shown(&self) -> Option<Value> {
+        (self.tool == PLAN_TOOL).then(|| self.input.clone())
     }
 
     fn answered(&self, answer: impl Fn(usize, &Question) -> String) -> Decided {

@@ -5,11 +5,13 @@
 
 mod handle;
 mod inherited;
+mod place;
 mod stat;
 mod survey;
 
 pub use handle::ProcessHandle;
 pub use inherited::{Inherited, raise_open_files};
+pub(crate) use place::StartIn;
 pub(crate) use stat::takes_signal_by_default;
 pub use stat::{ProcStat, parse_proc_stat};
 pub(crate) use survey::{Left, left_below, members_of_group};

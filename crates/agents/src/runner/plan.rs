@@ -24,6 +24,9 @@ pub(crate) struct RunnerPlan {
     pub(crate) program: PathBuf,
     /// The directory to start it in.
     pub(crate) directory: PathBuf,
+    /// No part of that may have become a link.
+    #[serde(default)]
+    pub(crate) exact: bool,
     /// What it inherits besides its environment.
     #[serde(default)]
     pub(crate) inherited: Inherited,
@@ -100,6 +103,7 @@ mod tests {
             supervisor: "process".into(),
             program: "/bin/bash".into(),
             directory: "/".into(),
+            exact: true,
             inherited: Inherited {
                 umask: Some(0o22),
                 soft_limits: BTreeMap::from([("core".into(), None), ("nofile".into(), Some(9))]),

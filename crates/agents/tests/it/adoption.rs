@@ -214,6 +214,7 @@ async fn h413_a_plan_without_a_runner_is_withdrawn_and_stays_so() {
         handed: Vec::new(),
         profile: profile(),
         conversation: None,
+        uncounted: false,
     };
     for _ in 0..2 {
         let mut session = world.start(DriverStart::Adopt(adoption()));
@@ -239,6 +240,7 @@ async fn h304_of_launch_and_withdrawal_exactly_one_wins() {
             handed: Vec::new(),
             profile: profile(),
             conversation: None,
+            uncounted: false,
         };
         let mut adopting = world.start(DriverStart::Adopt(adoption));
         let first = adopting.next().await.report;

@@ -109,7 +109,8 @@ impl World {
     /// Adopts the session as a daemon that has committed up to a cursor.
     pub(crate) fn adopt(&self, cursor: u64, earlier: &Session, handed: Vec<(MessageId, Attempt)>) -> Session {
         let (runner, agent) = (earlier.runner, earlier.agent);
-        let adoption = Adoption { cursor, runner, agent, handed, profile: profile(), conversation: None };
+        let adoption =
+            Adoption { cursor, runner, agent, handed, profile: profile(), conversation: None, uncounted: false };
         let mut session = self.start(DriverStart::Adopt(adoption));
         session.runner = earlier.runner;
         session.agent = earlier.agent;

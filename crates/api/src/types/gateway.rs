@@ -17,8 +17,6 @@ answer! {
         pub roots: Vec<String>,
         /// The modes in which it may create sessions; the first where a create names none.
         pub modes: Vec<ModeWord>,
-        /// Other hosts that it may use.
-        pub remotes: Vec<String>,
         /// Sessions of it that may live at once.
         pub sessions_max: u64,
         /// Sessions of it that live.
@@ -81,9 +79,6 @@ call! {
         /// The modes in which it may create sessions; `guarded` and `docker` unless given.
         #[serde(default)]
         pub modes: Vec<ModeWord>,
-        /// Other hosts that it may use; none unless given.
-        #[serde(default)]
-        pub remotes: Vec<String>,
         /// Sessions of it that may live at once; 20 unless given.
         pub sessions_max: Option<u64>,
         /// When it ends, from now; never unless given.

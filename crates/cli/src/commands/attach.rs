@@ -12,9 +12,10 @@ use crate::commands::Outcome;
 use crate::context::Context;
 use crate::detach::{self, KeyWatch};
 use crate::error::CommandError;
-use crate::house::{Frame, FrameDecoder};
+use crate::house::{Frame, FrameDecoder, GIVEN_BACK};
 use crate::runtime::EndSignals;
 use crate::screen::Screen;
+use crate::ui::Ui;
 use crate::value::SessionArg;
 use crate::way::Way;
 
@@ -22,6 +23,9 @@ use crate::way::Way;
 ///
 /// Ctrl-] and then d detaches and leaves everything running, exit 0; Ctrl-] twice types one Ctrl-]. When the session
 /// ends meanwhile, exit 4.
+///
+/// A session that is held without a terminal has to be idle. Its conversation is yours at a terminal as long as you are
+/// there; messages wait, and it goes on without one when everybody has left and it is at rest.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct AttachArgs {
     /// The session
@@ -58,7 +62,7 @@ pub(crate) async fn run_attach(context: &mut Context, args: &AttachArgs) -> Outc
     if !how.terminal {
         return run_program(&how);
     }
-    let terminal = client.terminal(args.id.as_str(), &view(args)).await?;
+    let terminal = open(client, args).await?;
     let mode = if args.read_only { ", only to look" } else { "" };
     ui.note(&format!("attached to {}{mode}; {}", args.id, detach::HOW));
     let screen = Screen::take()?;
@@ -69,7 +73,7 @@ pub(crate) async fn run_attach(context: &mut Context, args: &AttachArgs) -> Outc
             Ok(0)
         }
         Left::Signal(code) => Ok(code),
-        Left::Closed(why) => closed(client, args, &why).await,
+        Left::Closed(why) => closed(ui, client, args, &why).await,
         Left::Broken => Err(CommandError::new(ErrorCode::DaemonUnreachable, "the connection to the terminal is lost")),
     }
 }
@@ -101,8 +105,12 @@ fn view(args: &AttachArgs) -> TerminalQuery {
     TerminalQuery { columns: Some(columns), rows: Some(rows), read_only: args.read_only }
 }
 
-/// The runner has closed the terminal; whether the session has ended is for the daemon to say.
-async fn closed(client: &mut Client, args: &AttachArgs, why: &str) -> Outcome {
+/// The runner has closed the terminal; whether the session has ended is for the daemon to say, unless it goes on without one.
+async fn closed(ui: &Ui, client: &mut Client, args: &AttachArgs, why: &str) -> Outcome {
+    if why.starts_with(GIVEN_BACK) {
+        ui.note(&format!("{}: {why}", args.id));
+        return Ok(0);
+    }
     let session = client.session(args.id.as_str()).await?;
     if session.status == StatusWord::Exited {
         let body = adjutant_api::ErrorBody::new(ErrorCode::SessionExited, format!("{} has exited", session.id));
@@ -135,8 +143,23 @@ async fn look(
         if !matches!(left, Left::Broken) || broken > BROKEN_MAX {
             return Ok(left);
         }
-        terminal = client.terminal(args.id.as_str(), &view(args)).await?;
+        terminal = open(client, args).await?;
         screen.show(CLEAR)?;
+    }
+}
+
+/// Opens the terminal. A daemon that ends meanwhile is replaced, and asked the same: who is there already, is there.
+async fn open(client: &mut Client, args: &AttachArgs) -> Result<Terminal, CommandError> {
+    let mut broken = 0;
+    loop {
+        let error = match client.terminal(args.id.as_str(), &view(args)).await {
+            Ok(terminal) => return Ok(terminal),
+            Err(error) => adjutant_api::ErrorBody::from(error),
+        };
+        broken += 1;
+        if error.code != ErrorCode::DaemonUnreachable || broken > BROKEN_MAX {
+            return Err(error.into());
+        }
     }
 }
 

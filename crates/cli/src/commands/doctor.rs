@@ -47,7 +47,10 @@ pub(crate) async fn run_doctor(context: &mut Context, args: &DoctorArgs) -> Outc
     }
     let mut checks = vec![check_home(), check_config(context)];
     checks.extend(check_old_names());
-    checks.extend(check_agents());
+    // Agents of a container's calls run on the host, with the PATH of whoever made the token.
+    if !matches!(context.way(), Ok(Way::Sandbox(_))) {
+        checks.extend(check_agents());
+    }
     match context.way() {
         Ok(Way::Sandbox(sandbox)) => {
             let mapped = check_paths(sandbox);

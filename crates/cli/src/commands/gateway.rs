@@ -1,5 +1,6 @@
 //! `adj gateway`: the daemon's API for callers outside.
 
+mod container;
 mod launchd;
 mod run;
 mod service;

@@ -93,6 +93,7 @@ pub(crate) async fn run_wait(context: &mut Context, args: &WaitArgs) -> Outcome 
     show(ui, &found, args.print)?;
     if found.outcome == OutcomeWord::Timeout {
         note_timeout(ui, &found.session, limit);
+        note_lent(ui, client, &query.session).await;
     }
     tell(ui, args, std::slice::from_ref(&found)).await?;
     Ok(number_of(&found))
@@ -228,6 +229,15 @@ pub(crate) fn code_among_several(result: &TurnResult) -> ExitCode {
         return ExitCode::Refused;
     }
     ExitCode::of_outcome(&result.outcome)
+}
+
+/// Says of a session that it is in somebody's hands. Whoever cannot be asked is told of elsewhere.
+async fn note_lent(ui: &Ui, client: &mut Client, sessions: &[String]) {
+    for id in sessions {
+        if client.session(id).await.is_ok_and(|session| session.lent) {
+            ui.note(&format!("a person has the conversation of {id} at a terminal; it goes on when it is given back"));
+        }
+    }
 }
 
 /// Says that the time is over and the work is not.

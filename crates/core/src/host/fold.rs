@@ -227,7 +227,9 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         Event::SessionSeen => session.see(projected),
         Event::SessionConversation { native } => session.conversation = Some(native.clone()),
         Event::GoalChanged { goal } => session.goal = goal.clone(),
-        Event::SessionStopAsked { by, force } => session.stopping = Some(Stopping { at, force: *force, by: *by }),
+        Event::SessionStopAsked { by, force } => {
+            session.stopping = Some(Stopping { at, force: *force, by: by.session() })
+        }
         Event::SessionReparented { parent } => session.parent = *parent,
         Event::SessionIntroduced { to } => session.meet(*to),
         Event::QueueHeld { by_hand } => session.hold = if *by_hand { Hold::ByHand } else { Hold::AfterInterrupt },
@@ -247,7 +249,7 @@ fn fold_into(session: &mut Session, logged: &Logged, projected: &mut Projected) 
         }
         Event::MessageEnded { message, end } => session.end_message(*message, end.clone(), at, projected),
         Event::TurnStarted { turn, origin } => session.begin_turn(*turn, *origin, at),
-        Event::TurnInterruptAsked { turn, by } => session.ask_stop(*turn, *by, at),
+        Event::TurnInterruptAsked { turn, by } => session.ask_stop(*turn, by.session(), at),
         Event::TurnEnded { turn, end } => session.end_turn(*turn, end, at, projected),
         Event::TurnCounted { turn, usage } => session.count(*turn, *usage, projected),
         Event::RequestOpened { request, turn, asked } => {

@@ -18,13 +18,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::after::Aftermath;
 pub use self::authority::Right;
 use self::dependents::Dependents;
+use self::on_call::sender;
 pub use self::projected::{Counters, Projected};
 pub use self::step::Step;
 use self::timetable::Timetable;
 use crate::agent::{AgentName, Capabilities};
+use crate::call::Caller;
 use crate::id::{RequestId, SessionId};
 use crate::input::Input;
 use crate::limits;
+use crate::message::Sender;
 use crate::name::SessionName;
 use crate::session::Session;
 use crate::time::Now;
@@ -66,7 +69,8 @@ pub struct Host {
     names: BTreeMap<SessionName, SessionId>,
     /// How many of these names are plain ones, so that a search for a free one knows when there is none.
     plain_names: usize,
-    create_keys: BTreeMap<String, SessionId>,
+    /// The keys of creates, each of its creator's.
+    create_keys: BTreeMap<(Sender, String), SessionId>,
     tokens: BTreeMap<String, SessionId>,
     /// Which session has which request open.
     requests: BTreeMap<RequestId, SessionId>,
@@ -167,6 +171,11 @@ impl Host {
         self.tokens.get(hash).and_then(|id| self.sessions.get(id)).filter(|s| !s.has_exited())
     }
 
+    /// The session that this caller has created with this key.
+    pub fn by_create_key(&self, caller: Caller, key: &str) -> Option<&Session> {
+        self.create_keys.get(&(sender(caller), key.to_owned())).and_then(|id| self.sessions.get(id))
+    }
+
     /// The session that has this request open.
     pub fn by_request(&self, id: RequestId) -> Option<&Session> {
         self.requests.get(&id).and_then(|owner| self.sessions.get(owner))
@@ -200,7 +209,7 @@ impl Host {
         self.plain_names += usize::from(session.name.is_plain());
         self.tokens.insert(session.profile.token_hash.clone(), id);
         if let Some(key) = &session.profile.key {
-            self.create_keys.insert(key.clone(), id);
+            self.create_keys.insert((session.profile.creator, key.clone()), id);
         }
         if let Some(parent) = session.parent {
             self.children.entry(parent).or_default().insert(id);
@@ -222,7 +231,7 @@ impl Host {
             self.tokens.remove(&session.profile.token_hash);
         }
         if let Some(key) = &session.profile.key {
-            self.create_keys.remove(key);
+            self.create_keys.remove(&(session.profile.creator, key.clone()));
         }
         self.leave_parent(id, session.parent);
         self.children.remove(&id);

@@ -64,9 +64,10 @@ impl Host {
         }
     }
 
-    fn create(&mut self, caller: Caller, new: NewSession, now: Now, step: &mut Step) -> Told {
-        if let Some(known) = new.profile.key.as_ref().and_then(|key| self.create_keys.get(key)) {
-            return Ok(Answer::Created { session: *known, replayed: true, message: None });
+    fn create(&mut self, caller: Caller, mut new: NewSession, now: Now, step: &mut Step) -> Told {
+        new.profile.creator = sender(caller);
+        if let Some(known) = new.profile.key.as_deref().and_then(|key| self.by_create_key(caller, key)) {
+            return Ok(Answer::Created { session: known.id, replayed: true, message: None });
         }
         if self.sessions.contains_key(&new.id) {
             // The same create came twice; a record is never overwritten.
@@ -286,7 +287,7 @@ impl Host {
         let Some(session) = self.sessions.get(&id) else { return };
         let Some(turn) = turn_to_stop(session) else { return };
         let runs = session.turn().is_some();
-        self.log(id, Stamp::at(now.wall), Event::TurnInterruptAsked { turn, by: caller.session() }, step);
+        self.log(id, Stamp::at(now.wall), Event::TurnInterruptAsked { turn, by: sender(caller) }, step);
         if runs {
             step.acts.push(Act::Interrupt { session: id, turn });
         }
@@ -329,7 +330,7 @@ impl Host {
         }
         let harder = session.stopping.as_ref().is_none_or(|stopping| force && !stopping.force);
         if harder {
-            let event = Event::SessionStopAsked { by: caller.session(), force };
+            let event = Event::SessionStopAsked { by: sender(caller), force };
             self.log(id, Stamp::at(now.wall), event, step);
             let grace_ms = if force { 0 } else { limits::KILL_GRACE_MS };
             step.acts.push(Act::End { session: id, grace_ms });
@@ -454,7 +455,7 @@ impl Host {
         let request = owner.request(id).filter(|r| r.answered_at.is_none()).ok_or(Refusal::RequestNotPending(id))?;
         let native = request.asked.native.clone();
         let decision = answer.word().to_owned();
-        let event = Event::RequestAnswered { request: id, by: caller.session(), decision };
+        let event = Event::RequestAnswered { request: id, by: sender(caller), decision };
         self.log(session, Stamp::at(now.wall), event, step);
         step.acts.push(Act::Respond { session, request: id, native, answer });
         Ok(Answer::Done)

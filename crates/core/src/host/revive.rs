@@ -41,7 +41,7 @@ impl Host {
         let after = message.as_ref().map(|first| self.begin_after(first, now)).transpose()?.flatten();
         let Revival { program, token_hash, notice, owned_live_max: _ } = revival;
         let stamp = Stamp::at(now.wall);
-        self.log(id, stamp, Event::SessionRevived { by: caller.session(), program, token_hash }, step);
+        self.log(id, stamp, Event::SessionRevived { by: sender(caller), program, token_hash }, step);
         if let Some(text) = notice {
             self.log(id, stamp, Event::SessionNotice { text }, step);
         }

@@ -1,7 +1,7 @@
 //! Who may do what with which session.
 
 use adjutant_core::call::NewMessage;
-use adjutant_core::message::MessageKind;
+use adjutant_core::message::{MessageKind, Sender};
 use adjutant_core::{Act, Answer, Call, CallId, Caller, Input, Refusal, Right, SessionId, TokenId};
 
 use crate::stage::{Stage, message};
@@ -81,6 +81,28 @@ fn the_key_of_a_message_is_its_senders_alone() {
     assert!(users != childs && !replayed, "to others a key says nothing");
     assert_eq!(queued(Caller::Human), (users, true));
     assert_eq!(queued(Caller::Session(child)), (childs, true));
+}
+
+#[test]
+fn the_key_of_a_create_is_its_creators_alone() {
+    let mut stage = Stage::new();
+    let (one, other) = (stage.live("sure"), stage.live("sure"));
+    let mut created = |caller: Caller| {
+        let mut new = stage.new_session("sure");
+        (new.profile.key, new.profile.creator) = (Some("nightly".to_owned()), Sender::Host);
+        match stage.call_as(caller, Call::Create(Box::new(new))) {
+            Ok(Answer::Created { session, replayed, .. }) => (session, replayed),
+            refused => panic!("not created: {refused:?}"),
+        }
+    };
+    let callers = [Caller::Human, Caller::Session(one), Caller::Session(other)];
+    let first = callers.map(&mut created);
+    assert!(first.iter().all(|(_, replayed)| !replayed), "to others a key says nothing: {first:?}");
+    let again = callers.map(&mut created);
+    assert_eq!(again, first.map(|(session, _)| (session, true)));
+    let known = |caller| stage.host.by_create_key(caller, "nightly").map(|session| session.id);
+    assert_eq!(callers.map(known), first.map(|(session, _)| Some(session)));
+    assert_eq!(known(Caller::Token(TokenId::new(1))), None);
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn is_accepted(name: &str, hosts: &[String], bound: Option<IpAddr>) -> bool {
     let named = |known: &str| known.eq_ignore_ascii_case(name);
     NAMES.iter().any(|known| named(known))
         || hosts.iter().any(|known| named(known))
-        || bound.is_some_and(|bound| name.parse() == Ok(bound))
+        || bound.is_some_and(|bound| name.parse::<IpAddr>().is_ok_and(|named| named.to_canonical() == bound))
 }
 
 /// The token of a request.
@@ -104,8 +104,15 @@ mod tests {
 
     #[test]
     fn h2_only_names_of_the_gateway_itself_are_answered() {
-        for good in ["127.0.0.1", "127.0.0.1:6767", "localhost:1", "LocalHost", "host.docker.internal:6767", "BOX.lan"]
-        {
+        for good in [
+            "127.0.0.1",
+            "127.0.0.1:6767",
+            "[::ffff:127.0.0.1]:6767",
+            "localhost:1",
+            "LocalHost",
+            "host.docker.internal:6767",
+            "BOX.lan",
+        ] {
             assert!(checked(&[("host", good)], "/v1/health"), "{good}");
         }
         let bad = [
@@ -115,6 +122,7 @@ mod tests {
             "",
             "127.0.0.2",
             "[::1]",
+            "[::ffff:127.0.0.2]",
             "a:b:c",
         ];
         for bad in bad {

@@ -100,7 +100,7 @@ async fn accept_tcp(listener: TcpListener, gateway: Arc<Gateway>) {
         match listener.accept().await {
             Ok((stream, address)) => {
                 let bound = stream.local_addr().ok().map(|address| address.ip());
-                let peer = Peer { shown: address.ip().to_string(), bound };
+                let peer = Peer::of(address.ip(), bound);
                 let _ = stream.set_nodelay(true);
                 tokio::spawn(connection(Arc::clone(&gateway), stream, peer));
             }
@@ -114,7 +114,7 @@ async fn accept_unix(listener: UnixListener, gateway: Arc<Gateway>) {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let user = stream.peer_cred().map_or_else(|_| "?".to_owned(), |peer| peer.uid().to_string());
-                let peer = Peer { shown: format!("uid:{user}"), bound: None };
+                let peer = Peer::user(&user);
                 tokio::spawn(connection(Arc::clone(&gateway), stream, peer));
             }
             Err(error) => not_accepted(&gateway, &error).await,

@@ -4,6 +4,7 @@
 //! rates, sizes and times, checks `Host` and `Origin`, and passes on what is left with the token that came along. It decides
 //! nothing about what a token may do; the daemon does, whoever passes a call on.
 
+mod bodies;
 mod gate;
 mod lines;
 mod listen;
@@ -29,8 +30,9 @@ use adjutant_api::home::Home;
 use adjutant_api::protocol::BODY_BYTES_EXTRA;
 use adjutant_api::{ErrorBody, ErrorCode};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Mutex, watch};
 
+use self::bodies::Bodies;
 use self::lines::Lines;
 use self::listen::Listeners;
 use self::pace::{Known, Pace};
@@ -68,9 +70,6 @@ const FAILURES_PER_SECOND: u32 = 1;
 const REQUESTS_BURST: u32 = 400;
 const REQUESTS_PER_SECOND: u32 = 100;
 
-/// Bodies that are held at once, in KiB; a request whose body does not fit waits.
-const BODIES_KIB_MAX: usize = 64 * 1024;
-
 /// Time for connections to finish when the gateway ends.
 const CONNECTIONS_END_MAX: Duration = Duration::from_secs(2);
 
@@ -86,7 +85,7 @@ pub(crate) struct Gateway {
     failures: Pace<String>,
     requests: Pace<String>,
     known: Known,
-    bodies: Semaphore,
+    bodies: Bodies,
     lines: Lines,
     started: Instant,
     addresses: Vec<String>,
@@ -171,7 +170,7 @@ async fn serve(options: &GatewayOptions) -> Result<(), ErrorBody> {
         failures: Pace::new(FAILURES_BURST, FAILURES_PER_SECOND),
         requests: Pace::new(REQUESTS_BURST, REQUESTS_PER_SECOND),
         known: Known::default(),
-        bodies: Semaphore::new(BODIES_KIB_MAX),
+        bodies: Bodies::default(),
         lines: Lines::new(&options.home.gateway_log()),
         started: Instant::now(),
         addresses: listeners.addresses(),

@@ -48,8 +48,29 @@ const DRAINED_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Peer {
     /// Its address, as it is shown.
     pub(super) shown: String,
+    /// Under which wrong tokens of it are counted: of the sixth version the network, whose addresses are all one caller's.
+    pub(super) counted: String,
     /// The address of ours that it has reached.
     pub(super) bound: Option<IpAddr>,
+}
+
+impl Peer {
+    /// Whoever has connected over TCP from one address to another. An address of the fourth version is one of it, however a
+    /// socket for both writes it.
+    pub(super) fn of(from: IpAddr, bound: Option<IpAddr>) -> Self {
+        let from = from.to_canonical();
+        let counted = match from {
+            IpAddr::V4(_) => from.to_string(),
+            IpAddr::V6(from) => format!("{:x?}", &from.segments()[..4]),
+        };
+        Self { shown: from.to_string(), counted, bound: bound.map(|bound| bound.to_canonical()) }
+    }
+
+    /// A user who has connected to the socket.
+    pub(super) fn user(id: &str) -> Self {
+        let shown = format!("uid:{id}");
+        Self { counted: shown.clone(), shown, bound: None }
+    }
 }
 
 /// Serves a connection until either side, the bound on connections or the gateway ends it.
@@ -107,13 +128,13 @@ impl Gateway {
         }
         let token = gate::token(request.headers());
         if token.is_err() {
-            self.failures.take(&peer.shown, Instant::now());
+            self.failures.take(&peer.counted, Instant::now());
         }
         let token = token?.to_owned();
         let hash = token_hash(&token);
         self.admit(&token, &hash, request.body().is_end_stream(), peer, seat).await?;
         let (head, body) = request.into_parts();
-        let body = self.whole(&head.headers, body).await?;
+        let body = self.whole(&hash, &head.headers, body).await?;
         let answer = self.pass(&head, body, &peer.shown).await?;
         self.learn(&hash, &answer, peer, seat);
         Ok(answer)
@@ -123,7 +144,7 @@ impl Gateway {
     async fn admit(&self, token: &str, hash: &str, bodyless: bool, peer: &Peer, seat: &Seat) -> Result<(), Failure> {
         let now = Instant::now();
         if !self.known.has(hash, now) {
-            if !self.failures.has(&peer.shown, now) {
+            if !self.failures.has(&peer.counted, now) {
                 let message = "too many requests without a good token have come from there";
                 return Err(Failure::new(ErrorCode::RateLimited, message));
             }
@@ -148,7 +169,7 @@ impl Gateway {
             self.known.good(hash, Instant::now());
             return Ok(());
         }
-        self.failures.take(&peer.shown, Instant::now());
+        self.failures.take(&peer.counted, Instant::now());
         Err(Failure::new(ErrorCode::Unauthorized, "the token is not good").with_hint("adj gateway token create"))
     }
 
@@ -157,15 +178,15 @@ impl Gateway {
         let now = Instant::now();
         if answer.status() == StatusCode::UNAUTHORIZED {
             self.known.bad(hash);
-            self.failures.take(&peer.shown, now);
+            self.failures.take(&peer.counted, now);
         } else if answer.headers().contains_key(TOKEN_HEADER) {
             self.known.good(hash, now);
             seat.is_guest_of(hash);
         }
     }
 
-    /// The body, bounded in size and time, and in what all bodies together may take.
-    async fn whole(&self, headers: &axum::http::HeaderMap, body: Incoming) -> Result<Bytes, Failure> {
+    /// The body, bounded in size and time, and in what those of its token and all together may take.
+    async fn whole(&self, token: &str, headers: &axum::http::HeaderMap, body: Incoming) -> Result<Bytes, Failure> {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }
@@ -174,10 +195,8 @@ impl Gateway {
             drain(body).await;
             return Err(self.too_large(said));
         }
-        let kib = said.unwrap_or(self.body_bytes_max).div_ceil(1_024).min(super::BODIES_KIB_MAX);
         let read = async {
-            let room = self.bodies.acquire_many(u32::try_from(kib).unwrap_or(u32::MAX)).await;
-            let _room = room.map_err(|_| Failure::internal("no bodies are read any more"))?;
+            let _room = self.bodies.room(token, said.unwrap_or(self.body_bytes_max)).await;
             let read = Limited::new(body, self.body_bytes_max).collect().await;
             read.map(http_body_util::Collected::to_bytes).map_err(|error| match error.is::<LengthLimitError>() {
                 true => self.too_large(None),
@@ -213,4 +232,21 @@ fn closing(failure: Failure) -> Response {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     answer.map(Body::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_the_same_however_it_is_written() {
+        let peer = |from: &str, bound: &str| Peer::of(from.parse().unwrap(), bound.parse().ok());
+        let mapped = peer("::ffff:10.1.2.3", "::ffff:127.0.0.1");
+        assert_eq!((mapped.shown.as_str(), mapped.counted.as_str()), ("10.1.2.3", "10.1.2.3"));
+        assert_eq!(mapped.bound, Some([127, 0, 0, 1].into()));
+        let (one, other) = (peer("2001:db8:0:1::1", "::1"), peer("2001:db8:0:1:ffff::2", "::1"));
+        assert_eq!(one.counted, other.counted);
+        assert_ne!(one.counted, peer("2001:db8:0:2::1", "::1").counted);
+        assert_eq!(one.shown, "2001:db8:0:1::1");
+    }
 }

@@ -24,6 +24,10 @@ pub(crate) fn decide(request: &Request, wanted: AnswerRequest) -> Result<Request
     let text = wanted.text.filter(|text| !text.contains('\0'));
     match (request.asked.kind, wanted.decision, text) {
         (RequestKind::Input, None | Some(Decision::Text), Some(text)) => Ok(RequestAnswer::Text(Arc::from(text))),
+        // A question can be closed without an answer; a command that reads goes on reading.
+        (RequestKind::Input, Some(Decision::Dismiss), None) if !request.asked.questions.is_empty() => {
+            Ok(RequestAnswer::Dismiss)
+        }
         (RequestKind::Input, _, _) => Err(usage("wants a text")),
         (RequestKind::Permission, Some(Decision::Allow), None) => Ok(RequestAnswer::Allow),
         (RequestKind::Permission, Some(Decision::Always), None) => Ok(RequestAnswer::Always),

@@ -23,7 +23,14 @@ pub(crate) enum Rule {
 pub(crate) fn allowed(host: &Host, text: &str, caller: Caller, rule: Rule, right: Right) -> Result<SessionId, Failure> {
     let id = session(host, text, caller, rule)?;
     match host.session(id) {
-        Some(found) => host.check_right(caller, found, right).map(|()| id).map_err(Failure::from),
+        Some(found) => host.check_right(caller, found, right).map(|()| id).map_err(|refusal| {
+            let failure = Failure::from(refusal);
+            match caller.session().filter(|_| right == Right::Send).and_then(|by| host.session(by)) {
+                // For the user, or for a session above both.
+                Some(by) => failure.with_hint(format!("adj introduce {} {}", by.name, found.name)),
+                None => failure,
+            }
+        }),
         None => Err(Failure::session_not_found(host, caller, text)),
     }
 }

@@ -179,5 +179,6 @@ fn adoption(session: &Session) -> Adoption {
         handed: handed.collect(),
         profile: session.profile.clone(),
         conversation: session.conversation.clone(),
+        uncounted: session.last_turn.as_ref().is_some_and(|turn| turn.end.usage.is_none()),
     }
 }

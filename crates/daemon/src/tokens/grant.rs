@@ -51,8 +51,6 @@ pub(crate) struct Grant {
     pub(crate) roots: Vec<PathBuf>,
     /// The modes in which it may; the first where none is named.
     pub(crate) modes: Vec<ModeRow>,
-    /// Other hosts that it may use.
-    pub(crate) remotes: Vec<String>,
     /// Sessions of it that may live at once.
     pub(crate) sessions_max: u64,
     /// Milliseconds since 1970.

@@ -3,7 +3,7 @@
 use adjutant_core::agent::{Evidence, NewRequest, RequestEnd, SessionEnd, TurnEnd, TurnOrigin, Usage};
 use adjutant_core::event::{Event, Place};
 use adjutant_core::id::{Attempt, MessageId, RequestId, SessionId, TurnNumber};
-use adjutant_core::message::{Came, Message, MessageEnd, Settlement};
+use adjutant_core::message::{Came, Message, MessageEnd, Sender, Settlement};
 use adjutant_core::name::SessionName;
 use adjutant_core::outcome::UnknownReason;
 use adjutant_core::process::Incarnation;
@@ -53,14 +53,14 @@ macro_rules! events {
 events! {
     "session.created" => SessionCreated { name: SessionName, profile: Box<Profile>, parent: Option<SessionId>, }
     "session.started" => SessionStarted { runner: Incarnation, agent: Incarnation, supervisor: String, }
-    "session.revived" => SessionRevived { by: Option<SessionId>, program: String, token_hash: String, }
+    "session.revived" => SessionRevived { by: Sender, program: String, token_hash: String, }
     "session.ready" => SessionReady {}
     "session.unseen" => SessionUnseen { why: UnknownReason, }
     "session.seen" => SessionSeen {}
     "session.conversation" => SessionConversation { native: String, }
     "goal.changed" => GoalChanged { goal: Option<Goal>, }
     "session.notice" => SessionNotice { text: String, }
-    "session.stopping" => SessionStopAsked { by: Option<SessionId>, force: bool, }
+    "session.stopping" => SessionStopAsked { by: Sender, force: bool, }
     "session.exited" => SessionExited { end: SessionEnd, }
     "session.reparented" => SessionReparented { parent: Option<SessionId>, }
     "session.introduced" => SessionIntroduced { to: SessionId, }
@@ -90,7 +90,7 @@ events! {
     "message.delivered" => MessageAccepted { message: MessageId, turn: TurnNumber, evidence: Evidence, }
     "message.ended" => MessageEnded { message: MessageId, end: MessageEnd, }
     "turn.started" => TurnStarted { turn: TurnNumber, origin: TurnOrigin, }
-    "turn.interrupting" => TurnInterruptAsked { turn: TurnNumber, by: Option<SessionId>, }
+    "turn.interrupting" => TurnInterruptAsked { turn: TurnNumber, by: Sender, }
     "turn.interrupt_passed" => TurnInterruptPassed { turn: TurnNumber, detail: String, }
     "turn.completed" | "turn.failed" | "turn.interrupted" | "turn.exited" | "turn.unknown" => TurnEnded {
         turn: TurnNumber,
@@ -98,7 +98,7 @@ events! {
     }
     "turn.usage" => TurnCounted { turn: TurnNumber, usage: Usage, }
     "request.opened" => RequestOpened { request: RequestId, turn: TurnNumber, asked: NewRequest, }
-    "request.answered" => RequestAnswered { request: RequestId, by: Option<SessionId>, decision: String, }
+    "request.answered" => RequestAnswered { request: RequestId, by: Sender, decision: String, }
     "request.closed" => RequestClosed { request: RequestId, end: RequestEnd, }
     "request.policy" => RequestPolicy { tool: String, decision: String, summary: String, }
 }

@@ -2,7 +2,7 @@
 
 use adjutant_core::agent::{AgentName, Mode, SessionEnd, Source, TurnOrigin};
 use adjutant_core::id::{MessageId, SessionId, TokenId, TurnNumber};
-use adjutant_core::message::Message;
+use adjutant_core::message::{Message, Sender};
 use adjutant_core::name::SessionName;
 use adjutant_core::outcome::UnknownReason;
 use adjutant_core::process::Incarnation;
@@ -46,6 +46,7 @@ mirror! {
         policy: Policy,
         program: String,
         env_names: Vec<String>,
+        creator: Sender,
         key: Option<String>,
         token_hash: String,
         keep_failed: bool,

@@ -377,8 +377,8 @@ fn profile() -> BoxedStrategy<Profile> {
     let texts = (text(), text(), text(), text(), vec(text(), 0..3));
     let maybe = (of(text()), of(text()), of(text()), of(text()), of(worktree()));
     let more = (of(text()), any::<bool>(), of(text()), vec(text(), 0..3), of(resume()), policy(), of(token_id()));
-    (texts, maybe, mode(), (any::<bool>(), any::<bool>()), more)
-        .prop_map(|(texts, maybe, mode, (keep_failed, trust), more)| {
+    (texts, maybe, mode(), (any::<bool>(), any::<bool>(), sender()), more)
+        .prop_map(|(texts, maybe, mode, (keep_failed, trust, creator), more)| {
             let (agent, path, program, token_hash, env_names) = texts;
             let (project, description, model, key, worktree) = maybe;
             let (effort, headless, sandbox, arguments, resume, policy, owner) = more;
@@ -398,6 +398,7 @@ fn profile() -> BoxedStrategy<Profile> {
                 policy,
                 program,
                 env_names,
+                creator,
                 key,
                 token_hash,
                 keep_failed,
@@ -551,7 +552,7 @@ fn session_event() -> BoxedStrategy<Event> {
             agent,
             supervisor
         }),
-        (of(session_id()), text(), text()).prop_map(|(by, program, token_hash)| Event::SessionRevived {
+        (sender(), text(), text()).prop_map(|(by, program, token_hash)| Event::SessionRevived {
             by,
             program,
             token_hash
@@ -562,7 +563,7 @@ fn session_event() -> BoxedStrategy<Event> {
         text().prop_map(|native| Event::SessionConversation { native }),
         of(goal()).prop_map(|goal| Event::GoalChanged { goal }),
         text().prop_map(|text| Event::SessionNotice { text }),
-        (of(session_id()), any::<bool>()).prop_map(|(by, force)| Event::SessionStopAsked { by, force }),
+        (sender(), any::<bool>()).prop_map(|(by, force)| Event::SessionStopAsked { by, force }),
         of(session_id()).prop_map(|parent| Event::SessionReparented { parent }),
         session_id().prop_map(|to| Event::SessionIntroduced { to }),
         session_id().prop_map(|child| Event::ChildCreated { child }),
@@ -611,7 +612,7 @@ fn message_way_event() -> BoxedStrategy<Event> {
 fn turn_event() -> BoxedStrategy<Event> {
     prop_oneof![
         (turn_number(), origin()).prop_map(|(turn, origin)| Event::TurnStarted { turn, origin }),
-        (turn_number(), of(session_id())).prop_map(|(turn, by)| Event::TurnInterruptAsked { turn, by }),
+        (turn_number(), sender()).prop_map(|(turn, by)| Event::TurnInterruptAsked { turn, by }),
         (turn_number(), text()).prop_map(|(turn, detail)| Event::TurnInterruptPassed { turn, detail }),
         (turn_number(), turn_end()).prop_map(|(turn, end)| Event::TurnEnded { turn, end }),
         (turn_number(), usage()).prop_map(|(turn, usage)| Event::TurnCounted { turn, usage }),
@@ -626,7 +627,7 @@ fn request_event() -> BoxedStrategy<Event> {
             turn,
             asked
         }),
-        (request_id(), of(session_id()), text()).prop_map(|(request, by, decision)| Event::RequestAnswered {
+        (request_id(), sender(), text()).prop_map(|(request, by, decision)| Event::RequestAnswered {
             request,
             by,
             decision

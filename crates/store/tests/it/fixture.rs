@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use adjutant_core::agent::{RequestEnd, SessionEnd, StartFailure, Usage};
 use adjutant_core::event::{Event, Place};
-use adjutant_core::id::{Attempt, MessageId, TurnNumber};
+use adjutant_core::id::{Attempt, MessageId, TokenId, TurnNumber};
 use adjutant_core::message::{
-    After, Came, Dependency, DependencyState, MessageEnd, MessageState, Settlement, TurnResult, Undeliverable,
+    After, Came, Dependency, DependencyState, MessageEnd, MessageState, Sender, Settlement, TurnResult, Undeliverable,
 };
 use adjutant_core::outcome::{ExitStatus, FailReason, Outcome, UnknownReason};
 use adjutant_core::time::{BootId, BootMoment, Due, Timestamp};
@@ -65,7 +65,7 @@ fn busy_session(scribe: &mut Scribe) {
     let message = scribe.send(id(1), "sleep 100");
     scribe.hand(id(1), message);
     let turn = scribe.take(id(1), message);
-    scribe.event(id(1), Event::TurnInterruptAsked { turn, by: Some(id(2)) });
+    scribe.event(id(1), Event::TurnInterruptAsked { turn, by: Sender::Token(TokenId::new(1)) });
     scribe.event(id(1), Event::TurnInterruptPassed { turn, detail: "SIGINT to process group 4242".to_owned() });
 }
 
@@ -79,7 +79,10 @@ fn waiting_session(scribe: &mut Scribe) {
     let (first, second, third) = (scribe.ask(id(2)), scribe.ask(id(2)), scribe.ask(id(2)));
     scribe.answer(id(2), first);
     scribe.event(id(2), Event::RequestClosed { request: second, end: RequestEnd::AnsweredThere });
-    scribe.event(id(2), Event::RequestAnswered { request: third, by: Some(id(1)), decision: "deny".to_owned() });
+    scribe.event(
+        id(2),
+        Event::RequestAnswered { request: third, by: Sender::Session(id(1)), decision: "deny".to_owned() },
+    );
     scribe.ask(id(2));
 }
 
@@ -168,7 +171,7 @@ fn unseen_sessions(scribe: &mut Scribe) {
     scribe.event(id(6), Event::SessionUnseen { why: UnknownReason::JournalUnreadable { detail } });
     scribe.create(id(7), "zoe-mid", None);
     scribe.ready(id(8), "zac-jg");
-    scribe.event(id(8), Event::SessionStopAsked { by: None, force: false });
+    scribe.event(id(8), Event::SessionStopAsked { by: Sender::Human, force: false });
 }
 
 fn exited_sessions(scribe: &mut Scribe) {
@@ -196,7 +199,7 @@ fn revived_sessions(scribe: &mut Scribe) {
         scribe.work(id(number), "before", "done before");
         scribe.exit(id(number));
         let (program, token_hash) = ("/opt/agent".to_owned(), format!("second-hash-of-{name}"));
-        scribe.event(id(number), Event::SessionRevived { by: Some(id(1)), program, token_hash });
+        scribe.event(id(number), Event::SessionRevived { by: Sender::Session(id(1)), program, token_hash });
     }
     scribe.start(id(15));
     scribe.work(id(15), "after", "done after");

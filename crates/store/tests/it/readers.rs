@@ -5,6 +5,7 @@ use std::thread;
 
 use adjutant_core::event::Event;
 use adjutant_core::id::{MessageId, Seq, SessionId};
+use adjutant_core::message::Sender;
 use adjutant_store::{Batch, Entry, EventPage, Reader, Scope, Selection, Writer};
 
 use crate::scribe::{Scribe, id};
@@ -75,7 +76,7 @@ fn a_type_without_a_star_means_that_type_alone() {
     let message = scribe.send(id(1), "sleep");
     scribe.hand(id(1), message);
     let turn = scribe.take(id(1), message);
-    scribe.event(id(1), Event::TurnInterruptAsked { turn, by: None });
+    scribe.event(id(1), Event::TurnInterruptAsked { turn, by: Sender::Human });
     scribe.event(id(1), Event::TurnInterruptPassed { turn, detail: "SIGINT".to_owned() });
     writer.commit(&scribe.batch()).unwrap();
     let reader = world.reader();

@@ -103,6 +103,7 @@ impl Scribe {
             policy: Policy { allow: vec!["Read".to_owned()], deny: vec!["Bash(rm *)".to_owned()] },
             program: "/bin/bash".to_owned(),
             env_names: vec!["TERM".to_owned(), "LANG".to_owned()],
+            creator: Sender::Human,
             key: Some(format!("create-{name}")),
             token_hash: format!("hash-of-{name}"),
             keep_failed: false,
@@ -228,7 +229,7 @@ impl Scribe {
     }
 
     pub(crate) fn answer(&mut self, session: SessionId, request: RequestId) {
-        self.event(session, Event::RequestAnswered { request, by: None, decision: "allow".to_owned() });
+        self.event(session, Event::RequestAnswered { request, by: Sender::Human, decision: "allow".to_owned() });
         self.event(session, Event::RequestClosed { request, end: RequestEnd::Answered });
     }
 

@@ -193,49 +193,6 @@ fn a_question_is_answered_by_choice_and_by_text() {
     }
 }
 
-/// A server of one tool that asks the user for a name.
-const ASKING_SERVER: &str = r#"
-import sys, json
-def out(m): print(json.dumps(m), flush=True)
-for line in sys.stdin:
-    m = json.loads(line)
-    if m.get("method") == "initialize":
-        info = {"protocolVersion": m["params"]["protocolVersion"], "capabilities": {"tools": {}}, "serverInfo": {"name": "el", "version": "1"}}
-        out({"jsonrpc": "2.0", "id": m["id"], "result": info})
-    elif m.get("method") == "tools/list":
-        tool = {"name": "ask", "description": "asks", "inputSchema": {"type": "object", "properties": {}}}
-        out({"jsonrpc": "2.0", "id": m["id"], "result": {"tools": [tool]}})
-    elif m.get("method") == "tools/call":
-        call = m["id"]
-        schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
-        out({"jsonrpc": "2.0", "id": "e1", "method": "elicitation/create", "params": {"message": "Your name?", "requestedSchema": schema}})
-    elif m.get("id") == "e1":
-        text = "got " + json.dumps(m.get("result"))
-        out({"jsonrpc": "2.0", "id": call, "result": {"content": [{"type": "text", "text": text}]}})
-    elif "id" in m and "method" in m:
-        out({"jsonrpc": "2.0", "id": m["id"], "result": {}})
-"#;
-
-#[test]
-fn a_form_of_a_tool_server_is_filled_and_can_be_interrupted() {
-    let world = ClaudeWorld::new();
-    world.write_home("asks.py", ASKING_SERVER);
-    let server = world.root().join("home/asks.py").display().to_string();
-    let servers = serde_json::json!({"mcpServers": {"el": {"command": "python3", "args": [server]}}});
-    let words = ["create", "-q", "--cli", "claude", "--", "--strict-mcp-config", "--mcp-config", &servers.to_string()];
-    let x = world.adj(words).expect_code(0).word().to_owned();
-    let load = r#"[[tool ToolSearch {"query":"select:mcp__el__ask"}]][[then]]"#;
-    let _ = world.turn(&x, &format!("{load}[[tool mcp__el__ask {{}}]][[then]][[say done]]")).expect_code(3);
-    let _ = world.adj(["respond", &x, r#"{"name":"Ada"}"#]).expect_code(0);
-    let _ = world.adj(["wait", &x]).expect_code(0);
-    let (last, _) = world.model().recorder().requests().pop().expect("a request");
-    assert!(String::from_utf8_lossy(&last.body).contains("Ada"));
-    let message = world.send(&x, "[[tool mcp__el__ask {}]][[then]][[hold never]]");
-    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(3);
-    let _ = world.adj(["interrupt", &x]).expect_code(0);
-    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(130);
-}
-
 #[test]
 fn a_permission_stays_open_over_a_restart_of_the_daemon() {
     let world = ClaudeWorld::new();
@@ -723,6 +680,26 @@ fn each_turn_tells_what_it_has_cost() {
     assert_eq!(killed.code, 0);
 }
 
+/// A daemon that dies between the end of a turn and the word of its cost leaves that to the next one.
+#[test]
+fn the_cost_of_a_turn_is_told_by_the_next_daemon() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    for number in 1..=3 {
+        let _ = world.turn(&x, &format!("[[say counted {number}]]")).expect_code(0);
+        world.kill_daemon();
+        await_fact("what it has cost is told", AGENT_MAX, || {
+            let last = world.adj(["--json", "wait", &x]).expect_code(0).json();
+            last["usage"]["input_tokens"] == 20 && last["usage"]["output_tokens"] == 10
+        });
+    }
+    let told = world.adj(["watch", "--json", "--since", "0", "--types", "turn.usage,turn.ended", &x]).stdout;
+    let late = told.lines().filter(|line| line.contains("turn.usage")).count();
+    println!("{late} of 3 were told by the next daemon: {told}");
+    assert!(late <= 3, "each is told once");
+    world.assert_sound();
+}
+
 /// A rule that refuses holds in a mode in which nothing is asked, too.
 #[test]
 fn a_rule_refuses_where_nobody_is_asked() {
@@ -778,6 +755,62 @@ fn the_end_does_not_wait_for_a_paste() {
     // tmux itself would be given ten seconds.
     assert!(began.elapsed() < Duration::from_secs(8), "{:?} {interrupted:#?}", began.elapsed());
     assert_eq!(world.adj(["status", &x]).expect_code(0).word(), "exited");
+}
+
+/// A long message for the running turn is no faster typed than it is read; who wants the turn to end does not wait for that,
+/// and no part of the message is sent.
+#[test]
+fn an_interrupt_does_not_wait_for_a_long_message() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let first = world.send(&x, "[[say begun]][[hold gate]]");
+    assert!(world.model().await_held("gate", AGENT_MAX));
+    let agent = pid_of(&world, &x, "agent");
+    let statuses = world.root().join("home/.claude/sessions");
+    await_fact("it says that it is busy", AGENT_MAX, || {
+        let files = std::fs::read_dir(&statuses).into_iter().flatten().flatten();
+        files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).any(|text| text.contains(r#""busy""#))
+    });
+    agent.signal(Signal::STOP);
+    let long: String = (1..=2_000).map(|line| format!("line {line}\n")).collect::<String>() + "[[say whole]]";
+    let steer = world.start(["send", "-q", &x, "--steer", &long]);
+    let handed = ["watch", "--json", "--since", "0", "--types", "message.handed", &x];
+    await_fact("it is being typed", AGENT_MAX, || {
+        world.adj(handed).stdout.lines().filter(|line| line.contains("message.handed")).count() == 2
+    });
+    let interrupt = world.start(["interrupt", &x]);
+    let passed = ["watch", "--json", "--since", "0", "--types", "turn.interrupt_passed", &x];
+    await_fact("the key is pressed", AGENT_MAX, || world.adj(passed).stdout.contains("Esc in its terminal"));
+    agent.signal(Signal::CONT);
+    let _ = interrupt.end().expect_code(0);
+    let _ = world.adj(["wait", &x, "--for", &first]).expect_code(130);
+    let steered = steer.end().expect_code(0).word().to_owned();
+    assert_eq!(world.model().recorder().count(), 1, "no part of it is sent");
+    await_fact("no part of it stays in the line", AGENT_MAX, || !world.screen().contains("line "));
+    let _ = world.adj(["queue", "release", &x]).expect_code(0);
+    let _ = world.adj(["wait", &x, "--for", &steered]).expect_code(0);
+    assert_eq!(newest_text(&world), long);
+    assert_eq!(world.model().recorder().count(), 2, "it is sent once");
+    world.assert_sound();
+}
+
+/// A daemon that dies while it types a long message has sent nothing of it; the next one types it again.
+#[test]
+fn a_long_message_is_sent_whole_or_not_at_all_when_the_daemon_dies() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let agent = pid_of(&world, &x, "agent");
+    agent.signal(Signal::STOP);
+    let long: String = (1..=1_000).map(|line| format!("line {line}\n")).collect::<String>() + "[[say whole]]";
+    let message = world.send(&x, &long);
+    let handed = ["watch", "--json", "--since", "0", "--types", "message.handed", &x];
+    await_fact("it is being typed", AGENT_MAX, || world.adj(handed).stdout.contains("message.handed"));
+    world.kill_daemon();
+    agent.signal(Signal::CONT);
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
+    assert_eq!(newest_text(&world), long);
+    assert_eq!(world.model().recorder().count(), 1, "it is sent once");
+    world.assert_sound();
 }
 
 /// What hooks have told does not stay on the disk for ever, and a daemon that comes later knows what it has to.

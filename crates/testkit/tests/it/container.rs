@@ -173,6 +173,7 @@ fn lives(container: &Container) {
     let doctor = adj(&["--json", "doctor"]);
     let gateway = doctor.json().as_array().and_then(|all| all.iter().find(|one| one["check"] == "gateway").cloned());
     assert_eq!(gateway.expect("a check")["status"], "ok", "{doctor:#?}");
+    assert!(!doctor.stdout.contains("\"agent "), "agents run on the host, and are found there: {doctor:#?}");
     // On the host it is a session like any other.
     assert_eq!(world.adj(["status", &id]).expect_code(0).word(), "idle");
     assert_eq!(adj(&["kill", &id]).expect_code(0).word(), format!("Killed session {id}"));

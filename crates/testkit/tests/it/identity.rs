@@ -99,6 +99,8 @@ fn sessions_that_are_introduced_send_to_each_other_and_see_no_more() {
     let x = world.shell();
     let [one, other] = [(); 2].map(|()| within(&world, &x, "create -q --cli shell").1.trim().to_owned());
     refused(&world, &one, &format!("send {other} 'echo x'"));
+    let (_, way_out) = within(&world, &one, &format!("send {other} 'echo x'"));
+    assert!(way_out.contains(&format!("hint: adj introduce {one} {other}\n")), "{way_out}");
     let told = within(&world, &x, &format!("introduce {one} {other}"));
     assert_eq!(told, (0, format!("Introduced {one} and {other} to each other\n")));
     assert_eq!(within(&world, &one, &format!("ask {other} 'echo hello'")), (0, "hello\n".to_owned()));
@@ -110,7 +112,29 @@ fn sessions_that_are_introduced_send_to_each_other_and_see_no_more() {
     // It lasts over a restart of the daemon, and the log says the same as what is kept of it.
     let _ = world.adj(["daemon", "stop", "--force"]).expect_code(0);
     assert_eq!(within(&world, &one, &format!("send -q {other} 'echo again'")).0, 0);
+    // To start another's session again, with variables of one's own, is more than to send to it.
+    let _ = world.adj(["kill", &other]).expect_code(0);
+    refused(&world, &one, &format!("wake {other} 'echo x'"));
     world.assert_sound();
+}
+
+#[test]
+fn a_session_sees_the_projects_that_it_is_in_and_changes_none() {
+    let world = world_with_adj();
+    let _ = world.inside("mkdir app other").expect_code(0);
+    for name in ["app", "other"] {
+        let _ = world.adj(["project", "add", name]).expect_code(0);
+    }
+    let x = world.adj(["create", "-q", "--cli", "shell", "-p", "app"]).expect_code(0).word().to_owned();
+    let listed = within(&world, &x, "--json project list").1;
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("it is JSON");
+    assert_eq!(
+        (&listed[0]["name"], &listed[0]["live"], &listed[1]),
+        (&"app".into(), &1.into(), &serde_json::Value::Null)
+    );
+    refused(&world, &x, "project add .");
+    refused(&world, &x, "project remove app");
+    assert_eq!(world.adj(["--json", "project", "list"]).expect_code(0).json().as_array().map(Vec::len), Some(2));
 }
 
 #[test]
@@ -127,10 +151,45 @@ fn whoever_gets_a_message_may_answer_it() {
 }
 
 #[test]
-fn a_create_makes_what_its_caller_may_see_alone() {
+fn a_key_of_a_create_is_its_callers_alone() {
     let world = world_with_adj();
     let users = world.adj(["create", "-q", "--cli", "shell", "--key", "k"]).expect_code(0).word().to_owned();
     let x = world.shell();
-    refused(&world, &x, "create --cli shell --key k");
-    assert_eq!(status(&world, &users), "idle");
+    let created = || within(&world, &x, "create -q --cli shell --key k");
+    let (code, own) = created();
+    assert!(code == 0 && own.trim() != users, "{own}");
+    assert_eq!(created(), (0, own), "for itself it is the same create");
+    let again = world.adj(["create", "-q", "--cli", "shell", "--key", "k"]).expect_code(0);
+    assert_eq!(again.word(), users);
+}
+
+#[test]
+fn a_wait_for_ones_own_message_tells_of_nothing_else() {
+    let world = world_with_adj();
+    let x = world.shell();
+    let child = within(&world, &x, "create -q --cli shell").1.trim().to_owned();
+    let _ = world.adj(["ask", &x, "echo of-the-user"]).expect_code(0);
+    world.send(&x, "read -rp 'a question of the user? ' a");
+    let _ = world.adj(["wait", &x]).expect_code(3);
+    let sent = within(&world, &child, "send -q parent 'echo mine'").1.trim().to_owned();
+    let waits = within(&world, &child, &format!("wait parent --for {sent} --json"));
+    let told: serde_json::Value = serde_json::from_str(&waits.1).expect("it is JSON");
+    assert_eq!((waits.0, &told["outcome"]), (3, &"waiting_for_input".into()), "{told:#}");
+    assert_eq!((&told["turn"], &told["pending"]), (&serde_json::Value::Null, &serde_json::json!([])), "{told:#}");
+    // Nor does a cursor that says that something else is waited for.
+    let secret = within(&world, &child, "whoami >/dev/null; echo $ADJ_SESSION_TOKEN").1.trim().to_owned();
+    let uuid = world.adj(["inspect", &x]).expect_code(0).json()["uuid"].as_str().expect("a text").to_owned();
+    let open = serde_json::json!({"session": uuid, "turn": 1, "messages": [], "next_turn": false, "readiness": false,
+        "through_input": true, "ended": null});
+    let cursor = serde_json::json!({"seq": 0, "open": [open], "unread": [], "done": 0});
+    let headers = [&format!("authorization: Bearer {secret}"), &format!("last-event-id: {cursor}")];
+    let path = format!("/v1/wait?session={x}&for={sent}&through_input=true&timeout_ms=1");
+    let running = crate::look::streamed(&world, &format!("{path}&running=true"), &headers.map(String::as_str));
+    assert!(running.contains("forbidden"), "{running}");
+    let told = crate::look::streamed(&world, &path, &headers.map(String::as_str));
+    assert!(told.contains("timeout") && !told.contains("of-the-user"), "{told}");
+    let _ = world.adj(["respond", &x, "--message", "x"]).expect_code(0);
+    let told =
+        crate::look::streamed(&world, &path.replace("timeout_ms=1", "timeout_ms=60000"), &headers.map(String::as_str));
+    assert!(told.contains("mine") && !told.contains("of-the-user"), "{told}");
 }

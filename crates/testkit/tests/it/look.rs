@@ -128,6 +128,18 @@ pub(crate) fn records(world: &World, path: &str) -> impl FnMut() -> Option<Value
     }
 }
 
+/// What the daemon's socket says to one GET until it ends, whatever it is.
+pub(crate) fn streamed(world: &World, path: &str, headers: &[&str]) -> String {
+    let mut stream = UnixStream::connect(world.socket()).expect("the daemon listens");
+    stream.set_read_timeout(Some(SOON)).expect("a socket has a timeout");
+    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: adj\r\nconnection: close\r\n{headers}\r\n");
+    stream.write_all(head.as_bytes()).expect("the daemon reads");
+    let mut told = Vec::new();
+    stream.read_to_end(&mut told).expect("the answer ends");
+    String::from_utf8_lossy(&told).into_owned()
+}
+
 /// What the daemon's socket answers to one HTTP call: the status and the body.
 pub(crate) fn http(world: &World, verb: &str, path: &str, headers: &[&str], body: &[u8]) -> (u16, Value) {
     let mut stream = UnixStream::connect(world.socket()).expect("the daemon listens");

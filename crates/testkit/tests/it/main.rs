@@ -3,8 +3,10 @@
 mod answers;
 mod autostart;
 mod canary;
+mod claude_asking;
 mod claude_docker;
 mod claude_headless;
+mod claude_lent;
 mod claude_terminal;
 mod claude_texts;
 mod codex;
@@ -17,6 +19,7 @@ mod daemon_restarted;
 mod damaged_store;
 mod drop_in;
 mod ending;
+mod every_method;
 mod export;
 mod fan_out;
 mod full_disk;

@@ -4,6 +4,7 @@ use adjutant_core::agent::Usage;
 use adjutant_core::outcome::{FailReason, Outcome};
 use serde_json::Value;
 
+use crate::claude::form::Form;
 use crate::claude::requests::Asked;
 
 /// What a line says.
@@ -32,10 +33,16 @@ pub(super) enum Said {
     Tool,
     /// It wants to be permitted something.
     Asked(String, Asked),
+    /// A server of tools wants a form filled.
+    Form(String, Form),
     /// It wants something else of its host, of this kind, which nobody here can give.
     Wants(String, String),
     /// It wants it no longer.
     Withdrawn(String),
+    /// It has refused a tool by a rule of its own, in its own words.
+    Refuses(String, String),
+    /// So much of its work goes on in the background.
+    Background(usize),
     /// Something worth telling.
     Notice(String),
 }
@@ -96,6 +103,10 @@ fn said(line: &Value) -> Vec<Said> {
             let asked = Asked { tool: text(&request["tool_name"]), input: request["input"].clone(), suggestions };
             vec![Said::Asked(text(&line["request_id"]), asked)]
         }
+        "control_request" if line["request"]["subtype"] == "elicitation" => {
+            let form = Form::read(&line["request"]);
+            form.map(|form| Said::Form(text(&line["request_id"]), form)).into_iter().collect()
+        }
         "control_request" => vec![Said::Wants(text(&line["request_id"]), text(&line["request"]["subtype"]))],
         "control_cancel_request" => vec![Said::Withdrawn(text(&line["request_id"]))],
         "command_lifecycle" => match line["state"].as_str() {
@@ -150,6 +161,11 @@ fn system(line: &Value) -> Option<Said> {
                 "the model answered {status}{error}; retry {attempt} of {most} in {delay:.0} ms"
             )))
         }
+        "permission_denied" => {
+            let [tool, words] = ["tool_name", "message"].map(|key| line[key].as_str().unwrap_or_default().to_owned());
+            Some(Said::Refuses(tool, words))
+        }
+        "background_tasks_changed" => Some(Said::Background(line["tasks"].as_array().map_or(0, Vec::len))),
         "compact_boundary" => Some(Said::Notice("the conversation was compacted".to_owned())),
         "informational" => line["content"].as_str().map(|text| Said::Notice(text.to_owned())),
         _ => None,
@@ -234,8 +250,12 @@ mod tests {
         assert_eq!(read(said).said, [Said::Text("hi".into()), Said::Tool]);
         let failed = r#"{"type":"assistant","message":{"model":"<synthetic>","content":[{"type":"text","text":"API Error"}]},"parent_tool_use_id":null,"is_api_error_message":true}"#;
         assert_eq!(read(failed).said, []);
-        let wants = r#"{"type":"control_request","request_id":"r","request":{"subtype":"elicitation"}}"#;
-        assert_eq!(one(wants), Said::Wants("r".into(), "elicitation".into()));
+        let left = r#"{"type":"system","subtype":"background_tasks_changed","tasks":[{"id":"b1"}],"session_id":"s"}"#;
+        assert_eq!(one(left), Said::Background(1));
+        let wants = r#"{"type":"control_request","request_id":"r","request":{"subtype":"telepathy"}}"#;
+        assert_eq!(one(wants), Said::Wants("r".into(), "telepathy".into()));
+        let form = r#"{"type":"control_request","request_id":"r","request":{"subtype":"elicitation","mcp_server_name":"el","message":"Who?"}}"#;
+        assert!(matches!(one(form), Said::Form(native, _) if native == "r"));
         assert_eq!(read("not json").said, []);
         assert_eq!(read(r#"{"type":"telepathy"}"#).said, []);
     }

@@ -12,6 +12,7 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::value::RawValue;
 
+use super::refusal;
 use super::spool::{Spool, answer_path, make_answers};
 use crate::limits::HOOK_BYTES_MAX;
 use crate::runner::wall_ms;
@@ -31,6 +32,11 @@ fn run(words: &[OsString]) -> io::Result<()> {
     let (state_dir, event) = (PathBuf::from(state_dir), event.to_string_lossy().into_owned());
     let payload = payload()?;
     let id = format!("{}-{}", std::process::id(), wall_ms());
+    if event == "PreToolUse" {
+        let Some(asked) = refusal::by_rules(&state_dir, payload.get()) else { return Ok(()) };
+        io::stdout().lock().write_all(refusal::words(&asked).as_bytes())?;
+        return Spool::open(&state_dir)?.add_call(id, &event, payload);
+    }
     let decides = DECIDING.contains(&event.as_str());
     // The watch comes before the call is told: an answer may follow at once.
     let watched = if decides { Some(Watched::new(&state_dir, &id)?) } else { None };

@@ -6,9 +6,11 @@
 //! decision is a file as well, so that a question stays open while daemons come and go.
 
 mod call;
+mod refusal;
 mod settings;
 mod spool;
 
 pub use call::hook_main;
+pub(crate) use refusal::{keep_rules, refused};
 pub(crate) use settings::{given, merge, settings};
 pub(crate) use spool::{Line, Spool, SpoolReader, file_answer};

@@ -26,8 +26,11 @@ const HOOKS: [(&str, u32); 10] = [
     ("SessionEnd", TELLING_SECONDS_MAX),
 ];
 
-/// The settings as JSON.
-pub(crate) fn settings(adj: &Path, state_dir: &Path) -> Value {
+/// Heard before every tool, where a rule may refuse one that asks nobody.
+const REFUSING: (&str, u32) = ("PreToolUse", TELLING_SECONDS_MAX);
+
+/// The settings as JSON; `refuses` where there are rules that refuse.
+pub(crate) fn settings(adj: &Path, state_dir: &Path, refuses: bool) -> Value {
     let command = |event: &str| {
         let (adj, state_dir) = (adj.to_string_lossy(), state_dir.to_string_lossy());
         format!("{} hook {} {event}", shell_quoted(&adj), shell_quoted(&state_dir))
@@ -36,8 +39,9 @@ pub(crate) fn settings(adj: &Path, state_dir: &Path) -> Value {
         let call = json!({"type": "command", "command": command(event), "timeout": seconds});
         ((*event).to_owned(), json!([{ "hooks": [call] }]))
     };
-    let hooks: serde_json::Map<String, Value> = HOOKS.iter().map(hook).collect();
-    json!({ "hooks": hooks })
+    let hooks: serde_json::Map<String, Value> = HOOKS.iter().chain(refuses.then_some(&REFUSING)).map(hook).collect();
+    // What is asked while a plan is made is asked by the hook, and not by a dialog of a judge of Claude Code's own.
+    json!({ "hooks": hooks, "useAutoModeDuringPlan": false })
 }
 
 /// Settings that a caller gives on Claude Code's command line, and the words that are left. Of two such options Claude Code
@@ -100,7 +104,7 @@ mod tests {
         let words = ["--add-dir", "/x", "--settings", "f.json", r#"--settings={"env":{"B":"2"}}"#].map(str::to_owned);
         let (given, rest) = super::given(&words, dir.path()).unwrap();
         assert_eq!(rest, ["--add-dir", "/x"]);
-        let mut made = settings(Path::new("/adj"), Path::new("/s"));
+        let mut made = settings(Path::new("/adj"), Path::new("/s"), false);
         for more in given {
             merge(&mut made, more);
         }
@@ -114,9 +118,10 @@ mod tests {
 
     #[test]
     fn commands_are_words_of_a_shell() {
-        let made = settings(Path::new("/opt/my adj"), Path::new("/s/it's"));
+        let made = settings(Path::new("/opt/my adj"), Path::new("/s/it's"), true);
         let stop = &made["hooks"]["Stop"][0]["hooks"][0];
         assert_eq!(stop["command"], r"'/opt/my adj' hook '/s/it'\''s' Stop");
         assert_eq!(made["hooks"]["PermissionRequest"][0]["hooks"][0]["timeout"], 86_400);
+        assert!(made["hooks"]["PreToolUse"].is_array());
     }
 }

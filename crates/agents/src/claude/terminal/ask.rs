@@ -4,7 +4,8 @@
 use adjutant_core::agent::{NewRequest, Question, RequestKind};
 use serde_json::{Value, json};
 
-use crate::claude::requests::{Asked as Tool, Decided, one_line};
+use crate::claude::form::{self, Form};
+use crate::claude::requests::{Asked as Tool, Decided};
 use crate::{RequestAnswer, Verdict};
 
 /// A question as it was put.
@@ -13,12 +14,7 @@ pub(super) enum Asked {
     /// A tool wants to be used, or asks a person something.
     Tool(Tool),
     /// A server of tools asks for something.
-    Form {
-        /// The server.
-        server: String,
-        /// What it asks.
-        summary: String,
-    },
+    Form(Form),
     /// A dialog that only the terminal can answer.
     Dialog {
         /// What the status file calls it.
@@ -29,9 +25,8 @@ pub(super) enum Asked {
 /// Reads the payload of a hook that asks; `None` where it asks nothing that can be understood.
 pub(super) fn read(payload: &str) -> Option<Asked> {
     let mut payload: Value = serde_json::from_str(payload).ok()?;
-    if let Some(server) = payload["mcp_server_name"].as_str() {
-        let summary = format!("{server} asks: {}", payload["message"].as_str().unwrap_or_default());
-        return Some(Asked::Form { server: server.to_owned(), summary: one_line(&summary) });
+    if let Some(form) = Form::read(&payload) {
+        return Some(Asked::Form(form));
     }
     let tool = payload["tool_name"].as_str()?.to_owned();
     let (input, suggestions) = (payload["tool_input"].take(), payload["permission_suggestions"].take());
@@ -56,7 +51,7 @@ impl Asked {
     pub(super) fn for_rules(&self) -> Option<&Tool> {
         match self {
             Self::Tool(tool) if !tool.is_question() => Some(tool),
-            Self::Tool(_) | Self::Form { .. } | Self::Dialog { .. } => None,
+            Self::Tool(_) | Self::Form(_) | Self::Dialog { .. } => None,
         }
     }
 
@@ -67,13 +62,13 @@ impl Asked {
 
     /// Whether the agent goes on with its turn when this is refused, so that the turn has to be stopped besides.
     pub(super) fn outlives_refusal(&self) -> bool {
-        matches!(self, Self::Form { .. })
+        matches!(self, Self::Form(_))
     }
 
     /// The refusal that ends the turn as well, where the agent has such a thing.
     pub(super) fn refusal(&self) -> String {
         match self {
-            Self::Form { .. } => declined(),
+            Self::Form(_) => filled(&RequestAnswer::Dismiss),
             Self::Tool(_) | Self::Dialog { .. } => {
                 decision(&json!({"behavior": "deny", "message": "the turn was interrupted", "interrupt": true}))
             }
@@ -84,15 +79,22 @@ impl Asked {
     pub(super) fn request(&self, id: &str) -> NewRequest {
         match self {
             Self::Tool(tool) => tool.request(id),
-            Self::Form { server, summary } => bare(id, RequestKind::Input, server, summary.clone()),
+            Self::Form(form) => form.request(id),
             Self::Dialog { what } => {
                 let text = format!("a dialog is open in the terminal ({what}); a person has to answer it there");
                 // It has options that are known at the terminal alone, so no answer from elsewhere is one of them.
-                let mut request = bare(id, RequestKind::Choice, "terminal", text.clone());
-                let label = "terminal".to_owned();
-                request.questions =
-                    vec![Question { label, text, options: Vec::new(), multiple: false, free_text: false }];
-                request
+                let tool = "terminal".to_owned();
+                let (label, summary) = (tool.clone(), text.clone());
+                NewRequest {
+                    native: id.to_owned(),
+                    kind: RequestKind::Choice,
+                    tool: Some(tool),
+                    summary,
+                    options: Vec::new(),
+                    multiple: false,
+                    questions: vec![Question { label, text, options: Vec::new(), multiple: false, free_text: false }],
+                    details: String::new(),
+                }
             }
         }
     }
@@ -104,24 +106,10 @@ impl Asked {
     pub(super) fn answer(&self, answer: &RequestAnswer) -> Result<String, String> {
         match (self, answer) {
             (Self::Dialog { .. }, _) => Err("it can only be answered at the terminal: adj attach".to_owned()),
-            (Self::Form { .. }, RequestAnswer::Text(text)) => Ok(filled(text)),
-            (Self::Form { .. }, _) => Ok(declined()),
+            (Self::Form(_), answer) => Ok(filled(answer)),
             (Self::Tool(tool), answer) if tool.takes(answer) => Ok(decided(tool.decided(answer))),
             (Self::Tool(_), _) => Err("that is no answer to this question".to_owned()),
         }
-    }
-}
-
-fn bare(id: &str, kind: RequestKind, tool: &str, summary: String) -> NewRequest {
-    NewRequest {
-        native: id.to_owned(),
-        kind,
-        tool: Some(tool.to_owned()),
-        summary,
-        options: Vec::new(),
-        multiple: false,
-        questions: Vec::new(),
-        details: String::new(),
     }
 }
 
@@ -133,15 +121,11 @@ fn decision(decision: &Value) -> String {
     json!({"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decision}}).to_string()
 }
 
-fn declined() -> String {
-    json!({"hookSpecificOutput": {"hookEventName": "Elicitation", "action": "decline"}}).to_string()
-}
-
-/// A form that a text fills: its JSON, or the text itself as the only value.
-fn filled(text: &str) -> String {
-    let content = serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
-    let content = content.unwrap_or_else(|| json!({"value": text}));
-    json!({"hookSpecificOutput": {"hookEventName": "Elicitation", "action": "accept", "content": content}}).to_string()
+/// The answer to a form, in the hook's words.
+fn filled(answer: &RequestAnswer) -> String {
+    let mut output = form::answered(answer);
+    output["hookEventName"] = "Elicitation".into();
+    json!({ "hookSpecificOutput": output }).to_string()
 }
 
 #[cfg(test)]

@@ -15,15 +15,15 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
 use tokio::time::timeout;
 
-use super::changes::Changes;
 use super::exec::{ExecPlan, socket_in};
-use super::machine::{Machine, handing};
+use super::machine::{Machine, TAKEN_BACK, handing};
 use super::tmux::Tmux;
 use super::typing::Typing;
 use super::words::words;
 use super::{Driven, Driver, Facts, LetGo, Timer, status};
+use crate::claude::changes::Changes;
 use crate::claude::environment::{config_dir, environment};
-use crate::claude::hooks::{Spool, SpoolReader, given, merge, settings};
+use crate::claude::hooks::{Spool, SpoolReader, given, keep_rules, merge, settings};
 use crate::claude::login;
 use crate::limits::{COLUMNS_DEFAULT, DIALOG_LOOK_MS, LISTEN_MS_MAX, ROWS_DEFAULT};
 use crate::path::find_on;
@@ -112,6 +112,7 @@ impl Seat {
             agent: None,
             held: VecDeque::new(),
             typing: Typing::default(),
+            leftover: false,
             uncounted: None,
             transcript_written: None,
             shown: None,
@@ -143,7 +144,9 @@ fn prepare(place: &Place, plan: &LaunchPlan, environment: &BTreeMap<String, Stri
         io::Error::other("tmux is needed for a session in a terminal and is not there; install it, or use --headless")
     })?;
     let (given, _) = given(&plan.profile.arguments, &plan.directory).map_err(io::Error::other)?;
-    let mut made = settings(&place.adj, &place.state_dir);
+    let policy = &plan.profile.policy;
+    keep_rules(&place.state_dir, policy)?;
+    let mut made = settings(&place.adj, &place.state_dir, !policy.deny.is_empty());
     for more in given {
         merge(&mut made, more);
     }
@@ -176,6 +179,7 @@ impl Driver {
                     program: plan.program.clone(),
                     arguments,
                     directory: plan.directory.clone(),
+                    exact: plan.is_confined(),
                     environment,
                     tmux: self.facts.tmux.clone(),
                 };
@@ -258,6 +262,12 @@ impl Driver {
         self.runner = adoption.runner;
         self.agent = adoption.agent;
         self.read_spool().await?;
+        self.count_old(adoption.uncounted);
+        if self.machine.pending.as_ref().is_some_and(|typed| typed.long) {
+            // Its end was never typed, so it was not sent: it is among those that are handed over again.
+            self.note(TAKEN_BACK, &());
+            self.read_spool().await?;
+        }
         let mut handed = adoption.handed;
         if let Some(typed) = &self.machine.pending {
             let (message, _) = handing(typed);

@@ -1,19 +1,22 @@
 //! Handing over: what is typed, when, and what shows that it arrived.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use adjutant_core::MessageId;
 use adjutant_core::agent::AgentReport;
 use adjutant_core::id::Attempt;
 use adjutant_core::outcome::UnknownReason;
 
-use super::machine::{FOUND, NOT_SEEN, TYPED, TypedNote, handing};
+use super::machine::{ENTERING, FOUND, NOT_SEEN, TAKEN_BACK, TYPED, TypedNote, handing};
 use super::screen::draft;
 use super::status::Activity;
 use super::text::{bones, command, mark, pieces, typed};
-use super::typing::{Pasted, Typing};
+use super::typing::{Pasted, Then, Typing};
 use super::{Driven, Driver, Timer};
 use crate::Order;
 use crate::claude::transcript;
-use crate::limits::{CONFIRM_MS_MAX, CONFIRM_PIECE_MS, DRAFT_LOOK_MS, DRAFT_LOOKS_MAX, TYPING_MS_MAX};
+use crate::limits::{CONFIRM_MS_MAX, CONFIRM_PIECE_MS, DRAFT_LOOK_MS, DRAFT_LOOKS_MAX, PIECES_AT_ONCE, TYPING_MS_MAX};
 use crate::runner::wall_ms;
 use crate::timer::pause;
 
@@ -51,6 +54,8 @@ enum Worked {
 impl Driver {
     /// Carries out what is held, as far as the state allows it.
     pub(super) async fn work_off(&mut self) -> Driven {
+        self.look_at_typing();
+        self.clear_leftover().await;
         while let Some(order) = self.held.pop_front() {
             if let Worked::Wait(order) = self.carry_out(order).await? {
                 self.held.push_front(order);
@@ -78,7 +83,7 @@ impl Driver {
             Order::Steer { message, attempt, text } => {
                 if self.machine.turn.is_none() {
                     self.not_taken(message, attempt, "the turn had ended").await?;
-                } else if self.takes_text(true) {
+                } else if self.takes_text(true) && !self.is_interrupted() {
                     self.hand_over(message, attempt, &text, false).await?;
                 } else {
                     return Ok(Worked::Wait(Order::Steer { message, attempt, text }));
@@ -87,7 +92,7 @@ impl Driver {
             Order::Interrupt => self.interrupt().await?,
             Order::Respond { native, answer } => self.respond(&native, &answer).await?,
             // Calls of hooks come by the spool; one that comes by another way is not ours.
-            Order::Hook { .. } | Order::Goal { .. } | Order::End { .. } | Order::LetGo => {}
+            Order::Hook { .. } | Order::Goal { .. } | Order::Lend { .. } | Order::End { .. } | Order::LetGo => {}
         }
         Ok(Worked::Done)
     }
@@ -124,6 +129,7 @@ impl Driver {
             bones: bones(&text),
             changes: changes.into_iter().map(str::to_owned).collect(),
             command: as_command,
+            long: !as_command && pieces(&text).len() > PIECES_AT_ONCE,
         };
         self.type_in(Handing { message, attempt, note, text }).await
     }
@@ -137,25 +143,110 @@ impl Driver {
         if !self.note(TYPED, &note) {
             return self.not_taken(message, attempt, "the spool takes no note, so nothing was typed").await;
         }
-        let (tmux, directory) = (self.tmux.clone(), self.place.run_dir.join(PASTE));
         let confirm_ms = CONFIRM_MS_MAX + pieces(&text).len() as u64 * CONFIRM_PIECE_MS;
-        let paste = async move { tmux.paste(&directory, &pieces(&text)).await };
-        self.typing = Typing::begin(paste, (!note.command).then_some(confirm_ms));
+        let confirm_ms = (!note.command).then_some(confirm_ms);
+        match note.long {
+            true => self.begin_long(&text, confirm_ms),
+            false => self.enter(text, confirm_ms),
+        }
         self.shown = None;
         self.read_spool().await
     }
 
-    /// All of a message has been sent to the terminal.
-    pub(super) fn on_pasted(&mut self, pasted: &Pasted) {
+    /// Types all but the end of a long message.
+    fn begin_long(&mut self, text: &str, confirm_ms: Option<u64>) {
+        let pieces = pieces(text);
+        let (begin, end) = pieces.split_at(pieces.len().saturating_sub(PIECES_AT_ONCE));
+        let (begin, end): (Vec<String>, String) =
+            (begin.iter().map(|piece| (*piece).to_owned()).collect(), end.concat());
+        let (tmux, directory) = (self.tmux.clone(), self.place.run_dir.join(PASTE));
+        let paste = |stop: Arc<AtomicBool>| async move {
+            let begin: Vec<&str> = begin.iter().map(String::as_str).collect();
+            tmux.paste_slowly(&directory, &begin, &stop).await
+        };
+        self.typing = Typing::begin(paste, Then::Enter { text: end, confirm_ms });
+    }
+
+    /// Types a short message, or the end of a long one, and presses Enter.
+    fn enter(&mut self, text: String, confirm_ms: Option<u64>) {
+        let (tmux, directory) = (self.tmux.clone(), self.place.run_dir.join(PASTE));
+        let paste = |_| async move { tmux.paste(&directory, &pieces(&text)).await };
+        self.typing = Typing::begin(paste, Then::Confirm { confirm_ms });
+    }
+
+    /// All of a message has been sent to the terminal, or all but its end.
+    pub(super) async fn on_pasted(&mut self, pasted: Pasted) -> Driven {
         if let Err(error) = &pasted.result {
             tracing::warn!(session = %self.session, %error, "a message may have been typed in part");
         }
-        if let Some(millis) = pasted.confirm_ms.filter(|_| self.machine.pending.is_some()) {
-            self.timers.arm(Timer::Confirm, millis);
+        match pasted.then {
+            Then::Confirm { confirm_ms } => {
+                if let Some(millis) = confirm_ms.filter(|_| self.machine.pending.is_some()) {
+                    self.timers.arm(Timer::Confirm, millis);
+                }
+            }
+            Then::Enter { text, confirm_ms } => {
+                let goes_on = pasted.result.is_ok() && !pasted.stopped && self.takes_the_end();
+                if goes_on && self.note(ENTERING, &()) {
+                    self.enter(text, confirm_ms);
+                } else {
+                    self.take_back(pasted.result.err()).await?;
+                }
+            }
         }
         if self.timers.is_armed(Timer::Interrupt) {
             // The key that waited for this goes out with the next look.
             self.timers.arm(Timer::Interrupt, 0);
+        }
+        Ok(())
+    }
+
+    /// Whether Enter still sends what was typed: a dialog that has opened meanwhile would take it for an answer.
+    fn takes_the_end(&self) -> bool {
+        let status = self.status().map(|status| status.activity);
+        let takes = matches!(status, Some(Activity::Idle | Activity::Shell | Activity::Busy));
+        takes && self.machine.requests.is_empty() && !self.machine.leaving && self.ordered_end.is_none()
+    }
+
+    /// Breaks off what is being typed, where something has come up that must not wait for it or that it must not meet.
+    fn look_at_typing(&self) {
+        if self.is_interrupted() || !self.machine.requests.is_empty() {
+            self.typing.stop();
+        }
+    }
+
+    /// Whether somebody has asked for the end of the turn that still runs.
+    fn is_interrupted(&self) -> bool {
+        self.machine.turn.as_ref().is_some_and(|turn| turn.interrupt_asked)
+    }
+
+    /// Says that a message was not sent of which a part stands in the line.
+    async fn take_back(&mut self, error: Option<std::io::Error>) -> Driven {
+        let Some(typed) = self.machine.pending.clone() else { return Ok(()) };
+        let why = error.map_or_else(
+            || "it was still being typed when the turn was interrupted or a question came up".to_owned(),
+            |error| format!("it could not be typed to its end: {error}"),
+        );
+        self.note(TAKEN_BACK, &());
+        self.read_spool().await?;
+        self.leftover = true;
+        let (message, attempt) = handing(&typed);
+        self.not_taken(message, attempt, &why).await
+    }
+
+    /// Takes the part of a message away that stands in the line and is not sent, once nothing runs.
+    async fn clear_leftover(&mut self) {
+        let rests = matches!(self.status().map(|status| status.activity), Some(Activity::Idle | Activity::Shell));
+        let is_free = !self.typing.is_under_way() && self.machine.turn.is_none() && self.machine.requests.is_empty();
+        if !self.leftover || !rests || !is_free {
+            return;
+        }
+        self.leftover = false;
+        // In an empty line the key would be the first half of an exit.
+        let is_there =
+            self.tmux.look().await.is_ok_and(|pane| draft(&pane.lines).is_some_and(|draft| !draft.is_empty()));
+        if is_there && let Err(error) = self.tmux.press(&["C-c"]).await {
+            tracing::warn!(session = %self.session, %error, "a part of a message stays in the line");
         }
     }
 

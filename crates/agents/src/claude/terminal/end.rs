@@ -147,6 +147,8 @@ impl Driver {
             if path.is_some_and(|path| transcript::find_prompt(&path, since, is_it).is_some()) {
                 let report = super::machine::taken_report(&typed, since, "the transcript has it");
                 self.report(report).await?;
+            } else if typed.long {
+                self.not_taken(message, attempt, why).await?;
             } else {
                 let detail = format!("it was typed, and {why} before anything confirmed it");
                 self.report(AgentReport::Unclear { message, attempt, why: UnknownReason::HandoverUnproven { detail } })

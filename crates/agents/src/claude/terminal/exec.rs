@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
 use crate::limits::{LISTEN_MS_MAX, PLAN_BYTES_MAX, TMUX_MS_MAX};
-use crate::process::{ProcessHandle, incarnation_of, own_incarnation};
+use crate::process::{ProcessHandle, StartIn, incarnation_of, own_incarnation};
 use crate::runner::{ExitRecord, JOURNAL_VERSION, Journal, Record};
 
 /// How it is held, as the record says.
@@ -33,6 +33,9 @@ pub(super) struct ExecPlan {
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<String>,
     pub(super) directory: PathBuf,
+    /// No part of that may have become a link.
+    #[serde(default)]
+    pub(super) exact: bool,
     pub(super) environment: BTreeMap<String, String>,
     pub(super) tmux: PathBuf,
 }
@@ -107,8 +110,9 @@ async fn fetch(run_dir: &Path) -> io::Result<ExecPlan> {
 
 #[expect(clippy::disallowed_methods, reason = "this is where an agent in a terminal is started")]
 fn spawn(plan: &ExecPlan) -> io::Result<Child> {
+    let place = StartIn::of(&plan.directory, plan.exact)?;
     let mut command = Command::new(&plan.program);
-    command.args(&plan.arguments).current_dir(&plan.directory).env_clear().envs(&plan.environment);
+    command.args(&plan.arguments).current_dir(place.path()).env_clear().envs(&plan.environment);
     // The terminal is tmux's, whatever the caller's was.
     command.envs(std::env::var_os("TERM").map(|term| ("TERM", term)));
     command.stdin(Stdio::inherit()).spawn()

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::ask::{self, Asked};
 use super::text::{bones, mark};
 use crate::claude::answer::{ended, failed};
-use crate::claude::hooks::Line;
+use crate::claude::hooks::{Line, refused};
+use crate::claude::requests::Asked as Tool;
 use crate::{Verdict, verdict};
 
 /// A report, and the text of the answer beside it.
@@ -24,6 +25,10 @@ pub(super) type Told = (AgentReport, Option<String>);
 pub(super) const TYPED: &str = "adj.typed";
 /// See [`TYPED`].
 pub(super) const NOT_SEEN: &str = "adj.not_seen";
+/// See [`TYPED`].
+pub(super) const ENTERING: &str = "adj.entering";
+/// See [`TYPED`].
+pub(super) const TAKEN_BACK: &str = "adj.taken_back";
 /// See [`TYPED`].
 pub(super) const FOUND: &str = "adj.found";
 /// See [`TYPED`].
@@ -62,6 +67,9 @@ pub(super) struct TypedNote {
     pub(super) changes: Vec<String>,
     /// It is a command of the agent's, of which no hook tells.
     pub(super) command: bool,
+    /// It is long, and is not sent before another note says that its end is typed.
+    #[serde(default)]
+    pub(super) long: bool,
 }
 
 /// An answer that was given to a request.
@@ -187,6 +195,15 @@ impl Machine {
                 self.late = self.pending.take();
                 Vec::new()
             }
+            ENTERING => {
+                self.pending.iter_mut().for_each(|typed| typed.long = false);
+                self.pending_since = line.at;
+                Vec::new()
+            }
+            TAKEN_BACK => {
+                (self.pending, self.last_typed) = (None, None);
+                Vec::new()
+            }
             FOUND => self.on_found(line.at, note),
             ANSWERED => self.on_answered(line.at, note),
             INTERRUPTED => {
@@ -295,6 +312,7 @@ impl Machine {
             "SessionStart" => self.on_session_start(&payload),
             "UserPromptSubmit" => self.on_prompt(line.at, &payload),
             "PermissionRequest" | "Elicitation" => self.on_question(line, note),
+            "PreToolUse" => refused(note).map(|asked| (ruled(&asked, Verdict::Deny), None)).into_iter().collect(),
             "Stop" if payload.agent_id.is_none() => self.on_stop(line.at, &payload),
             "StopFailure" if payload.agent_id.is_none() => self.on_failure(line.at, &payload),
             "PreCompact" => notice("the conversation is being shortened"),
@@ -408,23 +426,31 @@ impl Machine {
         let Some(asked) = ask::read(note) else { return Vec::new() };
         let ruling = asked.for_rules().and_then(|tool| Some((tool, verdict(&self.policy, &tool.tool, &tool.what())?)));
         let Some((tool, ruling)) = ruling else { return self.put(line.at, line.id.clone(), asked) };
-        let decision = match ruling {
-            Verdict::Allow => "allow",
-            Verdict::Deny => "deny",
-        };
         self.closed_at = line.at;
         self.decided.push((line.id.clone(), ask::ruled(tool, ruling)));
-        let (tool, summary) = (tool.tool.clone(), tool.summary());
-        vec![(AgentReport::PolicyApplied { tool, decision: decision.to_owned(), summary }, None)]
+        vec![(ruled(tool, ruling), None)]
     }
 
     fn put(&mut self, at: i64, id: String, asked: Asked) -> Vec<Told> {
+        // Who puts a question of its own is no longer held by a dialog.
+        let dialogs = self.requests.iter().filter(|(_, (_, open))| !open.is_answerable());
+        let dialogs: Vec<String> = dialogs.map(|(id, _)| id.clone()).collect();
+        let mut told: Vec<Told> = dialogs.iter().flat_map(|id| self.close(id, RequestEnd::AnsweredThere)).collect();
         let request = asked.request(&id);
         self.requests.insert(id, (at, asked));
-        let mut told = self.begin_seen(at, "asked", TurnOrigin::Agent);
+        told.extend(self.begin_seen(at, "asked", TurnOrigin::Agent));
         told.push((AgentReport::RequestOpened { request }, None));
         told
     }
+}
+
+fn ruled(asked: &Tool, ruling: Verdict) -> AgentReport {
+    let decision = match ruling {
+        Verdict::Allow => "allow",
+        Verdict::Deny => "deny",
+    };
+    let (tool, summary) = (asked.tool.clone(), asked.summary());
+    AgentReport::PolicyApplied { tool, decision: decision.to_owned(), summary }
 }
 
 fn ended_quietly(end: QuietEnd, detail: String) -> (TurnEnd, String) {

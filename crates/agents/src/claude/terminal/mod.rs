@@ -6,7 +6,6 @@
 
 mod ask;
 mod begin;
-mod changes;
 mod deliver;
 mod end;
 mod exec;
@@ -35,11 +34,11 @@ use tokio::sync::mpsc;
 pub use self::exec::exec_main;
 
 use self::begin::Seat;
-use self::changes::Changes;
 use self::machine::{Machine, RESTED, RestedNote, Told};
 use self::tmux::Tmux;
 use self::typing::Typing;
 use self::usage::Uncounted;
+use crate::claude::changes::Changes;
 use crate::claude::hooks::{Line, Spool, SpoolReader, file_answer};
 use crate::claude::transcript;
 use crate::process::{ProcessHandle, Stamp};
@@ -123,6 +122,8 @@ struct Driver {
     held: VecDeque<Order>,
     /// The message that is just being pasted.
     typing: Typing,
+    /// A part of a message stands in the line that was not sent.
+    leftover: bool,
     /// The turn of which is not known yet what it has cost.
     uncounted: Option<Uncounted>,
     /// Rings when the transcript may have more, while something is looked for in it.
@@ -226,7 +227,7 @@ impl Driver {
         tokio::select! {
             () = self.changes.next() => {}
             () = written => {}
-            pasted = self.typing.done() => self.on_pasted(&pasted),
+            pasted = self.typing.done() => self.on_pasted(pasted).await?,
             _ = gone => return self.on_runner_gone().await,
             order = self.orders.recv() => match order {
                 None | Some(Order::LetGo) => return Err(LetGo),
@@ -253,6 +254,8 @@ impl Driver {
             let mut told = self.machine.take(&line);
             if next > self.offset {
                 self.count(began_at, line.at, &mut told);
+            } else {
+                self.count_again(began_at, line.at, &told);
             }
             self.tell(line.at, next, told).await?;
             self.after_line();

@@ -14,6 +14,10 @@ pub(super) fn draft(lines: &[String]) -> Option<String> {
     let framed: Vec<usize> = (0..lines.len()).filter(|at| is_frame(&plain(&lines[*at]))).collect();
     let [.., above, below] = framed.as_slice() else { return None };
     let typed = lines.get(above + 1..*below)?;
+    if is_scrolled(&plain(&lines[*above])) {
+        // A long one stands higher than what is shown of it, its beginning among it.
+        return Some(typed.iter().map(|line| plain(line)).collect::<Vec<_>>().join("\n"));
+    }
     let (_, first) = typed.first()?.split_once(PROMPT)?;
     if is_hint(first) {
         return Some(String::new());
@@ -78,7 +82,14 @@ fn changed(mut look: Look, sequence: &str) -> Look {
 
 fn is_frame(line: &str) -> bool {
     let line = line.trim();
-    line.chars().count() > 10 && line.chars().all(|c| c == FRAME)
+    line.chars().count() > 10 && (line.chars().all(|c| c == FRAME) || is_scrolled(line))
+}
+
+/// Whether a frame says that more of what it holds is not shown: `─── ↑ 20 more ───`.
+fn is_scrolled(line: &str) -> bool {
+    let words = line.trim().strip_prefix(FRAME).and_then(|line| line.strip_suffix(FRAME));
+    let words = words.map(|line| line.trim_matches([FRAME, ' '])).unwrap_or_default();
+    words.starts_with(['↑', '↓']) && words.ends_with("more")
 }
 
 /// A line without the sequences that colour it.
@@ -147,6 +158,9 @@ mod tests {
         let resend = "\x1b[39m❯\u{a0}\x1b[7mR\x1b[0;2m\x1b[39m\x1b[49mesend your message";
         assert_eq!(draft(&screen(resend)), Some(String::new()));
         assert_eq!(draft(&screen("❯\u{a0}\x1b[7mx\x1b[0m")), Some("x".to_owned()));
+        let mut long = screen("  line 20\n  line 21");
+        long[1] = format!("\x1b[38;5;244m─── ↑ 20 more {}\x1b[39m", "─".repeat(20));
+        assert_eq!(draft(&long), Some("  line 20\n  line 21".to_owned()), "its beginning is not shown");
         assert_eq!(draft(&["nothing".to_owned()]), None);
         assert_eq!(draft(&screen(" Do you want to proceed?\n 1. Yes")), None);
     }

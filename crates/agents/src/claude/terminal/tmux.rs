@@ -5,12 +5,15 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use rustix::fs::{Mode as FileMode, OFlags};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::limits::TMUX_MS_MAX;
+use crate::limits::{PIECES_AT_ONCE, READ_LOOK_MS, TMUX_MS_MAX, TYPING_MS_MAX};
+use crate::timer::pause;
 
 /// The one pane of a new server; what a person splits off has another number.
 const PANE: &str = "%0";
@@ -103,12 +106,45 @@ impl Tmux {
         self.run(&["send-keys", "-t", PANE, "-X", "cancel"]).await.map(drop)
     }
 
-    /// Pastes pieces one by one and presses Enter, in one go. The pieces are files for a moment: tmux takes words of 16 KB
-    /// at the most, and one that ends in `;` for the end of a command.
+    /// Pastes pieces one by one and presses Enter, in one go.
     ///
     /// # Errors
     /// What tmux said; some of it may have been typed.
     pub(super) async fn paste(&self, directory: &Path, pieces: &[&str]) -> io::Result<()> {
+        self.feed(directory, pieces, &format!("send-keys -t {PANE} Enter\n")).await
+    }
+
+    /// Pastes pieces one by one, no faster than the program reads them, until all are read or `stop` is set.
+    ///
+    /// # Errors
+    /// What tmux said, or that the program does not read; some of it was typed.
+    pub(super) async fn paste_slowly(&self, directory: &Path, pieces: &[&str], stop: &AtomicBool) -> io::Result<()> {
+        let tty = self.run(&["display-message", "-p", "-t", PANE, "#{pane_tty}"]).await?;
+        let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let tty = rustix::fs::open(tty.trim(), flags, FileMode::empty())?;
+        let began = Instant::now();
+        for some in pieces.chunks(PIECES_AT_ONCE) {
+            self.feed(directory, some, "").await?;
+            loop {
+                // What tmux has taken it writes at once, and then the terminal holds what is not read.
+                pause(READ_LOOK_MS).await;
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+                if rustix::io::ioctl_fionread(&tty)? == 0 {
+                    break;
+                }
+                if began.elapsed() >= Duration::from_millis(TYPING_MS_MAX.unsigned_abs()) {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "the program does not read what is typed"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Pastes pieces and runs what stands behind them. The pieces are files for a moment: tmux takes words of 16 KB at the
+    /// most, and one that ends in `;` for the end of a command.
+    async fn feed(&self, directory: &Path, pieces: &[&str], behind: &str) -> io::Result<()> {
         let mut script = String::new();
         std::fs::create_dir_all(directory)?;
         for (number, piece) in pieces.iter().enumerate() {
@@ -119,7 +155,7 @@ impl Tmux {
                 "load-buffer -b c{number} '{file}'\npaste-buffer -p -d -r -b c{number} -t {PANE}\n"
             ));
         }
-        script.push_str(&format!("send-keys -t {PANE} Enter\n"));
+        script.push_str(behind);
         let file = directory.join("script");
         std::fs::write(&file, script)?;
         let mut command = self.command();

@@ -3,9 +3,9 @@
 
 use adjutant_core::agent::AgentReport;
 
-use super::changes::Changes;
 use super::machine::Told;
 use super::{Driven, Driver, Timer};
+use crate::claude::changes::Changes;
 use crate::claude::transcript;
 use crate::limits::USAGE_MS_MAX;
 
@@ -15,6 +15,8 @@ pub(super) struct Uncounted {
     began_at: i64,
     ended_at: i64,
     said: String,
+    /// Its end was told by an earlier daemon.
+    is_old: bool,
 }
 
 impl Driver {
@@ -26,8 +28,26 @@ impl Driver {
             end.usage = transcript::usage_between(path, began_at, ended_at, said);
             self.uncounted = match end.usage {
                 Some(_) => None,
-                None => Some(Uncounted { began_at, ended_at, said: said.clone() }),
+                None => Some(Uncounted { began_at, ended_at, said: said.clone(), is_old: false }),
             };
+            self.timers.arm(Timer::Usage, USAGE_MS_MAX);
+        }
+    }
+
+    /// Keeps in mind the end of a turn that was told by an earlier daemon, which may not have lived to tell what it has cost.
+    pub(super) fn count_again(&mut self, began_at: Option<i64>, ended_at: i64, told: &[Told]) {
+        let Some(began_at) = began_at else { return };
+        for (report, answer) in told {
+            if let (AgentReport::TurnEnded { .. }, Some(said)) = (report, answer) {
+                self.uncounted = Some(Uncounted { began_at, ended_at, said: said.clone(), is_old: true });
+            }
+        }
+    }
+
+    /// Looks for what such a turn has cost, unless that is on record.
+    pub(super) fn count_old(&mut self, is_uncounted: bool) {
+        self.uncounted.take_if(|turn| turn.is_old && !is_uncounted);
+        if self.uncounted.is_some() {
             self.timers.arm(Timer::Usage, USAGE_MS_MAX);
         }
     }
@@ -43,7 +63,7 @@ impl Driver {
         }
         // What is written from here on rings.
         self.listen_to_transcript();
-        let Some(Uncounted { began_at, ended_at, said }) = &self.uncounted else { return Ok(()) };
+        let Some(Uncounted { began_at, ended_at, said, .. }) = &self.uncounted else { return Ok(()) };
         let path = self.machine.transcript.as_deref();
         let usage = path.and_then(|path| transcript::usage_between(path, *began_at, *ended_at, said));
         let Some(usage) = usage else { return Ok(()) };

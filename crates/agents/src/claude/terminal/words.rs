@@ -26,8 +26,8 @@ pub(super) fn words(plan: &LaunchPlan, config_dir: &Path, settings: &Path) -> Re
     }
     words.extend(profile.model.iter().flat_map(|model| ["--model".to_owned(), model.clone()]));
     words.extend(profile.effort.iter().flat_map(|effort| ["--effort".to_owned(), effort.clone()]));
-    // What asks nobody can be refused by the agent's own rules alone.
-    if profile.mode != Mode::Guarded && !profile.policy.deny.is_empty() {
+    // In every mode there are tools that ask nobody.
+    if !profile.policy.deny.is_empty() {
         words.extend(["--disallowedTools".to_owned(), profile.policy.deny.join(",")]);
     }
     // The settings among them are in the file already.

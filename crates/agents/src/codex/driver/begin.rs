@@ -22,7 +22,7 @@ use crate::codex::server::{Held, ServerPlan, Servers};
 use crate::codex::wire::Link;
 use crate::codex::{creators, environment, screen};
 use crate::limits::{RECONNECT_MS_MAX, RECONNECT_MS_MIN};
-use crate::process::ProcessHandle;
+use crate::process::{ProcessHandle, StartIn};
 use crate::timer::{Backoff, pause};
 use crate::{Adoption, LaunchPlan, Order};
 
@@ -72,6 +72,10 @@ impl Driver {
         self.notes.server = Servers::directory(&crate::codex::shared_dir(&self.place), &home);
         self.notes.tmux = screen::tmux_of(&plan.caller_environment);
         self.notes.save(&self.place).map_err(unwritten)?;
+        // The app-server is told a path and no more, so that what follows is what can be had.
+        StartIn::of(&plan.directory, plan.is_confined()).map_err(|error| StartFailure::AgentStartFailed {
+            detail: format!("{}: {error}", plan.directory.display()),
+        })?;
         let wanted = environment::of_server(&plan, &self.place, &home);
         let server = ServerPlan { environment: wanted.clone(), program: plan.program, ..self.server_plan() };
         let held = self.servers.claim(&self.notes.server, self.session, server).await?;

@@ -152,6 +152,7 @@ async fn live(directory: &Path, plan: Wanted, orphan: Option<(SessionId, Incarna
         inherited: Inherited::default(),
         program: plan.program,
         directory: PathBuf::from("/"),
+        exact: false,
         environment,
         columns: 0,
         rows: 0,

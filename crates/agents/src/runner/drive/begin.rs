@@ -22,6 +22,8 @@ pub(crate) struct Held {
     pub(crate) program: PathBuf,
     /// The directory to start in.
     pub(crate) directory: PathBuf,
+    /// No part of that may have become a link.
+    pub(crate) exact: bool,
     /// All of its variables.
     pub(crate) environment: BTreeMap<String, String>,
     /// What the caller would have handed on to a child of its own.
@@ -46,6 +48,7 @@ impl<M: Meaning> Driver<M> {
             environment: held.environment,
             program: held.program,
             directory: held.directory,
+            exact: held.exact,
             columns: COLUMNS_DEFAULT,
             rows: ROWS_DEFAULT,
             pipes: held.pipes,

@@ -8,13 +8,15 @@ use adjutant_core::process::Incarnation;
 use rustix::process::Pid;
 use tokio::net::unix::pipe;
 
-use crate::process::{ProcessHandle, incarnation_of};
+use crate::process::{ProcessHandle, StartIn, incarnation_of};
 use crate::runner::RunnerPlan;
 
 /// The process and what the runner holds of it.
 #[derive(Debug)]
 pub(super) struct Program {
     pub(super) handle: ProcessHandle,
+    /// It was told to end by a signal, because it is lent.
+    pub(super) told_to_end: bool,
     input: Option<pipe::Sender>,
     output: Option<pipe::Receiver>,
     complaints: Option<pipe::Receiver>,
@@ -23,7 +25,8 @@ pub(super) struct Program {
 impl Program {
     /// Starts it, in a process group of its own.
     pub(super) fn start(plan: &RunnerPlan) -> io::Result<Self> {
-        let mut child = plan.inherited.spawned(|| command(plan).spawn())?;
+        let place = StartIn::of(&plan.directory, plan.exact)?;
+        let mut child = plan.inherited.spawned(|| command(plan, &place).spawn())?;
         plan.inherited.limit(Pid::from_child(&child));
         let incarnation = incarnation_of(child.id())?;
         let handle = incarnation.map(|program| ProcessHandle::open(&program)).transpose()?.flatten();
@@ -34,6 +37,7 @@ impl Program {
         let complaints = OwnedFd::from(child.stderr.take().ok_or_else(none)?);
         Ok(Self {
             handle,
+            told_to_end: false,
             input: Some(pipe::Sender::from_owned_fd(input)?),
             output: Some(pipe::Receiver::from_owned_fd(output)?),
             complaints: Some(pipe::Receiver::from_owned_fd(complaints)?),
@@ -116,11 +120,11 @@ async fn read(from: Option<&pipe::Receiver>, room: &mut [u8]) -> io::Result<usiz
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where a runner starts the program that it holds by pipes")]
-fn command(plan: &RunnerPlan) -> Command {
+fn command(plan: &RunnerPlan, place: &StartIn) -> Command {
     use std::os::unix::process::CommandExt;
     let mut command = Command::new(&plan.program);
     let arguments = plan.pipes.as_ref().map_or(&[][..], |pipes| &pipes.arguments);
-    command.args(arguments).env_clear().envs(&plan.environment).current_dir(&plan.directory).process_group(0);
+    command.args(arguments).env_clear().envs(&plan.environment).current_dir(place.path()).process_group(0);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -12,7 +12,7 @@ use rustix::termios::{tcgetattr, tcgetpgrp, tcsetattr, tcsetwinsize};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::process::{ProcessHandle, incarnation_of};
+use crate::process::{ProcessHandle, StartIn, incarnation_of};
 use crate::runner::RunnerPlan;
 use crate::watch::watch;
 
@@ -99,7 +99,8 @@ impl Bash {
         modes.input_modes.remove(InputModes::IXON);
         modes.input_modes.insert(InputModes::IUTF8);
         tcsetattr(&terminal, OptionalActions::Now, &modes)?;
-        let command = command(plan, &rc);
+        let place = StartIn::of(&plan.directory, plan.exact)?;
+        let command = command(plan, &place, &rc);
         let child = plan.inherited.spawned(|| command.spawn(theirs)).map_err(io::Error::other)?;
         // Bash reads its loop meanwhile, and starts nothing before it is given a message.
         plan.inherited.limit(Pid::from_child(&child));
@@ -186,11 +187,11 @@ impl Bash {
     }
 }
 
-fn command(plan: &RunnerPlan, rc: &str) -> pty_process::blocking::Command {
+fn command(plan: &RunnerPlan, place: &StartIn, rc: &str) -> pty_process::blocking::Command {
     pty_process::blocking::Command::new(&plan.program)
         .args(["--noprofile", "--rcfile", rc, "-i"])
         .arg0("bash")
         .env_clear()
         .envs(plan.environment.iter().filter(|(name, _)| *name != POSIX))
-        .current_dir(&plan.directory)
+        .current_dir(place.path())
 }

@@ -91,10 +91,29 @@ pub(super) async fn install(context: &mut Context, args: &RunArgs) -> Outcome {
     if changed {
         write_whole(&installed.file, &text)?;
     }
-    start(&installed, changed || running.is_none()).await?;
+    if let Err(error) = start(&installed, changed || running.is_none()).await {
+        // Without a manager the file would be one that nobody has ever read.
+        if changed && is_unmanaged(&error) {
+            put_back(&installed.file, before.as_deref())?;
+        }
+        return Err(error);
+    }
     let status = adjutant_client::gateway_status(&home).await?;
     let status = status.ok_or_else(|| not_started(&installed, "it ended again at once"))?;
     told(context, &installed, &status, changed)
+}
+
+/// Whether no manager has answered.
+fn is_unmanaged(error: &CommandError) -> bool {
+    matches!(error, CommandError::Told(body) if body.code == ErrorCode::NotSupported)
+}
+
+/// Makes a file what it was before.
+fn put_back(file: &Path, before: Option<&str>) -> Result<(), CommandError> {
+    match before {
+        Some(text) => write_whole(file, text),
+        None => Ok(std::fs::remove_file(file)?),
+    }
 }
 
 /// A port that somebody else has is told before anything is written.

@@ -8,6 +8,7 @@ use adjutant_api::types::gateway::{CreateToken, Token};
 use adjutant_api::types::session::ModeWord;
 use adjutant_client::Client;
 
+use super::container;
 use crate::commands::Outcome;
 use crate::commands::create::mode;
 use crate::context::Context;
@@ -51,10 +52,6 @@ pub(super) struct TokenArgs {
     #[arg(long, value_name = "mode")]
     mode: Vec<String>,
 
-    /// Another host that it may use; repeatable
-    #[arg(long, value_name = "host")]
-    remote: Vec<String>,
-
     /// Sessions of it that may live at once [default: 20]
     #[arg(long, value_name = "n")]
     sessions: Option<u64>,
@@ -85,7 +82,7 @@ pub(super) async fn run(context: &mut Context, args: &TokenArgs) -> Outcome {
 
 impl TokenArgs {
     fn has_options(&self) -> bool {
-        let lists = self.root.is_empty() && self.mode.is_empty() && self.remote.is_empty() && self.pass.is_empty();
+        let lists = self.root.is_empty() && self.mode.is_empty() && self.pass.is_empty();
         !lists || self.label.is_some() || self.sessions.is_some() || self.expires.is_some()
     }
 
@@ -102,7 +99,6 @@ impl TokenArgs {
             label: self.label.clone(),
             roots,
             modes,
-            remotes: self.remote.clone(),
             sessions_max: self.sessions,
             expires_ms: self.expires.map(Span::millis),
             environment: environment(&self.pass)?,
@@ -137,10 +133,22 @@ async fn create(context: &mut Context, args: &TokenArgs) -> Outcome {
     ui.line(&created.secret)?;
     if !ui.quiet {
         let Token { id, roots, modes, sessions_max, .. } = &created.token;
-        let (roots, modes) = (roots.join(", "), words(modes));
-        ui.note(&format!("{id}: {modes} sessions in {roots}, {sessions_max} at once. It is not shown again."));
+        let (shown, modes) = (roots.join(", "), words(modes));
+        ui.note(&format!("{id}: {modes} sessions in {shown}, {sessions_max} at once. It is not shown again."));
+        how_to_use(ui, roots).await;
     }
     Ok(0)
+}
+
+/// How a container comes to use the token. What cannot be found out is left out.
+async fn how_to_use(ui: &Ui, roots: &[String]) {
+    let gateway = async { adjutant_client::gateway_status(&Context::home().ok()?).await.ok()? };
+    let adj = std::env::current_exe().ok().and_then(|path| path.into_os_string().into_string().ok());
+    let (Some(root), Some(adj)) = (roots.first(), adj) else { return };
+    match container::command(&adj, root, gateway.await.as_ref()) {
+        Some(command) => ui.note(&format!("with it as ADJ_GATEWAY_TOKEN in the environment of: {command}")),
+        None => ui.hint("mkdir -p ~/gate && adj gateway run --socket ~/gate/adj.sock"),
+    }
 }
 
 fn words(modes: &[ModeWord]) -> String {

@@ -69,7 +69,8 @@ impl Model {
     }
 
     fn create(&mut self, caller: Caller, new: &NewSession, now: Now) -> Told {
-        let same = |s: &&ModelSession| !s.purged && (s.id == new.id || (s.key.is_some() && s.key == new.profile.key));
+        let key = |s: &ModelSession| s.key.is_some() && s.key == new.profile.key && s.creator == caller;
+        let same = |s: &&ModelSession| !s.purged && (s.id == new.id || key(s));
         if let Some(known) = self.sessions.iter().find(same) {
             return Ok(Answer::Created { session: known.id, replayed: true, message: None });
         }
@@ -104,6 +105,7 @@ impl Model {
             name: new.name.clone(),
             agent: new.profile.agent.clone(),
             parent: new.parent,
+            creator: caller,
             key: new.profile.key.clone(),
             keep_failed: new.profile.keep_failed,
             started: false,

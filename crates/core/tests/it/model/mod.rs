@@ -14,7 +14,9 @@ use adjutant_core::message::{MessageEnd, Settlement};
 use adjutant_core::outcome::{ExitStatus, Outcome};
 use adjutant_core::session::{Hold, Status};
 use adjutant_core::time::Due;
-use adjutant_core::{Act, AgentName, Answer, HostConfig, Input, MessageId, Now, RequestId, SessionId, SessionName};
+use adjutant_core::{
+    Act, AgentName, Answer, Caller, HostConfig, Input, MessageId, Now, RequestId, SessionId, SessionName,
+};
 
 #[derive(Clone, Debug)]
 pub(crate) struct ModelSession {
@@ -22,6 +24,7 @@ pub(crate) struct ModelSession {
     pub(crate) name: Option<SessionName>,
     pub(crate) agent: AgentName,
     pub(crate) parent: Option<SessionId>,
+    pub(crate) creator: Caller,
     pub(crate) key: Option<String>,
     pub(crate) keep_failed: bool,
     started: bool,

@@ -1,5 +1,6 @@
 //! What is asked of an agent beyond a directory and a name: checked against what it can do, and never left out.
 
+use adjutant_agents::is_rule;
 use adjutant_api::ErrorCode;
 use adjutant_api::types::session::CreateSession;
 use adjutant_core::agent::Capabilities;
@@ -30,6 +31,10 @@ pub(super) fn check(can: &Capabilities, wanted: &CreateSession) -> Result<(), Fa
     if rules > POLICY_RULES_MAX || wanted.arguments.len() > ARGUMENTS_MAX {
         return Err(usage(&format!("at most {POLICY_RULES_MAX} rules and {ARGUMENTS_MAX} words can be given")));
     }
+    if let Some(rule) = wanted.allow_tools.iter().chain(&wanted.deny_tools).find(|rule| !is_rule(rule)) {
+        let form = "the name of a tool, and behind it in parentheses what it is to do: `Read`, `Bash(git *)`";
+        return Err(usage(&format!("`{}` is no rule; one is {form}", shown(rule))));
+    }
     let words = [&wanted.model, &wanted.effort, &wanted.sandbox, &wanted.resume].into_iter().flatten();
     let words = words.chain(&wanted.arguments).chain(&wanted.allow_tools).chain(&wanted.deny_tools);
     match words.into_iter().find(|word| word.is_empty() || word.len() > WORD_BYTES_MAX || word.contains('\0')) {
@@ -37,6 +42,14 @@ pub(super) fn check(can: &Capabilities, wanted: &CreateSession) -> Result<(), Fa
         None => Ok(()),
     }
 }
+
+/// A word that was given, short and on one line.
+fn shown(word: &str) -> String {
+    word.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Characters of a wrong word that are shown again.
+const SHOWN_CHARS_MAX: usize = 80;
 
 fn usage(message: &str) -> Failure {
     Failure::new(ErrorCode::Usage, message)

@@ -11,7 +11,7 @@ use adjutant_api::ErrorCode;
 use adjutant_api::types::message::{SendMessage, WakeSession};
 use adjutant_api::types::session::{CreateSession, ModeWord};
 use adjutant_api::types::workspace::WorkspaceWord;
-use adjutant_core::agent::{Mode, RequestKind};
+use adjutant_core::agent::{Mode, NewRequest, RequestKind};
 use adjutant_core::call::Caller;
 use adjutant_core::request::Request;
 use adjutant_core::{Host, Right, SessionId, TokenId};
@@ -121,6 +121,20 @@ impl Bounds {
         }
     }
 
+    /// What is said of a program that was not found: a caller outside can do nothing about the PATH, and is not shown it.
+    pub(super) fn missing(&self, agent: &str, mode: Mode, failure: Failure) -> Failure {
+        if !self.outside || failure.body.code != ErrorCode::AgentNotFound {
+            return failure;
+        }
+        let mode = to_api::mode(mode);
+        let message = format!(
+            "what starts `{agent}` in the mode `{mode}` is not on the PATH of the token, which is that of the shell in which the \
+             token was made"
+        );
+        Failure::new(ErrorCode::AgentNotFound, message)
+            .with_hint("adj gateway token create  # on the host, where it is found")
+    }
+
     /// What is wrong with a directory, said to a caller that may know: nothing is told of what lies outside of its roots.
     pub(super) fn told(&self, text: &str, failure: Failure) -> Failure {
         let path = Path::new(text);
@@ -214,15 +228,24 @@ pub(super) async fn check_message(call: &Incoming, wanted: &SendMessage) -> Resu
     }
 }
 
-/// Whoever may not steer a session does not answer for it; permissions of a bound token's sessions are the user's to give.
+/// Whoever may not steer a session does not answer for it; permissions of a bound token's sessions are the user's to give,
+/// and so is what a tool server asks: it acts for the user, and its question may be a permission in other words.
 pub(super) async fn check_answer(call: &Incoming, session: SessionId, request: &Request) -> Result<(), Failure> {
     if call.caller != Caller::Human && !call.may(session, Right::Steer).await? {
         return Err(forbidden(format!("{} is not asked by a session of yours", request.id)));
     }
     match grant_of(call).await? {
-        Some(grant) if request.asked.kind == RequestKind::Permission && !grant.is_unbound() => {
+        Some(grant) if !is_question(&request.asked) && !grant.is_unbound() => {
             Err(forbidden("the permissions of a token's sessions are the user's to give".to_owned()))
         }
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether it is the model that asks, with questions that stand in the request, and not something that wants to be permitted.
+fn is_question(asked: &NewRequest) -> bool {
+    match asked.kind {
+        RequestKind::Permission => false,
+        RequestKind::Choice | RequestKind::Input => !asked.questions.is_empty(),
     }
 }

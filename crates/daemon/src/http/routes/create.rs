@@ -10,7 +10,7 @@ use adjutant_api::types::session::{CreateSession, Session as WireSession};
 use adjutant_core::agent::Mode;
 use adjutant_core::call::{Answer, Call, NewMessage, NewSession};
 use adjutant_core::limits::READY_MS_DEFAULT;
-use adjutant_core::message::MessageKind;
+use adjutant_core::message::{MessageKind, Sender};
 use adjutant_core::session::Profile;
 use adjutant_core::{AgentName, Right, SessionId, SessionName};
 use axum::Json;
@@ -52,9 +52,6 @@ pub(super) async fn create(call: Incoming) -> Result<Json<WireSession>, Failure>
     if replayed {
         call.app.launches.forget(&token);
         placed::take_back(&call, made).await;
-        if !call.may(created, Right::See).await? {
-            return Err(Failure::new(ErrorCode::Forbidden, "another's session was created with that key"));
-        }
         follower = Follower::live(&call.app, vec![created]);
     }
     if !no_wait {
@@ -82,7 +79,8 @@ async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSessi
     let directory = placed::directory(wanted.path.clone()).await;
     let directory = directory.map_err(|failure| bounds.told(&wanted.path, failure))?;
     bounds.check_directory(&wanted.path, &directory)?;
-    let program = program(agent, merged(&wanted.environment, &wanted.env), mode).await?;
+    let program = program(agent, merged(&wanted.environment, &wanted.env), mode).await;
+    let program = program.map_err(|failure| bounds.missing(&wanted.cli, mode, failure))?;
     let token = new_token().map_err(|error| Failure::internal(error.to_string()))?;
     let uuid = Uuid::now_v7();
     let id = SessionId::from_bytes(*uuid.as_bytes());
@@ -104,6 +102,7 @@ async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSessi
         arguments: wanted.arguments,
         program: program.display().to_string(),
         env_names: wanted.env.keys().cloned().collect(),
+        creator: Sender::Human,
         key,
         token_hash: token_hash(&token),
         keep_failed: wanted.no_wait,

@@ -6,26 +6,6 @@ use adjutant_api::ErrorCode;
 
 use crate::http::error::Failure;
 
-/// What is taken from the daemon's own environment then: what every program needs to find its way, and nothing of whoever
-/// happened to start the daemon.
-const BASE: [&str; 12] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "LANGUAGE",
-    "TZ",
-    "TMPDIR",
-    "TERM",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-];
-
-/// The same for names that begin like this.
-const BASE_PREFIXES: [&str; 2] = ["LC_", "XDG_"];
-
 /// The caller's environment, or the base where the caller names no variable: a person with `curl` has none to send.
 pub(super) fn or_base(
     callers: &BTreeMap<String, String>,
@@ -42,12 +22,11 @@ pub(super) fn or_base(
     Ok(callers.clone())
 }
 
+/// What is taken from the daemon's own environment: what every program needs to find its way, and nothing else of whoever
+/// happened to start the daemon.
 fn base(own: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>) -> BTreeMap<String, String> {
     let text = own.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    text.filter(|(name, _)| {
-        BASE.contains(&name.as_str()) || BASE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-    })
-    .collect()
+    text.filter(|(name, _)| adjutant_agents::is_common_variable(name)).collect()
 }
 
 #[cfg(test)]

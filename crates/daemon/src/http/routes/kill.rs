@@ -27,8 +27,8 @@ pub(super) async fn kill(call: Incoming) -> Result<Json<Vec<Killed>>, Failure> {
     if ways.iter().filter(|way| **way).count() != 1 {
         return Err(Failure::new(ErrorCode::Usage, "name sessions, or all, or an age: exactly one of the three"));
     }
-    let (query, caller) = (wanted.clone(), call.caller);
-    let targets = call.app.look(move |host| targets(host, &query, caller)).await?;
+    let (query, caller, any) = (wanted.clone(), call.caller, call.app.may_kill_any);
+    let targets = call.app.look(move |host| targets(host, &query, caller, any)).await?;
     if let [Err((_, failure))] = targets.as_slice() {
         return Err(failure.clone());
     }
@@ -47,7 +47,7 @@ pub(super) async fn kill(call: Incoming) -> Result<Json<Vec<Killed>>, Failure> {
     Ok(Json(killed))
 }
 
-fn targets(host: &Host, wanted: &KillSessions, caller: Caller) -> Vec<Target> {
+fn targets(host: &Host, wanted: &KillSessions, caller: Caller, any: bool) -> Vec<Target> {
     let named = |text: &String| match resolve::session(host, text, caller, resolve::Rule::Change) {
         Ok(id) => Ok((id, to_api::caller_name(host, id))),
         Err(failure) => Err((text.clone(), failure)),
@@ -56,7 +56,8 @@ fn targets(host: &Host, wanted: &KillSessions, caller: Caller) -> Vec<Target> {
         [] => bulk(host, wanted, caller),
         ids => ids.iter().map(named).collect(),
     };
-    if wanted.tree { with_descendants(host, chosen) } else { chosen }
+    let seen = |s: &Session| any && caller.session().is_some() || host.may(caller, s, Right::See);
+    if wanted.tree { with_descendants(host, chosen, seen) } else { chosen }
 }
 
 /// The user's bulk kills mean all of the user's sessions, a session's mean its own descendants and never itself.
@@ -80,11 +81,13 @@ fn is_at_work(session: &Session) -> bool {
     session.turn().is_some() || session.delivering().is_some()
 }
 
-/// Children before their parents, so that no child is handed to a session that ends next.
-fn with_descendants(host: &Host, chosen: Vec<Target>) -> Vec<Target> {
+/// Children before their parents, so that no child is handed to a session that ends next. Whose they are is told to those
+/// alone who may see them.
+fn with_descendants(host: &Host, chosen: Vec<Target>, seen: impl Fn(&Session) -> bool) -> Vec<Target> {
     let roots: Vec<SessionId> = chosen.iter().flatten().map(|(id, _)| *id).collect();
-    let below =
-        |s: &&Session| !s.has_exited() && roots.iter().any(|root| host.descends(s.id, *root)) && !roots.contains(&s.id);
+    let below = |s: &&Session| {
+        !s.has_exited() && seen(s) && roots.iter().any(|root| host.descends(s.id, *root)) && !roots.contains(&s.id)
+    };
     let mut all: Vec<Target> = host.sessions().filter(below).map(|s| Ok((s.id, s.name.to_string()))).collect();
     all.sort_by_key(|target| target.as_ref().map_or(0, |(id, _)| usize::MAX - host.ancestors(*id).count()));
     all.extend(chosen);

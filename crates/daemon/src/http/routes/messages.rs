@@ -62,8 +62,10 @@ async fn with_way_out(call: &Incoming, id: SessionId, failure: Failure) -> Failu
     if failure.body.code != ErrorCode::SessionExited {
         return failure;
     }
+    let caller = call.caller;
     let resumable = move |host: &Host| {
         let ended = host.session(id).filter(|session| session.has_exited() && host.is_resumable(session));
+        let ended = ended.filter(|session| host.may(caller, session, Right::Steer));
         ended.map(|session| session.name.to_string())
     };
     match call.app.look(resumable).await {

@@ -86,8 +86,9 @@ async fn isolated(
 ) -> Result<Placed, Failure> {
     if let Some(key) = wanted.key.clone() {
         // A create that is repeated finds its session, and a tree for it would be for nobody.
+        let caller = call.caller;
         let known = move |host: &adjutant_core::Host| {
-            let of_key = host.sessions().find(|session| session.profile.key.as_deref() == Some(&key));
+            let of_key = host.by_create_key(caller, &key);
             of_key.map(|session| (session.profile.path.clone(), session.profile.worktree.clone()))
         };
         if let Some((path, worktree)) = call.app.look(known).await? {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use adjutant_api::types::project::{AddProject, Project, ProjectOrigin};
 use adjutant_api::{ErrorCode, WireTime};
-use adjutant_core::Host;
+use adjutant_core::call::Caller;
 use adjutant_core::session::Session;
+use adjutant_core::{Host, Right};
 use axum::Json;
 
 use super::placed::directory;
@@ -16,6 +17,7 @@ use crate::http::App;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::project::{self, Names, ProjectError, Projects, Registered};
+use crate::tokens::Grant;
 
 impl From<ProjectError> for Failure {
     fn from(error: ProjectError) -> Self {
@@ -33,9 +35,8 @@ impl From<ProjectError> for Failure {
 /// `GET /v1/projects`
 pub(super) async fn list(call: Incoming) -> Result<Json<Vec<Project>>, Failure> {
     let names = names(&call.app).await?;
-    let projects = call.app.look(move |host| listed(host, &names)).await?;
-    let seen = |project: &Project| call.grant.as_ref().is_none_or(|grant| grant.holds(Path::new(&project.path)));
-    Ok(Json(projects.into_iter().filter(seen).collect()))
+    let (caller, grant) = (call.caller, call.grant.clone());
+    Ok(Json(call.app.look(move |host| listed(host, caller, grant.as_deref(), &names)).await?))
 }
 
 /// The registered projects.
@@ -52,11 +53,21 @@ async fn with_projects<T: Send + 'static>(
     Ok(done.map_err(|_| Failure::internal("looking at the projects failed"))??)
 }
 
-/// Registered ones, and repositories of sessions whose name nobody has registered.
-fn listed(host: &Host, names: &Names) -> Vec<Project> {
-    let mut projects: Vec<Project> = names.iter().map(|(name, known)| registered(host, name, known)).collect();
+/// Registered ones, and repositories of sessions whose name nobody has registered. The user is shown all of them, a session
+/// those that its own sessions are in, a token those in its directories; and each counts the sessions that it sees.
+fn listed(host: &Host, caller: Caller, grant: Option<&Grant>, names: &Names) -> Vec<Project> {
+    let seen: Vec<&Session> = host.sessions().filter(|session| host.may(caller, session, Right::See)).collect();
+    let shown = |name: &str, known: &Registered| match (caller, grant) {
+        (Caller::Human, _) => true,
+        (Caller::Token(_), Some(grant)) => grant.holds(&known.root),
+        (Caller::Token(_) | Caller::Session(_), _) => {
+            seen.iter().any(|session| is_in(session, name, Some(&known.root)))
+        }
+    };
+    let chosen = names.iter().filter(|(name, known)| shown(name, known));
+    let mut projects: Vec<Project> = chosen.map(|(name, known)| registered(&seen, name, known)).collect();
     let mut derived: BTreeMap<(String, PathBuf), u64> = BTreeMap::new();
-    for session in host.sessions() {
+    for session in seen {
         let Some(name) = session.profile.project.clone().filter(|name| !names.contains_key(name)) else { continue };
         let Some(root) = root_of(session, &name) else { continue };
         *derived.entry((name, root)).or_default() += u64::from(!session.has_exited());
@@ -72,8 +83,8 @@ fn listed(host: &Host, names: &Names) -> Vec<Project> {
     projects
 }
 
-fn registered(host: &Host, name: &str, known: &Registered) -> Project {
-    let live = host.sessions().filter(|session| !session.has_exited() && is_in(session, name, Some(&known.root)));
+fn registered(sessions: &[&Session], name: &str, known: &Registered) -> Project {
+    let live = sessions.iter().filter(|session| !session.has_exited() && is_in(session, name, Some(&known.root)));
     Project {
         name: name.to_owned(),
         path: known.root.display().to_string(),
@@ -112,7 +123,7 @@ pub(super) async fn add(call: Incoming) -> Result<Json<Project>, Failure> {
     let project = Registered { root, added_at: clock::wall().as_millis() };
     let (known, called) = (project, name.clone());
     let known = with_projects(&call.app, move |projects| projects.add(called, known)).await?;
-    call.app.look(move |host| Json(registered(host, &name, &known))).await
+    call.app.look(move |host| Json(registered(&host.sessions().collect::<Vec<_>>(), &name, &known))).await
 }
 
 /// The name of the git top level, or else of the directory itself.
@@ -125,5 +136,5 @@ pub(super) async fn remove(call: Incoming) -> Result<Json<Project>, Failure> {
     let name = call.parameter("project").to_owned();
     let called = name.clone();
     let known = with_projects(&call.app, move |projects| projects.remove(&called)).await?;
-    call.app.look(move |host| Json(registered(host, &name, &known))).await
+    call.app.look(move |host| Json(registered(&host.sessions().collect::<Vec<_>>(), &name, &known))).await
 }

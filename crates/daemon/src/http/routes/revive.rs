@@ -9,7 +9,7 @@ use adjutant_api::types::message::{Sent, WakeSession};
 use adjutant_core::call::{Answer, Call, NewMessage, Revival};
 use adjutant_core::limits::READY_MS_DEFAULT;
 use adjutant_core::session::Profile;
-use adjutant_core::{Host, MessageId, SessionId};
+use adjutant_core::{Host, MessageId, Right, SessionId};
 
 use super::bounds::Bounds;
 use super::create::{merged, program};
@@ -76,8 +76,13 @@ pub(super) async fn wake_or_revive(
 
 /// The profile of a session that has ended and can be started again; `None` for one that lives.
 async fn ended(call: &Incoming, session: SessionId) -> Result<Option<Profile>, Failure> {
+    let caller = call.caller;
     let look = move |host: &Host| match host.session(session).filter(|session| session.has_exited()) {
-        Some(ended) => host.check_revival(ended).map(|()| Some(ended.profile.clone())),
+        // It is started with the surroundings of whoever wakes it, which is more than to send to it.
+        Some(ended) => host
+            .check_right(caller, ended, Right::Steer)
+            .and_then(|()| host.check_revival(ended))
+            .map(|()| Some(ended.profile.clone())),
         None => Ok(None),
     };
     Ok(call.app.look(look).await??)
@@ -133,7 +138,8 @@ async fn prepare(
     })?;
     bounds.check_directory(&profile.path, &directory)?;
     let (environment, extra) = (or_base(&means.environment, &means.env)?, means.extra(profile));
-    let program = program(agent, merged(&environment, &extra), profile.mode).await?;
+    let program = program(agent, merged(&environment, &extra), profile.mode).await;
+    let program = program.map_err(|failure| bounds.missing(profile.agent.as_str(), profile.mode, failure))?;
     let token = new_token().map_err(|error| Failure::internal(error.to_string()))?;
     let missing: Vec<&str> =
         profile.env_names.iter().filter(|name| !extra.contains_key(*name)).map(String::as_str).collect();

@@ -22,7 +22,7 @@ use crate::tokens::{Grant, ModeRow, SESSIONS_MAX_DEFAULT, TokenError, Tokens};
 /// What the text of every token begins with, so that one which lies about is recognised.
 const PREFIX: &str = "adjgw_";
 
-/// Directories of one token, and other hosts of one.
+/// Directories of one token.
 const ROOTS_MAX: usize = 100;
 
 /// Variables of one token, and their bytes together.
@@ -77,15 +77,12 @@ async fn grant(wanted: CreateToken, hash: String) -> Result<Grant, Failure> {
     if wanted.roots.is_empty() {
         return Err(usage("a token names at least one directory".to_owned()));
     }
-    if wanted.roots.len() > ROOTS_MAX || wanted.remotes.len() > ROOTS_MAX {
-        return Err(usage(format!("a token names at most {ROOTS_MAX} directories and other hosts")));
+    if wanted.roots.len() > ROOTS_MAX {
+        return Err(usage(format!("a token names at most {ROOTS_MAX} directories")));
     }
     let mut roots: Vec<PathBuf> = Vec::new();
     for root in wanted.roots {
         roots.push(directory(root).await?);
-    }
-    if let Some(bad) = wanted.remotes.iter().find(|host| !is_host(host)) {
-        return Err(usage(format!("`{bad}` cannot be the name of a host")));
     }
     let now = clock::wall().as_millis();
     let expires_at = wanted.expires_ms.map(|millis| now.saturating_add_unsigned(millis));
@@ -94,7 +91,6 @@ async fn grant(wanted: CreateToken, hash: String) -> Result<Grant, Failure> {
         label: from_api::description(wanted.label)?,
         roots,
         modes: modes(&wanted.modes)?,
-        remotes: wanted.remotes,
         sessions_max: wanted.sessions_max.unwrap_or(SESSIONS_MAX_DEFAULT),
         created_at: now,
         expires_at,
@@ -117,10 +113,6 @@ fn modes(words: &[ModeWord]) -> Result<Vec<ModeRow>, Failure> {
     Ok(modes)
 }
 
-fn is_host(host: &str) -> bool {
-    !host.is_empty() && !host.starts_with('-') && !host.contains(|c: char| c.is_whitespace() || c.is_control())
-}
-
 fn checked(environment: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Failure> {
     let bytes: usize = environment.iter().map(|(name, value)| name.len() + value.len()).sum();
     if environment.len() > VARIABLES_MAX || bytes > VARIABLES_BYTES_MAX {
@@ -138,7 +130,6 @@ fn on_wire(host: &Host, id: TokenId, grant: Grant) -> Token {
         label: grant.label,
         roots: grant.roots.iter().map(|root| root.display().to_string()).collect(),
         modes: grant.modes.iter().map(|mode| to_api::mode(Mode::from(*mode))).collect(),
-        remotes: grant.remotes,
         sessions_max: grant.sessions_max,
         sessions_live: live as u64,
         variables: grant.environment.into_keys().collect(),

@@ -41,7 +41,8 @@ pub(super) async fn wait(call: Incoming) -> Result<Response, Failure> {
         sessions.push(named(&call, text, query.r#for.as_deref()).await?);
     }
     check(&query, &sessions)?;
-    let state = begin(&call, &query, &sessions).await?;
+    let own_only = is_limited(&call, &query, &sessions).await?;
+    let state = begin(&call, &query, &sessions, own_only).await?;
     let (response, records) = stream::open(&call)?;
     let app = call.app.clone();
     tokio::spawn(async move {
@@ -56,6 +57,19 @@ async fn named(call: &Incoming, text: &str, only: Option<&str>) -> Result<Sessio
         Some(message) => session_of_own(call, text, message).await,
         None => call.resolve(text, Rule::Read, Right::See).await,
     }
+}
+
+/// Whether the caller may see nothing of the session but what becomes of its own message there.
+async fn is_limited(call: &Incoming, query: &WaitQuery, sessions: &[SessionId]) -> Result<bool, Failure> {
+    for session in sessions {
+        if !call.may(*session, Right::See).await? {
+            return match query.running {
+                true => Err(Failure::new(ErrorCode::Forbidden, "the turn that runs there is another's")),
+                false => Ok(true),
+            };
+        }
+    }
+    Ok(false)
 }
 
 fn distinct(sessions: &[SessionId]) -> Vec<SessionId> {
@@ -101,14 +115,19 @@ struct State {
     waits_for_input: bool,
     /// One message is waited for, whatever holds it up.
     is_for_one: bool,
+    /// What the session asks, and of whom, is not the waiter's to see.
+    own_only: bool,
 }
 
-async fn begin(call: &Incoming, query: &WaitQuery, sessions: &[SessionId]) -> Result<State, Failure> {
+async fn begin(call: &Incoming, query: &WaitQuery, sessions: &[SessionId], own_only: bool) -> Result<State, Failure> {
     let distinct = distinct(sessions);
-    match call.last_event_id() {
+    // A cursor says what is waited for, and whoever may see one message alone decides nothing of that: how the message ended
+    // is in the store, so that the wait begins anew and is the same.
+    let begun = match call.last_event_id().filter(|_| !own_only) {
         Some(text) => resume(call, query, &distinct, text).await,
         None => fresh(call, query, distinct).await,
-    }
+    };
+    begun.map(|state| State { own_only, ..state })
 }
 
 async fn fresh(call: &Incoming, query: &WaitQuery, sessions: Vec<SessionId>) -> Result<State, Failure> {
@@ -142,6 +161,7 @@ async fn fresh(call: &Incoming, query: &WaitQuery, sessions: Vec<SessionId>) -> 
         results: Vec::new(),
         waits_for_input: false,
         is_for_one: query.r#for.is_some(),
+        own_only: false,
     };
     for (id, name, (waiting, verdict)) in begun {
         let verdict = match verdict {
@@ -288,7 +308,10 @@ impl State {
     async fn settle(&mut self, app: &App, records: &Records, id: SessionId, verdict: Verdict) -> Result<(), Failure> {
         self.open.remove(&id);
         let name = self.names.get(&id).cloned().unwrap_or_else(|| id.to_string());
-        let result = result(app, id, &name, verdict).await?;
+        let mut result = result(app, id, &name, verdict).await?;
+        if self.own_only && result.outcome == OutcomeWord::WaitingForInput {
+            (result.turn, result.pending) = (None, Vec::new());
+        }
         heard(app, self.caller, &result.messages).await;
         self.waits_for_input |= result.outcome == OutcomeWord::WaitingForInput;
         self.results.push(result.clone());
@@ -483,6 +506,7 @@ async fn resume(call: &Incoming, query: &WaitQuery, sessions: &[SessionId], text
         results: Vec::new(),
         waits_for_input: false,
         is_for_one: query.r#for.is_some(),
+        own_only: false,
     })
 }
 

@@ -70,7 +70,6 @@ fn of_token(host: &Host, caller: Caller, grant: Option<&Grant>) -> WireCaller {
                 "descendant_depth_max": DESCENDANT_DEPTH_MAX,
                 "roots": grant.roots,
                 "modes": grant.modes,
-                "remotes": grant.remotes,
                 "sessions_max": grant.sessions_max,
                 "expires_at": grant.expires_at.map(time),
             })

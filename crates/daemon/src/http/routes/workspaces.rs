@@ -149,9 +149,13 @@ async fn may(call: &Incoming, record: &Record, right: Right) -> Result<bool, Fai
 }
 
 /// A session changes what its descendants work in, and nobody else's; a token what its sessions do.
-async fn check_reach(call: &Incoming, record: &Record) -> Result<(), Failure> {
+async fn reaches(call: &Incoming, record: &Record) -> Result<bool, Failure> {
     let own = record.session().is_some() && record.session() == call.caller.session();
-    match !own && may(call, record, Right::Steer).await? {
+    Ok(!own && may(call, record, Right::Steer).await?)
+}
+
+async fn check_reach(call: &Incoming, record: &Record) -> Result<(), Failure> {
+    match reaches(call, record).await? {
         true => Ok(()),
         false => Err(Failure::new(ErrorCode::Forbidden, "a session changes workspaces of its descendants alone")),
     }
@@ -169,7 +173,7 @@ pub(super) async fn clean(call: Incoming) -> Result<Json<Vec<CleanedWorkspace>>,
     let mut chosen = Vec::new();
     if wanted.all {
         for record in records(&call).await? {
-            if matches!(call.caller, Caller::Human | Caller::Session(_)) || may(&call, &record, Right::Steer).await? {
+            if reaches(&call, &record).await? {
                 chosen.push(record);
             }
         }

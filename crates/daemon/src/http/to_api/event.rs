@@ -4,7 +4,7 @@ use adjutant_api::types::event::Event as WireEvent;
 use adjutant_core::agent::{SessionEnd, TurnEnd, TurnOrigin};
 use adjutant_core::event::{Event, Logged, Place};
 use adjutant_core::message::{MessageEnd, Sender};
-use adjutant_core::{ExitStatus, Host, SessionId};
+use adjutant_core::{ExitStatus, Host};
 use adjutant_store::Entry;
 use serde_json::{Value, json};
 
@@ -47,10 +47,6 @@ fn name_of(host: &Host, logged: &Logged) -> String {
     caller_name(host, logged.session)
 }
 
-fn by(host: &Host, by: Option<SessionId>) -> String {
-    by.map_or_else(|| "human".to_owned(), |id| caller_name(host, id))
-}
-
 fn data(host: &Host, event: &Event) -> Value {
     match event {
         Event::SessionCreated { profile, parent, .. } => json!({
@@ -60,13 +56,13 @@ fn data(host: &Host, event: &Event) -> Value {
         Event::SessionStarted { runner, agent, supervisor } => {
             json!({"runner_pid": runner.pid, "agent_pid": agent.pid, "supervisor": supervisor})
         }
-        Event::SessionRevived { by: who, .. } => json!({"by": by(host, *who)}),
+        Event::SessionRevived { by: who, .. } => json!({"by": sender(host, *who)}),
         Event::SessionConversation { native } => json!({"agent_session": native}),
         Event::GoalChanged { goal } => json!({"goal": goal.as_ref().map(super::session::goal)}),
         Event::TurnCounted { usage, .. } => json!({"usage": super::usage(*usage)}),
         Event::SessionNotice { text } => json!({"text": text}),
         Event::SessionUnseen { why } => json!({"why": words::unknown_text(why)}),
-        Event::SessionStopAsked { by: who, force } => json!({"by": by(host, *who), "force": force}),
+        Event::SessionStopAsked { by: who, force } => json!({"by": sender(host, *who), "force": force}),
         Event::SessionExited { end } => session_end(end),
         Event::SessionReparented { parent } => json!({"parent": parent.map(|id| caller_name(host, id))}),
         Event::SessionIntroduced { to } => json!({"to": caller_name(host, *to)}),
@@ -103,7 +99,7 @@ fn data(host: &Host, event: &Event) -> Value {
         }),
         Event::MessageEnded { message, end } => message_end(&message.to_string(), end),
         Event::TurnStarted { origin, .. } => origin_data(origin),
-        Event::TurnInterruptAsked { by: who, .. } => json!({"by": by(host, *who)}),
+        Event::TurnInterruptAsked { by: who, .. } => json!({"by": sender(host, *who)}),
         Event::TurnInterruptPassed { detail, .. } => json!({"detail": detail}),
         Event::TurnEnded { end, .. } => turn_end(end),
         Event::RequestOpened { request, asked, .. } => json!({
@@ -111,7 +107,7 @@ fn data(host: &Host, event: &Event) -> Value {
             "tool": asked.tool,
         }),
         Event::RequestAnswered { request, by: who, decision } => {
-            json!({"request": request.to_string(), "by": by(host, *who), "decision": decision})
+            json!({"request": request.to_string(), "by": sender(host, *who), "decision": decision})
         }
         Event::RequestPolicy { tool, decision, summary } => {
             json!({"tool": tool, "decision": decision, "summary": summary})

@@ -327,3 +327,21 @@ fn h18_a_socket_for_containers_serves_the_same() {
         "a container that does not reach it is told: {told:#}"
     );
 }
+
+#[test]
+fn a_gateway_on_all_addresses_answers_to_those_of_the_fourth_version_too() {
+    if std::net::TcpListener::bind("[::]:0").is_err() {
+        println!("this machine has no addresses of the sixth version; nothing is shown here");
+        return;
+    }
+    let world = World::new();
+    let gate = Gate::with(&world, &["--port", "0", "--bind", "::"]);
+    for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "localhost"] {
+        assert_eq!(gate.raw("GET", "/health", &[&format!("host: {host}:{}", gate.port)], b"").0, 200, "{host}");
+    }
+    for host in ["[::1]", "[::ffff:10.0.0.1]", "[::]", "0.0.0.0"] {
+        assert_eq!(gate.raw("GET", "/health", &[&format!("host: {host}:{}", gate.port)], b"").0, 403, "{host}");
+    }
+    let _ = gate.raw("GET", "/v1/sessions", &["host: localhost"], b"");
+    assert!(gate.said().contains("from=127.0.0.1"), "{}", gate.said());
+}

@@ -292,3 +292,37 @@ fn what_a_token_has_open_ends_with_it() {
     let _ = world.adj(["gateway", "token", "revoke", "t1"]).expect_code(0);
     await_fact("the stream is closed", SOON, || follower.is_over());
 }
+
+#[test]
+fn what_is_done_with_a_token_is_told_under_its_name() {
+    let world = World::new();
+    let gate = Gate::new(&world);
+    let t = token(&world, &["--mode", "native"]);
+    let id = created(&gate.call(&t, "POST", "/v1/sessions", &shell_in(&world.work())));
+    let mut hold = crate::look::Hold::new(&world, "x");
+    crate::look::begin(&world, &id, &hold.script());
+    hold.await_begun();
+    assert_eq!(gate.call(&t, "POST", &format!("/v1/sessions/{id}/interrupt"), "{}").0, 200);
+    world.send(&id, "read -rp 'Sure? ' x");
+    let waited = world.adj(["--json", "wait", &id]).expect_code(3).json();
+    let answer = format!("/v1/requests/{}/answer", waited["pending"][0]["id"].as_str().unwrap());
+    assert_eq!(gate.call(&t, "POST", &answer, r#"{"text":"yes"}"#).0, 200);
+    assert_eq!(gate.call(&t, "POST", "/v1/sessions/kill", &json!({"ids": [id]}).to_string()).0, 200);
+    for asked in ["turn.interrupting", "request.answered", "session.stopping"] {
+        let (_, events) = crate::look::http(&world, "GET", &format!("/v1/events?since=0&types={asked}"), &[], b"");
+        let by: Vec<&str> = events.as_array().unwrap().iter().map(|one| one["data"]["by"].as_str().unwrap()).collect();
+        assert_eq!(by, ["token t1"], "{asked}: {events:#}");
+    }
+}
+
+#[test]
+fn an_agent_that_is_not_on_the_path_of_a_token_is_told_without_that_path() {
+    let world = World::new().with_variable("PATH", "/nowhere/of-the-host");
+    let gate = Gate::new(&world);
+    let t = token(&world, &[]);
+    let body = json!({"cli": "claude", "path": world.work()}).to_string();
+    let refused = gate.call(&t, "POST", "/v1/sessions", &body);
+    assert_eq!(code(&refused), (422, "agent_not_found"), "{:#}", refused.1);
+    let told = refused.1.to_string();
+    assert!(told.contains("the PATH of the token") && !told.contains("of-the-host"), "{told}");
+}

@@ -170,6 +170,17 @@ fn a_port_that_is_taken_is_told_with_its_owner() {
 }
 
 #[test]
+fn without_a_manager_of_services_nothing_is_left_behind() {
+    let world = World::new().with_variable("PATH", "/nowhere");
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let refused = world.adj(["--json", "gateway", "install", "--port", &port]).expect_error(2, "not_supported");
+    assert_eq!(refused.error()["hint"], "adj gateway run");
+    let units = world.root().join("home/.config/systemd/user");
+    let left: Vec<_> = std::fs::read_dir(units).into_iter().flatten().flatten().map(|file| file.path()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn f12_the_lines_of_a_gateway_are_kept_and_hold_no_texts() {
     let world = World::new();
     let gate = Gate::new(&world);

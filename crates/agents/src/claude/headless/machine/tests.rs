@@ -133,11 +133,29 @@ fn rules_answer_and_are_told_of() {
 #[test]
 fn what_nobody_can_give_is_refused_once() {
     let mut machine = machine(&[], &[]);
-    let wants = r#"{"type":"control_request","request_id":"r","request":{"subtype":"elicitation"}}"#.to_owned();
+    let wants = r#"{"type":"control_request","request_id":"r","request":{"subtype":"telepathy"}}"#.to_owned();
     assert_eq!(play(&mut machine, &[wants]).len(), 1);
     assert_eq!(machine.refused(), ["r"]);
     machine.on_written("refusal r");
     assert!(machine.refused().is_empty());
+}
+
+#[test]
+fn a_form_is_open_until_it_is_answered_or_withdrawn() {
+    let mut machine = machine(&["*"], &[]);
+    machine.on_written("message 1 1");
+    let form = |native: &str| {
+        format!(
+            r#"{{"type":"control_request","request_id":"{native}","request":{{"subtype":"elicitation","mcp_server_name":"el","message":"Who?"}}}}"#
+        )
+    };
+    let told = play(&mut machine, &[lifecycle(1, "started"), form("f"), form("g")]);
+    assert_eq!(told, ["taken m1", "asks f", "asks g"], "no rule fills a form");
+    assert!(machine.has_form("f") && machine.ruled().is_empty() && machine.refused().is_empty());
+    assert_eq!(words(&machine.on_written("answer f")), ["Answered f"]);
+    let cancel = r#"{"type":"control_cancel_request","request_id":"g"}"#.to_owned();
+    assert_eq!(play(&mut machine, &[cancel]), ["Withdrawn g"]);
+    assert!(!machine.has_form("f") && !machine.has_form("g"));
 }
 
 #[test]
@@ -154,4 +172,49 @@ fn another_conversation_is_told_of() {
     let mut machine = machine(&[], &[]);
     let other = state("idle").replace("\"s\"", "\"t\"");
     assert_eq!(play(&mut machine, &[other]), ["conversation t"]);
+}
+
+fn step(machine: &mut Machine, record: LentRecord) -> Vec<String> {
+    words(&machine.on_lent(&record, AT))
+}
+
+#[test]
+fn what_is_lent_is_one_turn_of_a_persons_until_it_is_ready_again() {
+    let mut machine = machine(&[], &[]);
+    assert_eq!(machine.cannot_be_lent(), None);
+    assert_eq!(step(&mut machine, LentRecord::Begun), ["began Person"]);
+    assert!(machine.is_working() && machine.cannot_be_lent().is_some());
+    for record in [LentRecord::Shown, LentRecord::Watched { by_anybody: false }] {
+        assert_eq!(step(&mut machine, record), [] as [&str; 0]);
+    }
+    assert_eq!(machine.lent().map(|lent| &lent.step), Some(&LentStep::There { watched: false }));
+    assert!(!machine.is_to_be_greeted());
+    assert_eq!(step(&mut machine, LentRecord::Back { cut: false }), [] as [&str; 0]);
+    // What a program says of itself on being taken up is no work, and it is not ready before it says so.
+    assert_eq!(play(&mut machine, &[state("running"), state("idle")]), [] as [&str; 0]);
+    assert!(machine.is_to_be_greeted() && machine.is_working());
+    machine.on_written("hello 1");
+    let hello = r#"{"type":"control_response","response":{"subtype":"success","request_id":"hello","response":{}}}"#;
+    assert_eq!(play(&mut machine, &[hello.to_owned()]), ["Ready", "Completed "]);
+    assert!(!machine.is_working() && machine.cannot_be_lent().is_none());
+    step(&mut machine, LentRecord::Begun);
+    step(&mut machine, LentRecord::Back { cut: true });
+    assert_eq!(play(&mut machine, &[hello.to_owned()]), ["Ready", "Interrupted "]);
+    assert_eq!(machine.lendings(), 2);
+}
+
+#[test]
+fn what_is_at_work_asks_or_left_work_behind_is_not_lent() {
+    let mut machine = machine(&[], &[]);
+    machine.on_written("message 1 1");
+    assert_eq!(machine.cannot_be_lent(), Some("it is at work"), "nobody knows yet whether it was taken");
+    play(&mut machine, &[lifecycle(1, "started"), asks("a", "touch x")]);
+    assert_eq!(machine.cannot_be_lent(), Some("it waits for an answer"));
+    machine.on_written("answer a");
+    assert_eq!(machine.cannot_be_lent(), Some("it is at work"));
+    let tasks = |tasks: &str| format!(r#"{{"type":"system","subtype":"background_tasks_changed","tasks":[{tasks}]}}"#);
+    play(&mut machine, &[tasks(r#"{"id":"b"}"#), result("x"), state("idle")]);
+    assert_eq!(machine.cannot_be_lent(), Some("work that it began goes on in the background"));
+    play(&mut machine, &[tasks("")]);
+    assert_eq!(machine.cannot_be_lent(), None);
 }

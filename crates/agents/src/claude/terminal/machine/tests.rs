@@ -38,6 +38,7 @@ impl Heard {
             bones: bones(text),
             changes: Vec::new(),
             command: false,
+            long: false,
         };
         assert!(self.hear(TYPED, &json!(note)).is_empty());
     }
@@ -200,4 +201,41 @@ fn what_is_noted_at_rest_stands_for_all_before_it() {
         assert!(matches!(&told[..], [AgentReport::Taken { message, .. }] if message.get() == 8), "{told:?}");
         assert!(heard.machine.rested(9).is_none(), "a turn runs");
     }
+}
+
+#[test]
+fn a_question_closes_the_dialog_before_it() {
+    let mut spool = Heard::ready();
+    spool.types(7, "do it");
+    spool.prompt("p1", "do it");
+    let note = LevelNote::Dialog { id: "dialog-1".to_owned(), what: "permission prompt".to_owned() };
+    let told = spool.hear(LEVEL, &json!(note));
+    assert!(matches!(&told[..], [AgentReport::RequestOpened { .. }]), "{told:?}");
+    let told = spool.hear("PermissionRequest", &json!({"tool_name": "Bash", "tool_input": {"command": "ls"}}));
+    let [AgentReport::RequestClosed { native, end }, AgentReport::RequestOpened { .. }] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!((native.as_str(), end), ("dialog-1", &RequestEnd::AnsweredThere));
+    assert_eq!(spool.machine.requests.len(), 1);
+}
+
+#[test]
+fn a_long_message_is_on_its_way_until_its_end_is_typed() {
+    let mut spool = Heard::ready();
+    spool.types(7, "do it");
+    if let Some(typed) = &mut spool.machine.pending {
+        typed.long = true;
+    }
+    assert!(spool.hear(ENTERING, &json!(null)).is_empty());
+    assert!(spool.machine.pending.as_ref().is_some_and(|typed| !typed.long), "from here on it may have been sent");
+    assert!(spool.hear(TAKEN_BACK, &json!(null)).is_empty());
+    assert!(spool.machine.pending.is_none() && spool.machine.last_typed.is_none(), "it was not sent");
+}
+
+#[test]
+fn what_a_rule_has_refused_is_told() {
+    let mut spool = Heard::ready();
+    let told = spool.hear("PreToolUse", &json!({"tool_name": "Bash", "tool_input": {"command": "echo a"}}));
+    let [AgentReport::PolicyApplied { tool, decision, summary }] = &told[..] else { panic!("{told:?}") };
+    assert_eq!([tool.as_str(), decision, summary], ["Bash", "deny", "echo a"]);
 }

@@ -17,6 +17,17 @@ pub(in super::super) fn answer(asked: &Asked, given: &RequestAnswer) -> Value {
             RequestAnswer::Deny { .. } | RequestAnswer::Dismiss => json!({"permissions": {}, "scope": "turn"}),
         },
         Asked::Questions(form) => json!({ "answers": answers(form, given) }),
+        Asked::ToolQuestions(form) => json!({ "answers": permitted(form, given) }),
+        Asked::ToolForm { lasting } => match given {
+            RequestAnswer::Always if *lasting => {
+                json!({"action": "accept", "content": {}, "_meta": {"persist": "session"}})
+            }
+            RequestAnswer::Allow | RequestAnswer::Always => json!({"action": "accept", "content": {}}),
+            RequestAnswer::Deny { .. } | RequestAnswer::Choose(_) | RequestAnswer::Text(_) => {
+                json!({"action": "decline", "content": null})
+            }
+            RequestAnswer::Dismiss => json!({"action": "cancel", "content": null}),
+        },
         Asked::Elicitation => match given {
             RequestAnswer::Allow | RequestAnswer::Always | RequestAnswer::Choose(_) => {
                 json!({"action": "accept", "content": {}})
@@ -52,6 +63,23 @@ fn answers(form: &[(String, Vec<String>)], given: &RequestAnswer) -> Map<String,
         (id.clone(), json!({ "answers": words }))
     };
     form.iter().enumerate().map(|(at, question)| one(at, question)).collect()
+}
+
+/// A permission as an option of each question: the first permits once, one that names the session for so long, the last not
+/// at all.
+fn permitted(form: &[(String, Vec<String>)], given: &RequestAnswer) -> Map<String, Value> {
+    let lasting = |labels: &[String]| labels.iter().find(|label| label.to_lowercase().contains("session")).cloned();
+    let one = |(id, labels): &(String, Vec<String>)| {
+        let word = match given {
+            RequestAnswer::Allow => labels.first().cloned(),
+            RequestAnswer::Always => lasting(labels).or_else(|| labels.first().cloned()),
+            RequestAnswer::Deny { .. } | RequestAnswer::Choose(_) | RequestAnswer::Text(_) | RequestAnswer::Dismiss => {
+                labels.last().filter(|_| labels.len() > 1).cloned()
+            }
+        };
+        (id.clone(), json!({ "answers": Vec::from_iter(word) }))
+    };
+    form.iter().map(one).collect()
 }
 
 /// A form that was filled in as JSON, or one word for all of it.

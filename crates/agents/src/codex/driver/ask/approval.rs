@@ -9,7 +9,8 @@ use crate::codex::wire::Change;
 /// Stands for the end of a line in a summary, so that a second command is not read as words of the first.
 const LINE_END: &str = " ⏎ ";
 
-fn permission(native: &str, tool: &str, summary: &str, details: &Value) -> NewRequest {
+/// A request for a permission.
+pub(super) fn permission(native: &str, tool: &str, summary: &str, details: &Value) -> NewRequest {
     NewRequest {
         native: native.to_owned(),
         kind: RequestKind::Permission,

@@ -9,7 +9,7 @@ use adjutant_core::agent::{NewRequest, Question, QuestionOption, RequestKind};
 use adjutant_core::limits::SUMMARY_CHARS_MAX;
 use serde_json::{Value, json};
 
-use self::approval::{command, file_change, permissions};
+use self::approval::{command, file_change, permission, permissions};
 use crate::codex::limits::DETAILS_BYTES_MAX;
 use crate::codex::wire::Change;
 
@@ -24,6 +24,13 @@ pub(super) enum Asked {
     Permissions(Value),
     /// Questions to whoever gave the task; their ids and what can be chosen.
     Questions(Vec<(String, Vec<String>)>),
+    /// Whether a tool of some tool server may be used, put as questions with these ids and options.
+    ToolQuestions(Vec<(String, Vec<String>)>),
+    /// The same, put as an empty form; and whether the permission may hold for the rest of the session.
+    ToolForm {
+        /// Whether it may.
+        lasting: bool,
+    },
     /// A form of some tool server.
     Elicitation,
 }
@@ -51,16 +58,23 @@ pub(super) fn read(native: &str, method: &str, params: &Value, changes: Option<&
     }
 }
 
+/// What the ids of questions begin with that are no questions of the model's, but whether a tool may be used.
+const APPROVAL_ID: &str = "mcp_tool_call_approval";
+
 fn questions(native: &str, params: &Value) -> Ask {
     let asked = params["questions"].as_array().map(Vec::as_slice).unwrap_or_default();
     let questions: Vec<Question> = asked.iter().map(question).collect();
     let labels =
         |question: &Question| -> Vec<String> { question.options.iter().map(|option| option.label.clone()).collect() };
     let ids = asked.iter().map(|question| text(question, "id"));
-    let form = ids.zip(questions.iter().map(labels)).collect();
+    let form: Vec<(String, Vec<String>)> = ids.zip(questions.iter().map(labels)).collect();
     let is_open = questions.iter().any(|question| question.options.is_empty());
     let kind = if is_open { RequestKind::Input } else { RequestKind::Choice };
     let summary = questions.iter().map(|question| question.text.as_str()).collect::<Vec<_>>().join(" / ");
+    if form.iter().any(|(id, _)| id.starts_with(APPROVAL_ID)) {
+        let request = permission(native, TOOL_OF_SERVER, &summary, &json!({ "questions": asked }));
+        return Ask { asked: Asked::ToolQuestions(form), request, subjects: vec![summary] };
+    }
     let request = NewRequest {
         native: native.to_owned(),
         kind,
@@ -92,9 +106,22 @@ fn text(value: &Value, member: &str) -> String {
     value[member].as_str().unwrap_or_default().to_owned()
 }
 
+/// The word for a permission that names no tool more exactly.
+const TOOL_OF_SERVER: &str = "mcp_tool";
+
+/// A form, or, where Codex itself has marked it so, a permission.
 fn elicitation(native: &str, params: &Value) -> Ask {
     let server = params["serverName"].as_str().unwrap_or("a tool server");
     let summary = format!("{server}: {}", params["message"].as_str().unwrap_or_default());
+    let meta = &params["_meta"];
+    if !meta["codex_approval_kind"].is_null() {
+        let details = kept(params, &["serverName", "message", "_meta"]);
+        let offers =
+            |word: &Value| word == "session" || word.as_array().is_some_and(|all| all.contains(&json!("session")));
+        let asked = Asked::ToolForm { lasting: offers(&meta["persist"]) };
+        let request = permission(native, TOOL_OF_SERVER, &summary, &details);
+        return Ask { asked, request, subjects: vec![summary] };
+    }
     let request = NewRequest {
         native: native.to_owned(),
         kind: RequestKind::Input,
@@ -158,6 +185,39 @@ mod tests {
         let granted = answer(&Asked::Permissions(wanted.clone()), &RequestAnswer::Always);
         assert_eq!(granted, json!({"permissions": wanted, "scope": "session"}));
         assert_eq!(answer(&Asked::Permissions(wanted), &deny()), json!({"permissions": {}, "scope": "turn"}));
+    }
+
+    #[test]
+    fn whether_a_tool_of_a_server_may_be_used_is_a_permission_however_it_is_put() {
+        let form = json!({"serverName": "files", "mode": "form", "message": "Allow it?", "requestedSchema": {},
+            "_meta": {"codex_approval_kind": "mcp_tool_call", "persist": ["session", "always"], "tool_params": {"a": 1}}});
+        let ask = read("n", "mcpServer/elicitation/request", &form, None).unwrap();
+        assert_eq!((ask.request.kind, ask.request.summary.as_str()), (RequestKind::Permission, "files: Allow it?"));
+        assert!(ask.request.details.contains("tool_params"), "{}", ask.request.details);
+        let said = |given| answer(&ask.asked, &given)["action"].clone();
+        assert_eq!(answer(&ask.asked, &RequestAnswer::Always)["_meta"]["persist"], "session");
+        assert_eq!(answer(&ask.asked, &RequestAnswer::Allow)["_meta"], Value::Null);
+        assert_eq!(said(RequestAnswer::Allow), "accept");
+        assert_eq!(
+            (said(RequestAnswer::Deny { reason: None }), said(RequestAnswer::Dismiss)),
+            ("decline".into(), "cancel".into())
+        );
+        let option = |label: &str| json!({"label": label, "description": ""});
+        let asked = json!({"questions": [{"id": "mcp_tool_call_approval_call-7", "header": "h", "question": "Allow it?",
+            "isOther": false, "options": [option("Allow"), option("Allow for this session"), option("Cancel")]}]});
+        let ask = read("n", "item/tool/requestUserInput", &asked, None).unwrap();
+        assert_eq!((ask.request.kind, ask.request.questions.len()), (RequestKind::Permission, 0));
+        let said = |given| answer(&ask.asked, &given)["answers"]["mcp_tool_call_approval_call-7"]["answers"][0].clone();
+        assert_eq!(
+            (said(RequestAnswer::Allow), said(RequestAnswer::Always)),
+            ("Allow".into(), "Allow for this session".into())
+        );
+        assert_eq!(
+            (said(RequestAnswer::Deny { reason: None }), said(RequestAnswer::Dismiss)),
+            ("Cancel".into(), "Cancel".into())
+        );
+        let plain = json!({"serverName": "files", "message": "Your name?"});
+        assert_eq!(read("n", "mcpServer/elicitation/request", &plain, None).unwrap().request.kind, RequestKind::Input);
     }
 
     #[test]
