@@ -208,7 +208,7 @@ fn a_key_that_is_missing_is_a_failure_to_log_in() {
 fn a_session_that_has_ended_leaves_no_token_and_says_which_codex_it_was() {
     let codex = Codex::new();
     let x = codex.native();
-    let mut ask = codex.world.command(adjutant_testkit::pinned::codex().display().to_string());
+    let mut ask = codex.world.command(adjutant_testkit::pinned::codex());
     ask.arg("--version");
     let version = Running::start(ask).end().expect_code(0).stdout.trim().trim_start_matches("codex-cli ").to_owned();
     let inspect = || codex.world.adj(["inspect", &x]).expect_code(0).json();
