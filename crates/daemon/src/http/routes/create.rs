@@ -70,6 +70,7 @@ async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSessi
     wanted.environment = environment::or_base(&wanted.environment, &wanted.env)?;
     let mode = mode(&agent, &wanted, &bounds)?;
     asked::check(agent.capabilities(), &wanted)?;
+    agent.check(asked::chosen(&wanted)).map_err(|why| Failure::new(ErrorCode::Usage, why))?;
     let (resume, policy) = (asked::resume(&wanted), asked::policy(&wanted));
     let name = wanted.id.as_deref().map(str::parse::<SessionName>).transpose();
     let name = name.map_err(|error| Failure::new(ErrorCode::IdInvalid, error.to_string()))?;

@@ -37,7 +37,11 @@ fn c9_a_command_is_asked_for_and_runs_when_it_is_permitted() {
     let request = codex.request(&x);
     assert_eq!(status(&codex.world, &x), "waiting_for_input");
     assert_eq!((&request["kind"], &request["tool"]), (&"permission".into(), &"command".into()), "{request:#}");
-    assert_eq!(request["summary"], "echo two > two (it is needed)", "{request:#}");
+    assert_eq!(request["summary"], "echo two > two", "{request:#}");
+    let shown = codex.world.adj(["respond", &x]).expect_code(0).stdout;
+    for words in ["reason: it is needed", "echo two > two", "--allow, --always, --deny"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
     assert!(codex.world.lines_of("two").is_empty(), "nothing ran before");
     codex.respond(&x, &["--allow"]);
     assert_eq!(codex.world.adj(["wait", "--print", &x]).expect_code(0).stdout, "done\n");
@@ -63,9 +67,16 @@ fn a_command_that_is_refused_does_not_run_and_the_turn_goes_on() {
     let codex = Codex::new();
     let x = codex.guarded();
     begin(&codex.world, &x, &escalation("echo no > no"));
-    codex.respond(&x, &["--deny"]);
+    codex.respond(&x, &["--deny", "--reason", "use the other file"]);
     assert_eq!(codex.world.adj(["wait", "--print", &x]).expect_code(0).stdout, "done\n");
     assert!(codex.world.lines_of("no").is_empty());
+    let heard = codex.newest_texts();
+    assert!(
+        heard.last().is_some_and(|text| text.ends_with("refused, with these words: use the other file")),
+        "{heard:?}"
+    );
+    let notices = events(&codex.world, &x, "session.notice");
+    assert!(!notices.iter().any(|notice| notice.to_string().contains("a person has put this")), "{notices:#?}");
     begin(&codex.world, &x, &escalation("echo no > no"));
     let _ = codex.request(&x);
     let _ = codex.world.adj(["interrupt", &x]).expect_code(0);
@@ -100,6 +111,8 @@ fn a_change_of_a_file_is_shown_before_it_is_made() {
     assert_eq!(request["tool"], "file_change", "{request:#}");
     assert!(request["summary"].as_str().is_some_and(|summary| summary.contains("new.txt")), "{request:#}");
     assert!(request["input"].to_string().contains("hello"), "what is written is shown: {request:#}");
+    let shown = codex.world.adj(["respond", &x]).expect_code(0).stdout;
+    assert!(shown.contains("diff:\n") && shown.contains("  hello\n") && shown.contains("kind: add"), "{shown}");
     codex.respond(&x, &["--deny"]);
     let _ = codex.world.adj(["wait", &x]).expect_code(0);
     assert!(codex.world.lines_of("new.txt").is_empty());
@@ -167,7 +180,7 @@ fn a_rule_permits_nothing_that_it_does_not_name_and_nothing_is_hidden() {
         begin(&codex.world, &x, &escalation(&command));
         let request = codex.respond(&x, &["--deny"]);
         let shown = command.replace('\n', " ⏎ ");
-        assert_eq!(request["summary"], format!("{shown} (it is needed)"), "{request:#}");
+        assert_eq!(request["summary"], shown, "{request:#}");
         let _ = codex.world.adj(["wait", &x]).expect_code(0);
         assert!(!is_there(&made), "{command}");
     }

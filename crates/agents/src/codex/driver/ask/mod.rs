@@ -35,6 +35,21 @@ pub(super) enum Asked {
     Elicitation,
 }
 
+impl Asked {
+    /// Whether a refusal carries words.
+    pub(super) fn takes_words(&self) -> bool {
+        match self {
+            Self::Questions(_) => true,
+            Self::Command
+            | Self::FileChange
+            | Self::Permissions(_)
+            | Self::ToolQuestions(_)
+            | Self::ToolForm { .. }
+            | Self::Elicitation => false,
+        }
+    }
+}
+
 /// A request that can be put to people.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Ask {
