@@ -4,7 +4,7 @@
 //! A token that does not name the mode `native` gives no way to let an agent do more than it asks for: no variables, no words
 //! for its command line, no rules that answer for the user, and no answers to its permissions.
 
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use adjutant_api::ErrorCode;
@@ -15,6 +15,8 @@ use adjutant_core::agent::{Mode, NewRequest, RequestKind};
 use adjutant_core::call::Caller;
 use adjutant_core::request::Request;
 use adjutant_core::{Host, Right, SessionId, TokenId};
+use rustix::fs::{AtFlags, CWD, FileType, Mode as Permissions, OFlags, openat, statat};
+use rustix::io::Errno;
 
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
@@ -135,13 +137,13 @@ impl Bounds {
             .with_hint("adj gateway token create  # on the host, where it is found")
     }
 
-    /// What is wrong with a directory, said to a caller that may know: nothing is told of what lies outside of its roots.
+    /// What is wrong with a directory, said to a caller that may know: nothing is told of what lies outside of its roots,
+    /// also where a link in them leads there. So it is looked at anew, and no link is followed.
     pub(super) fn told(&self, text: &str, failure: Failure) -> Failure {
         let path = Path::new(text);
-        let plain = path.is_absolute() && !path.components().any(|part| part == std::path::Component::ParentDir);
         match &self.grant {
-            Some(grant) if !plain || !grant.holds(path) => outside_roots(path, grant),
-            Some(_) | None => failure,
+            Some(grant) => flaw_within(path, grant).unwrap_or_else(|| outside_roots(path, grant)),
+            None => failure,
         }
     }
 }
@@ -154,6 +156,31 @@ fn outside_roots(directory: &Path, grant: &Grant) -> Failure {
     let roots: Vec<String> = grant.roots.iter().map(|root| root.display().to_string()).collect();
     let message = format!("{} is outside of the directories of the token: {}", directory.display(), roots.join(", "));
     Failure::new(ErrorCode::PathNotTranslatable, message).with_detail("roots", roots)
+}
+
+/// Why a path is no directory, if that can be said without following a link: one may lead anywhere, and be another the
+/// next moment.
+fn flaw_within(path: &Path, grant: &Grant) -> Option<Failure> {
+    let root = grant.roots.iter().find(|root| path.starts_with(root))?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut at = openat(CWD, root, flags, Permissions::empty()).ok()?;
+    let shown = path.display();
+    for part in path.strip_prefix(root).ok()?.components() {
+        let Component::Normal(part) = part else { return None };
+        at = match openat(&at, part, flags, Permissions::empty()) {
+            Ok(next) => next,
+            Err(error @ (Errno::NOENT | Errno::ACCESS)) => {
+                return Some(Failure::new(ErrorCode::PathNotFound, format!("{shown}: {error}")));
+            }
+            Err(_) => {
+                let found = statat(&at, part, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+                let message = format!("{shown} is not a directory");
+                let is_link = FileType::from_raw_mode(found.st_mode).is_symlink();
+                return (!is_link).then(|| Failure::new(ErrorCode::PathNotDirectory, message));
+            }
+        };
+    }
+    None
 }
 
 /// What only a token with the mode `native` may ask for.

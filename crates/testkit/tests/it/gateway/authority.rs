@@ -104,6 +104,38 @@ fn h8_a_token_is_held_to_its_directories_however_they_are_named() {
     assert_eq!(code(&gate.call(&t, "POST", "/v1/sessions", &shell_in(&root.join("none")))), (400, "path_not_found"));
 }
 
+/// Whoever can write into a root can make links there, and learns nothing of what they lead to.
+#[test]
+fn a_link_tells_nothing_of_what_it_leads_to() {
+    let world = World::new();
+    let (root, outside) = (world.work().join("mine"), world.work().join("others"));
+    std::fs::create_dir_all(root.join("sub")).unwrap();
+    std::fs::create_dir_all(outside.join("directory")).unwrap();
+    std::fs::write(outside.join("file"), "").unwrap();
+    std::fs::write(root.join("plain"), "").unwrap();
+    for target in ["file", "directory", "none", "file/none"] {
+        symlink(outside.join(target), root.join(format!("to-{}", target.replace('/', "-")))).unwrap();
+    }
+    symlink(&outside, root.join("sub/up")).unwrap();
+    symlink("to-file", root.join("twice")).unwrap();
+    let gate = Gate::new(&world);
+    let t = token(&world, &["--mode", "native", "--root", root.to_str().unwrap()]);
+    let ask = |path: &str| gate.call(&t, "POST", "/v1/sessions", &shell_in(&root.join(path)));
+    let links =
+        ["to-file", "to-directory", "to-none", "to-file-none", "sub/up/file", "sub/up/none", "twice", "to-file/x"];
+    for path in links {
+        let refused = ask(path);
+        assert_eq!(code(&refused), (403, "path_not_translatable"), "{path}: {:#}", refused.1);
+        let said = refused.1["error"]["message"].as_str().unwrap().replace(path, "it");
+        assert_eq!(said, ask("to-none").1["error"]["message"].as_str().unwrap().replace("to-none", "it"));
+    }
+    // What is wrong with its own it may know.
+    assert_eq!(code(&ask("plain")), (400, "path_not_directory"));
+    assert_eq!(code(&ask("plain/x")), (400, "path_not_directory"));
+    assert_eq!(code(&ask("sub/none/x")), (400, "path_not_found"));
+    assert_eq!(world.adj(["-q", "list", "-a"]).expect_code(0).stdout, "");
+}
+
 #[test]
 fn a_token_sees_its_own_sessions_and_their_descendants_alone() {
     let world = crate::look::world_with_adj();
