@@ -6,6 +6,7 @@
 
 use std::path::{Component, Path};
 use std::sync::Arc;
+use std::time::Instant;
 
 use adjutant_api::ErrorCode;
 use adjutant_api::types::message::{SendMessage, WakeSession};
@@ -21,7 +22,7 @@ use rustix::io::Errno;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::http::to_api;
-use crate::tokens::Grant;
+use crate::tokens::{Grant, RECORD_BYTES, Room, stored_max};
 
 /// What holds for a session that is to be created.
 pub(super) struct Bounds {
@@ -252,6 +253,39 @@ pub(super) async fn check_message(call: &Incoming, wanted: &SendMessage) -> Resu
             Err(forbidden("only a token with the mode `native` sends commands of the agent's own".to_owned()))
         }
         Some(_) | None => Ok(()),
+    }
+}
+
+/// What a token's sessions are told stays in the store until they are forgotten, so that there is a bound on it.
+pub(super) async fn check_stored(call: &Incoming, bytes: usize) -> Result<(), Failure> {
+    let token = match call.caller {
+        Caller::Human => None,
+        Caller::Token(token) => Some(token),
+        Caller::Session(by) => call.app.look(move |host| host.session(by)?.profile.owner).await?,
+    };
+    let Some(token) = token else { return Ok(()) };
+    let bytes = bytes as u64;
+    let mut room = call.app.stored.take(token, bytes, Instant::now());
+    if room == Room::Uncounted {
+        let own = move |host: &Host| {
+            let own = host.sessions().filter(|session| session.profile.owner == Some(token));
+            own.map(|session| session.id).collect::<Vec<_>>()
+        };
+        let own = call.app.look(own).await?;
+        let held = call.app.read(move |reader| reader.message_bytes_of(&own, RECORD_BYTES)).await?;
+        call.app.stored.counted(token, held, Instant::now());
+        room = call.app.stored.take(token, bytes, Instant::now());
+    }
+    match room {
+        Room::Taken => Ok(()),
+        Room::None | Room::Uncounted => {
+            let limit = stored_max();
+            let message = format!(
+                "the messages of the token {token} hold {limit} bytes, which is the limit; they are kept until their sessions \
+                 are forgotten"
+            );
+            Err(Failure::new(ErrorCode::QueueFull, message).with_detail("limit", limit))
+        }
     }
 }
 
