@@ -206,6 +206,25 @@ fn a_conversation_that_a_person_begins_anew_is_gone_on_with() {
 }
 
 #[test]
+fn what_is_asked_at_the_start_is_asked_of_the_person() {
+    let world = ClaudeWorld::new();
+    world.write_home(".claude.json", r#"{"hasCompletedOnboarding":true}"#);
+    let x = headless(&world, &["--mode", "guarded"]);
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    let person = Person::sits_down(&world, &x, "");
+    person.awaits("trust");
+    person.tmux(&["send-keys", "Escape"]);
+    person.awaits(&format!("{BACK}: its program ended with exit code"));
+    person.awaits("left with 0");
+    is_back(&world, &x);
+    let person = Person::sits_down(&world, &x, "");
+    person.awaits("trust");
+    person.vanishes();
+    is_back(&world, &x);
+    assert_eq!(world.answer(&x, "[[say after]]"), "after");
+}
+
+#[test]
 fn what_works_or_asks_is_not_lent() {
     let world = ClaudeWorld::new();
     let x = headless(&world, &["--mode", "guarded"]);
