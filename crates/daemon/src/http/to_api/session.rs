@@ -139,6 +139,7 @@ pub(crate) fn request(session: &Session, request: &Request) -> WireRequest {
     WireRequest {
         id: request.id.to_string(),
         session: session.name.to_string(),
+        host: None,
         kind: words::request_kind(request.asked.kind),
         tool: request.asked.tool.clone(),
         summary: request.asked.summary.clone(),
