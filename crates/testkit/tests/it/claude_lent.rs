@@ -214,6 +214,17 @@ fn what_is_asked_at_the_start_is_asked_of_the_person() {
     assert_eq!(world.answer(&x, "[[say before]]"), "before");
     let person = Person::sits_down(&world, &x, "");
     person.awaits("No, exit");
+    // A dialog that has only just opened takes no key, and one that moves has shown that it does.
+    await_fact("the dialog takes keys", SOON, || {
+        person.tmux(&["send-keys", "Down"]);
+        person.screen().contains("❯ Yes")
+    });
+    person.tmux(&["send-keys", "Escape"]);
+    person.awaits(BACK);
+    person.awaits("left with 0");
+    is_back(&world, &x);
+    let person = Person::sits_down(&world, &x, "");
+    person.awaits("No, exit");
     person.vanishes();
     is_back(&world, &x);
     assert_eq!(world.answer(&x, "[[say after]]"), "after");
