@@ -16,6 +16,9 @@ use crate::{ConversationEntry, Speaker};
 /// How the note begins that the client leaves where a turn was stopped.
 const INTERRUPTION: &str = "[Request interrupted by user";
 
+/// How it says that there is no such command.
+const UNKNOWN_COMMAND: &str = "Unknown command";
+
 /// One entry.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -79,6 +82,12 @@ impl Entry {
 
     pub(super) fn is_interruption(&self) -> bool {
         self.r#type == "user" && texts(&self.message.content).iter().any(|text| text.starts_with(INTERRUPTION))
+    }
+
+    /// What it says of a command that there is not.
+    pub(super) fn unknown_command(&self) -> Option<&str> {
+        let said = self.content.as_str().filter(|_| self.r#type == "system" && self.subtype == "informational");
+        said.filter(|said| said.starts_with(UNKNOWN_COMMAND))
     }
 
     /// Whether the model said it after a moment.

@@ -57,6 +57,12 @@ async fn write(driver: &Driver<Protocol>, link: &mut Link, tag: &Tag, line: &str
 /// Passes an order on.
 pub(super) async fn order(driver: &mut Driver<Protocol>, link: &mut Link, order: Order) -> Driven<io::Result<()>> {
     Ok(match order {
+        Order::Deliver { message, attempt, text, as_command: true } if !text.starts_with('/') => {
+            // It would be a message like any other.
+            let detail = "a command of Claude Code is a line that begins with `/`".to_owned();
+            driver.report(AgentReport::Refused { message, attempt, detail }).await?;
+            Ok(())
+        }
         Order::Deliver { message, attempt, text, as_command } => {
             deliver(driver, link, message, attempt, &text, as_command).await
         }
