@@ -45,6 +45,15 @@ pub const ORDERS_WAITING_MAX: usize = 256;
 /// A task that drives one session until the session has ended or the daemon lets go of it.
 pub type Driving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Words that a caller has chosen for a new session, and that are the agent's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen<'a> {
+    /// The word of its sandbox.
+    pub sandbox: Option<&'a str>,
+    /// The conversation that is to be taken up.
+    pub conversation: Option<&'a str>,
+}
+
 /// One kind of agent.
 pub trait Agent: Send + Sync {
     /// The name under which it is registered.
@@ -59,6 +68,22 @@ pub trait Agent: Send + Sync {
     /// # Errors
     /// [`StartFailure::AgentNotFound`] with what was looked for where, and how to install it.
     fn find(&self, environment: &BTreeMap<String, String>, mode: Mode) -> Result<Program, StartFailure>;
+
+    /// Looks at words that a caller has chosen for a new session, before anything is recorded or started.
+    ///
+    /// # Errors
+    /// What is wrong with a word: not that something is not there, but that it can be nothing.
+    fn check(&self, chosen: Chosen<'_>) -> Result<(), String> {
+        let _ = chosen;
+        Ok(())
+    }
+
+    /// The version of the agent that runs a session, as it last said itself. Blocks for as long as it takes to read a small
+    /// file.
+    fn version(&self, place: &Place) -> Option<String> {
+        let _ = place;
+        None
+    }
 
     /// Starts or adopts one session and drives it. The future ends after it has reported [`AgentReport::Exited`] or
     /// [`AgentReport::StartFailed`], or after [`Order::LetGo`], which leaves the session running.
@@ -110,6 +135,8 @@ pub struct AttachTo<'a> {
 pub enum Attach {
     /// At the terminal that its runner holds.
     Terminal,
+    /// At a terminal of its runner's that its driver gets it first, by [`Order::Lend`]: the session is held without one.
+    Lent,
     /// By a program that is run in the person's own terminal.
     Program {
         /// The program and its words.
@@ -117,6 +144,26 @@ pub enum Attach {
         /// Variables on top of the person's own.
         environment: BTreeMap<String, String>,
     },
+}
+
+/// Somebody who is about to sit down at a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sitting {
+    /// Characters in a row of their terminal.
+    pub columns: u16,
+    /// Its rows.
+    pub rows: u16,
+    /// They only look.
+    pub read_only: bool,
+}
+
+/// Why nobody can sit down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotLent {
+    /// The session is at something that has to end first: what it is at, as a sentence about it.
+    Busy(&'static str),
+    /// It cannot be, for this reason.
+    Never(String),
 }
 
 /// A program that was found.
@@ -263,6 +310,14 @@ pub enum Order {
         payload: String,
         /// Where the answer goes: JSON text, or nothing for no opinion. Closed when the hook waits no longer.
         answer: oneshot::Sender<Option<String>>,
+    },
+    /// Give the conversation to a person at a terminal of the runner's; only where the agent says [`Attach::Lent`]. It comes
+    /// back by itself when nobody is at the terminal any more. Reported as a turn of a person's.
+    Lend {
+        /// Who sits down.
+        sitting: Sitting,
+        /// Where the answer goes, once the terminal is there; or why it cannot be.
+        answer: oneshot::Sender<Result<(), NotLent>>,
     },
     /// Something about the goal of the session; only where the agent has goals. Unanswered when the driver ends.
     Goal {

@@ -50,6 +50,17 @@ impl EndSignals {
         })
     }
 
+    /// Waits for one that no key of a terminal sends; gives the exit code that a shell would see.
+    pub(crate) async fn recv_sent(&mut self) -> u8 {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => return 143,
+                _ = self.hangup.recv() => return 129,
+            }
+        }
+    }
+
     /// Waits for one; gives the exit code that a shell would see.
     pub(crate) async fn recv(&mut self) -> u8 {
         tokio::select! {

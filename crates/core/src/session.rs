@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::agent::{AgentName, Mode, SessionEnd, Source};
+use crate::agent::{AgentName, Mode, SessionEnd, Source, TurnOrigin};
 use crate::id::{MessageId, RequestId, SessionId, TokenId, TurnNumber};
 use crate::limits;
 use crate::message::{Message, MessageState, Sender};
@@ -361,6 +361,13 @@ impl Session {
         }
     }
 
+    /// Since when a person has its conversation: one that is held without a terminal is lent to whoever sits down at it, and
+    /// that is a turn of the person's.
+    pub fn lent_since(&self) -> Option<Timestamp> {
+        let turn = self.turn().filter(|turn| self.profile.headless && turn.origin == TurnOrigin::Person);
+        turn.map(|turn| turn.started_at)
+    }
+
     /// The number the next turn will have.
     pub fn next_turn(&self) -> TurnNumber {
         TurnNumber::new(self.turns_begun + 1)
@@ -379,6 +386,11 @@ impl Session {
     /// The message that was handed over and of which nothing was heard yet.
     pub fn delivering(&self) -> Option<&Message> {
         self.messages.values().find(|m| matches!(m.state, MessageState::Delivering { .. }))
+    }
+
+    /// Whether a turn runs, or is about to.
+    pub fn is_at_work(&self) -> bool {
+        self.turn().is_some() || self.delivering().is_some() || !self.ready.is_empty()
     }
 
     /// How many messages wait, ready or delayed.

@@ -7,6 +7,7 @@ mod claude_asking;
 mod claude_commands;
 mod claude_docker;
 mod claude_headless;
+mod claude_lent;
 mod claude_terminal;
 mod claude_texts;
 mod codex;
