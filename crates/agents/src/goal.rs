@@ -49,6 +49,12 @@ pub struct Goal {
     pub tokens_used: u64,
     /// Time that it has taken, in seconds.
     pub time_used_seconds: u64,
+    /// Turns that it may take.
+    pub max_turns: Option<u32>,
+    /// Turns that the agent has begun for it.
+    pub turns_used: u32,
+    /// Why it stands as it does, where that is known.
+    pub reason: Option<String>,
     /// When it was set.
     pub created_at: Timestamp,
     /// When it changed last.

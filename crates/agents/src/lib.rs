@@ -45,6 +45,15 @@ pub const ORDERS_WAITING_MAX: usize = 256;
 /// A task that drives one session until the session has ended or the daemon lets go of it.
 pub type Driving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Words that a caller has chosen for a new session, and that are the agent's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen<'a> {
+    /// The word of its sandbox.
+    pub sandbox: Option<&'a str>,
+    /// The conversation that is to be taken up.
+    pub conversation: Option<&'a str>,
+}
+
 /// One kind of agent.
 pub trait Agent: Send + Sync {
     /// The name under which it is registered.
@@ -59,6 +68,22 @@ pub trait Agent: Send + Sync {
     /// # Errors
     /// [`StartFailure::AgentNotFound`] with what was looked for where, and how to install it.
     fn find(&self, environment: &BTreeMap<String, String>, mode: Mode) -> Result<Program, StartFailure>;
+
+    /// Looks at words that a caller has chosen for a new session, before anything is recorded or started.
+    ///
+    /// # Errors
+    /// What is wrong with a word: not that something is not there, but that it can be nothing.
+    fn check(&self, chosen: Chosen<'_>) -> Result<(), String> {
+        let _ = chosen;
+        Ok(())
+    }
+
+    /// The version of the agent that runs a session, as it last said itself. Blocks for as long as it takes to read a small
+    /// file.
+    fn version(&self, place: &Place) -> Option<String> {
+        let _ = place;
+        None
+    }
 
     /// Starts or adopts one session and drives it. The future ends after it has reported [`AgentReport::Exited`] or
     /// [`AgentReport::StartFailed`], or after [`Order::LetGo`], which leaves the session running.

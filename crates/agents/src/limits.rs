@@ -147,8 +147,11 @@ pub(crate) const HAND_OVER_MS: u64 = 3_000;
 /// Time for the first viewer of a terminal to come that was opened for somebody, in milliseconds.
 pub(crate) const VIEWER_MS_MAX: u64 = 10_000;
 
-/// Time for a viewer to come back whose connection was cut, in milliseconds: a daemon may have been replaced.
+/// Time for which nobody is at a terminal before that counts, in milliseconds: what was typed last has begun by then.
 pub(crate) const UNWATCHED_MS: u64 = 1_000;
+
+/// Time for people at a terminal to come back to a daemon that has just taken over, in milliseconds.
+pub(crate) const COME_BACK_MS: u64 = 5_000;
 
 /// Time for which a terminal is a column smaller, so that the program in it sees it and draws its screen anew, in
 /// milliseconds.

@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod context;
 mod detach;
+mod details;
 mod documents;
 mod drop_in;
 mod duration;

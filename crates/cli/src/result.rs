@@ -26,7 +26,14 @@ pub(crate) fn explain(ui: &Ui, result: &TurnResult) {
         OutcomeWord::Interrupted => ui.note(&with_reason(session, "was interrupted", result)),
         OutcomeWord::Exited => {
             let why = result.error.as_deref().map_or_else(String::new, |why| format!(": {why}"));
-            ui.note(&format!("{session} has exited{why}"));
+            // With a server of its agent a turn may end, and the session go on.
+            match result.turn {
+                Some(turn) => {
+                    ui.note(&format!("turn {turn} of {session} ended with its agent{why}"));
+                    ui.hint(&format!("adj status --explain {session}"));
+                }
+                None => ui.note(&format!("{session} has exited{why}")),
+            }
         }
         OutcomeWord::Unknown => {
             let why = result.error.as_deref().unwrap_or("nobody could see how it ended");

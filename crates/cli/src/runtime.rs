@@ -25,8 +25,12 @@ pub(crate) fn uninterrupted(command: impl Future<Output = Outcome>) -> Outcome {
     runtime()?.block_on(command)
 }
 
+/// Events of the system that a call takes in at once. Tokio makes room for a thousand, and fills it, at every start.
+const EVENTS_AT_ONCE: usize = 64;
+
 fn runtime() -> Result<Runtime, CommandError> {
-    Ok(Builder::new_current_thread().enable_io().enable_time().build()?)
+    let mut builder = Builder::new_current_thread();
+    Ok(builder.enable_io().enable_time().max_io_events_per_tick(EVENTS_AT_ONCE).build()?)
 }
 
 /// The signals by which somebody ends `adj`.
@@ -44,6 +48,17 @@ impl EndSignals {
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
         })
+    }
+
+    /// Waits for one that no key of a terminal sends; gives the exit code that a shell would see.
+    pub(crate) async fn recv_sent(&mut self) -> u8 {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => return 143,
+                _ = self.hangup.recv() => return 129,
+            }
+        }
     }
 
     /// Waits for one; gives the exit code that a shell would see.

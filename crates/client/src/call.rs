@@ -132,6 +132,14 @@ impl Client {
         }
     }
 
+    /// Makes a call at one daemon and reads its answer; whether another one is asked, and started, is for the caller to say.
+    pub(crate) async fn call_once<T: DeserializeOwned>(&mut self, call: &Call) -> Result<T, ClientError> {
+        match self.attempt(call).await {
+            Ok(body) => read(&body),
+            Err(error) => Err(self.options.endpoint.blame(settled(error, call.repeatable))),
+        }
+    }
+
     async fn attempt(&mut self, call: &Call) -> Result<Bytes, ClientError> {
         let mut link = self.take_link().await?;
         // Of a daemon of this machine it is known that it is of this version, or nearly; of another one it is not.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use adjutant_api::ErrorCode;
 use adjutant_api::types::goal::{GoalQuery, GoalState};
+use adjutant_api::{ErrorCode, methods};
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
+use crate::call::Call;
 use crate::error::ClientError;
 use crate::{Client, limits};
 
@@ -68,7 +69,8 @@ impl Client {
     ) -> Result<GoalState, ClientError> {
         let allowed = self.options.autostart;
         self.options.autostart = allowed && !ended;
-        let told = self.goal(id, &GoalQuery { await_end: true, timeout_ms }).await;
+        let query = GoalQuery { await_end: true, timeout_ms };
+        let told = self.call_once(&Call::new(&methods::GOAL, &[id]).query(&query).within(limits::HOOK)).await;
         self.options.autostart = allowed;
         told
     }

@@ -388,6 +388,11 @@ impl Session {
         self.messages.values().find(|m| matches!(m.state, MessageState::Delivering { .. }))
     }
 
+    /// Whether a turn runs, or is about to.
+    pub fn is_at_work(&self) -> bool {
+        self.turn().is_some() || self.delivering().is_some() || !self.ready.is_empty()
+    }
+
     /// How many messages wait, ready or delayed.
     pub fn queued(&self) -> usize {
         self.messages.values().filter(|m| m.state.is_queued()).count()

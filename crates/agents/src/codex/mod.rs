@@ -5,6 +5,7 @@
 //! types of ours (`wire`). A turn ends when the app-server says that it has completed, and with nothing else.
 
 mod attach;
+mod check;
 mod conversation;
 mod creators;
 mod driver;
@@ -27,8 +28,8 @@ use adjutant_core::agent::{Capabilities, FrameStyle, Mode, Source, StartFailure}
 use self::server::Servers;
 use crate::skills::SkillReader;
 use crate::{
-    Agent, Attach, AttachTo, ConversationEntry, ConversationError, ConversationOf, DriverTask, Driving, Place, Program,
-    SkillPlaces,
+    Agent, Attach, AttachTo, Chosen, ConversationEntry, ConversationError, ConversationOf, DriverTask, Driving, Place,
+    Program, SkillPlaces,
 };
 
 /// Where it looks for skills. Those of a directory are in the place that several agents share.
@@ -91,6 +92,14 @@ impl Agent for Codex {
 
     fn find(&self, environment: &BTreeMap<String, String>, _mode: Mode) -> Result<Program, StartFailure> {
         find::codex(environment)
+    }
+
+    fn check(&self, chosen: Chosen<'_>) -> Result<(), String> {
+        check::check(chosen)
+    }
+
+    fn version(&self, place: &Place) -> Option<String> {
+        driver::Notes::load(place).ok()??.version
     }
 
     fn drive(&self, task: DriverTask) -> Driving {

@@ -18,6 +18,12 @@ answer! {
         pub tokens_used: u64,
         /// Time that it has taken, in seconds.
         pub time_used_seconds: u64,
+        /// Turns that it may take.
+        pub max_turns: Option<u32>,
+        /// Turns that the agent has begun for it.
+        pub turns_used: u32,
+        /// Why it stands as it does, where that is known.
+        pub reason: Option<String>,
         /// When it was set.
         pub created_at: WireTime,
         /// When it changed last.
@@ -49,7 +55,7 @@ call! {
         pub objective: Option<String>,
         /// Tokens that it may cost.
         pub token_budget: Option<u64>,
-        /// Turns that it may take; refused where the agent cannot bound them.
+        /// Turns that it may take.
         pub max_turns: Option<u32>,
         /// It is to rest.
         #[serde(default)]

@@ -1,11 +1,14 @@
 //! `adj attach`.
 
 use std::os::unix::process::CommandExt;
+use std::time::Duration;
 
+use adjutant_api::types::event::{Event, EventsQuery};
 use adjutant_api::types::session::{Attach, AttachQuery, StatusWord, TerminalQuery};
 use adjutant_api::{ErrorCode, ExitCode};
-use adjutant_client::{Client, Ssh, Terminal};
+use adjutant_client::{Client, Flow, Ssh, Terminal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::commands::Outcome;
@@ -21,8 +24,9 @@ use crate::way::Way;
 
 /// Put a person in front of a session's terminal
 ///
-/// Ctrl-] and then d detaches and leaves everything running, exit 0; Ctrl-] twice types one Ctrl-]. When the session
-/// ends meanwhile, exit 4.
+/// Leaving leaves everything running, exit 0. In a shell's terminal that is Ctrl-] and then d, and Ctrl-] twice types one
+/// Ctrl-]; an agent with a screen of its own (Claude Code, Codex) is shown in tmux, which Ctrl-b and then d leaves. When
+/// the session ends meanwhile, exit 4.
 ///
 /// A session that is held without a terminal has to be idle. Its conversation is yours at a terminal as long as you are
 /// there; messages wait, and it goes on without one when everybody has left and it is at rest.
@@ -60,7 +64,7 @@ pub(crate) async fn run_attach(context: &mut Context, args: &AttachArgs) -> Outc
     let (ui, client) = context.parts()?;
     let how = client.attach(args.id.as_str(), &AttachQuery { read_only: args.read_only }).await?;
     if !how.terminal {
-        return run_program(&how);
+        return run_program(ui, client, &how, args).await;
     }
     let terminal = open(client, args).await?;
     let mode = if args.read_only { ", only to look" } else { "" };
@@ -86,18 +90,52 @@ fn attach_there(ssh: &Ssh, args: &AttachArgs) -> Outcome {
     Err(CommandError::new(ErrorCode::HostUnreachable, format!("`ssh` cannot be run: {error}")))
 }
 
-/// Becomes the program that shows the session, in the terminal of this call.
-fn run_program(how: &Attach) -> Outcome {
+/// Runs the program that shows the session, in the terminal of this call, until the person leaves it.
+async fn run_program(ui: &Ui, client: &mut Client, how: &Attach, args: &AttachArgs) -> Outcome {
     let Some((program, words)) = how.program.split_first() else {
         return Err(CommandError::new(ErrorCode::Internal, "the daemon names no program to attach with"));
     };
-    let error = replace_self(program, words, how);
-    Err(CommandError::new(ErrorCode::AgentNotFound, format!("{program} cannot be run: {error}")))
+    // Keys of the terminal are the program's; a signal that is sent to `adj` ends both.
+    let mut ends = EndSignals::catch()?;
+    let mut shown = show_with(program, words, how)
+        .map_err(|error| CommandError::new(ErrorCode::AgentNotFound, format!("{program} cannot be run: {error}")))?;
+    let status = tokio::select! {
+        status = shown.wait() => status?,
+        code = ends.recv_sent() => {
+            shown.kill().await?;
+            return Ok(code);
+        }
+    };
+    match has_ended(client, args).await? {
+        true => closed(ui, client, args, "the session has ended").await,
+        false => Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(ExitCode::Refused.number())),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a person's own terminal is given to the program that shows the session")]
-fn replace_self(program: &str, words: &[String], how: &Attach) -> std::io::Error {
-    std::process::Command::new(program).args(words).envs(&how.environment).exec()
+fn show_with(program: &str, words: &[String], how: &Attach) -> std::io::Result<Child> {
+    Command::new(program).args(words).envs(&how.environment).spawn()
+}
+
+/// Time for a session that is being ended to be over, once its screen has gone.
+const END_MAX: Duration = Duration::from_secs(30);
+
+/// Whether the session has ended. Its screen goes before the rest of it.
+async fn has_ended(client: &mut Client, args: &AttachArgs) -> Result<bool, CommandError> {
+    const STOPPING: &str = "session.stopping";
+    const EXITED: &str = "session.exited";
+    let types = [STOPPING, EXITED, "session.revived"].map(str::to_owned).to_vec();
+    let session = vec![args.id.to_string()];
+    let newest = EventsQuery { session, types, tail: Some(1), ..EventsQuery::default() };
+    match client.events(&newest).await?.pop() {
+        Some(event) if event.r#type == EXITED => Ok(true),
+        Some(event) if event.r#type == STOPPING => {
+            let rest = EventsQuery { since: Some(event.seq), tail: None, follow: true, ..newest };
+            let each = |event: Event| if event.r#type == EXITED { Flow::Stop } else { Flow::GoOn };
+            Ok(client.follow(&rest, Some(END_MAX), each).await?)
+        }
+        Some(_) | None => Ok(false),
+    }
 }
 
 fn view(args: &AttachArgs) -> TerminalQuery {

@@ -109,12 +109,17 @@ fn show(ui: &mut Ui, id: &str, state: &GoalState) -> Result<(), CommandError> {
 }
 
 fn lines(goal: &Goal) -> Vec<String> {
-    let budget = goal.token_budget.map_or_else(|| "none".to_owned(), |budget| budget.to_string());
-    vec![
+    let none = || "none".to_owned();
+    let budget = goal.token_budget.map_or_else(none, |budget| budget.to_string());
+    let max_turns = goal.max_turns.map_or_else(none, |turns| turns.to_string());
+    let lines = [
         format!("objective: {}", goal.objective),
         format!("status: {}", goal.status),
         format!("tokens used: {}", goal.tokens_used),
         format!("token budget: {budget}"),
         format!("time used: {} s", goal.time_used_seconds),
-    ]
+        format!("turns used: {}", goal.turns_used),
+        format!("max turns: {max_turns}"),
+    ];
+    lines.into_iter().chain(goal.reason.as_ref().map(|reason| format!("reason: {reason}"))).collect()
 }

@@ -1,11 +1,12 @@
 //! `adj respond`.
 
-use adjutant_api::types::request::{AnswerRequest, Decision, Question, Request, RequestsQuery};
+use adjutant_api::types::request::{AnswerRequest, Decision, Question, Request, RequestKindWord, RequestsQuery};
 use adjutant_api::{ErrorBody, ErrorCode};
 use adjutant_client::Client;
 
 use crate::commands::Outcome;
 use crate::context::Context;
+use crate::details;
 use crate::error::CommandError;
 use crate::message::TextArgs;
 use crate::result::request_words;
@@ -138,6 +139,10 @@ async fn show(ui: &mut Ui, client: &mut Client, args: &RespondArgs) -> Outcome {
 fn print(ui: &mut Ui, request: &Request) -> Result<(), CommandError> {
     ui.line(&format!("{} in {}", request_words(request), request.session))?;
     if request.questions.is_empty() {
+        details::lines(&request.input).iter().try_for_each(|line| ui.line(line))?;
+        if request.kind == RequestKindWord::Permission {
+            ui.line("  answer with --allow, --always, --deny [--reason <text>] or --dismiss")?;
+        }
         return request.options.iter().try_for_each(|option| ui.line(&format!("  {} {}", option.n, option.label)));
     }
     request.questions.iter().enumerate().try_for_each(|(n, question)| print_question(ui, n + 1, question))

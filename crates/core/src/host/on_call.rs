@@ -251,7 +251,8 @@ impl Host {
     ) -> MessageId {
         let id = MessageId::new(self.counters.next_message);
         let state = first_state(&new, after.as_ref(), now);
-        let steers = self.sessions.get(&session).is_some_and(|s| self.can(&s.profile.agent, |c| c.steer));
+        let steers =
+            self.sessions.get(&session).is_some_and(|s| s.is_at_work() && self.can(&s.profile.agent, |c| c.steer));
         let mut message = Message {
             id,
             session,

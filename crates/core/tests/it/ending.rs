@@ -210,6 +210,19 @@ fn g13_what_an_agent_cannot_take_into_its_turn_becomes_the_next_one() {
 }
 
 #[test]
+fn g13_where_no_turn_runs_it_is_told_as_the_next_one() {
+    let mut stage = Stage::new();
+    let x = stage.live("sure");
+    let steer = || NewMessage { kind: MessageKind::Steer, ..message("steer") };
+    let first = stage.send_new(x, steer());
+    assert_eq!(stage.session(x).messages[&first].kind, MessageKind::Next);
+    let second = stage.send_new(x, steer());
+    assert_eq!(stage.session(x).messages[&second].kind, MessageKind::Steer, "a turn is about to begin");
+    stage.taken(x, first);
+    assert!(stage.last.acts.iter().any(|act| steers(act, second)));
+}
+
+#[test]
 fn e5_a_kill_cancels_the_queue_and_ends_the_turn() {
     let mut stage = Stage::new();
     let x = stage.live("sure");

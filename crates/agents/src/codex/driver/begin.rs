@@ -141,6 +141,10 @@ impl Driver {
     /// Reports what is the case whenever a connection is there.
     pub(super) async fn tell_of_life(&mut self, link: &Link) -> Driven {
         self.server = Some(*link.server());
+        if let Some(version) = link.version().filter(|version| self.notes.version.as_deref() != Some(*version)) {
+            self.notes.version = Some(version.to_owned());
+            self.save_notes();
+        }
         if let Some(held) = &self.held {
             let (runner, supervisor) = (held.holder, held.supervisor.clone());
             // Of one that is gone already nobody hears that.

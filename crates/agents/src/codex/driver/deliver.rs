@@ -107,6 +107,7 @@ impl Driver {
     }
 
     async fn interrupt(&mut self, link: &mut Link) -> Driven {
+        self.rest_goal(link).await?;
         let detail = match self.ask_to_stop(link).await? {
             Some(turn) => format!("turn/interrupt of the turn {turn}"),
             None => "no turn was running".to_owned(),

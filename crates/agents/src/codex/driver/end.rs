@@ -7,7 +7,7 @@ use adjutant_core::outcome::{Outcome, UnknownReason};
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{Driven, Driver, Stop, Timer};
+use super::{Driven, Driver, Settings, Stop, Timer};
 use crate::codex::limits::{END_ANSWER_MS_MAX, INTERRUPT_MS_MAX};
 use crate::codex::screen::Screen;
 use crate::codex::wire::Link;
@@ -83,6 +83,7 @@ impl Driver {
 
     /// Ends what the session's commands left, and takes its claim on the server back; says what could not be done.
     pub(super) async fn let_go_of_server(&mut self) -> Option<String> {
+        Settings::forget(&self.place);
         let commands = self.end_commands().await;
         let screen = Screen::of(&self.place, self.notes.tmux.clone());
         let screen = match screen {

@@ -5,6 +5,7 @@ mod asking;
 mod begin;
 mod deliver;
 mod end;
+mod goal_notes;
 mod goals;
 mod hear;
 mod model;
@@ -204,6 +205,7 @@ impl Driver {
     /// Speaks with the server until the session or the connection ends.
     async fn converse(&mut self, link: &mut Link) -> Driven {
         loop {
+            self.limit_goal(link).await?;
             self.give_waiting(link).await?;
             let holder_gone = async {
                 match &self.holder {

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::goal_notes::GoalNotes;
 use crate::Place;
 use crate::codex::wire::TokenCount;
 
@@ -44,6 +45,12 @@ pub(in crate::codex) struct Notes {
     /// The numbers of the messages that were put into the turn that runs.
     #[serde(default)]
     pub(in crate::codex) steered: Vec<u64>,
+    /// What is known of its goal; `None` where it has none.
+    #[serde(default)]
+    pub(in crate::codex) goal: Option<GoalNotes>,
+    /// The version of the server that was spoken to last.
+    #[serde(default)]
+    pub(in crate::codex) version: Option<String>,
     /// The tmux that the session's creator had.
     #[serde(default)]
     pub(in crate::codex) tmux: Option<PathBuf>,
@@ -93,6 +100,12 @@ impl Settings {
 
     pub(super) fn save(&self, place: &Place) -> io::Result<()> {
         save(&place.run_dir, SETTINGS, self)
+    }
+
+    /// Removes them with the session: among them is its token.
+    pub(super) fn forget(place: &Place) {
+        // What is not there needs no removing; the directory goes with the session's record at the latest.
+        let _ = std::fs::remove_file(place.run_dir.join(SETTINGS));
     }
 
     /// As the app-server takes it.

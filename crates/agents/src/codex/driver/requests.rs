@@ -2,9 +2,10 @@
 
 use adjutant_core::agent::{AgentReport, RequestEnd, TurnOrigin};
 use adjutant_core::request::RequestAnswer;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ask::{self, Ask, Asked};
+use super::turns::own_words;
 use super::{Driven, Driver};
 use crate::codex::wire::{Link, RequestKey};
 use crate::{Verdict, verdict};
@@ -79,13 +80,29 @@ impl Driver {
 
     /// An answer that was given through Adjutant. Whether it was the first is told when the app-server has settled it.
     pub(super) async fn respond(&mut self, link: &mut Link, native: &str, given: &RequestAnswer) -> Driven {
-        match self.open.iter_mut().find(|open| open.native == native) {
-            Some(open) => {
-                open.is_answered = true;
-                let (id, answer) = (open.id.clone(), ask::answer(&open.asked, given));
-                Ok(link.answer(&id, &answer).await?)
-            }
-            None => self.close(native, RequestEnd::Withdrawn).await,
+        let Some(open) = self.open.iter_mut().find(|open| open.native == native) else {
+            return self.close(native, RequestEnd::Withdrawn).await;
+        };
+        open.is_answered = true;
+        let (id, answer) = (open.id.clone(), ask::answer(&open.asked, given));
+        if let (RequestAnswer::Deny { reason: Some(reason) }, false) = (given, open.asked.takes_words()) {
+            self.pass_reason(link, reason).await?;
+        }
+        Ok(link.answer(&id, &answer).await?)
+    }
+
+    /// A refusal of the protocol has no words. Those that somebody gives go into the turn, before the refusal, so that the
+    /// agent reads both at once.
+    async fn pass_reason(&mut self, link: &mut Link, reason: &str) -> Driven {
+        let Some(turn) = self.turn.as_ref().map(|running| running.id.clone()) else { return Ok(()) };
+        let text = format!("What you have just asked permission for was refused, with these words: {reason}");
+        let params = json!({
+            "threadId": self.thread(), "expectedTurnId": turn, "clientUserMessageId": own_words(self.session),
+            "input": [{"type": "text", "text": text}],
+        });
+        match self.try_ask(link, "turn/steer", params).await? {
+            Ok(_) => Ok(()),
+            Err(refusal) => self.notice(&format!("Codex is not told why it was refused: {}", refusal.message)).await,
         }
     }
 

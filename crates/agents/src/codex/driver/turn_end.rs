@@ -40,7 +40,8 @@ impl Driver {
         }
         match self.ending {
             Some(_) => self.finish_end(link).await,
-            None => Ok(()),
+            None if is_interrupted => self.rest_goal(link).await,
+            None => self.on_goals_turn_end(link, turn.error.as_ref().map(|error| error.message.as_str())).await,
         }
     }
 

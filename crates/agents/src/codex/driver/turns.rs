@@ -20,6 +20,11 @@ pub(super) fn client_id(session: SessionId, message: MessageId) -> String {
     format!("{MARK}:{session}:{}", message.get())
 }
 
+/// The id of words of Adjutant's own, which are no message of anybody.
+pub(super) fn own_words(session: SessionId) -> String {
+    format!("{MARK}:{session}:words")
+}
+
 /// The message that has this id, if it is one of this session's.
 fn message_of(session: SessionId, client_id: &str) -> Option<MessageId> {
     let number = client_id.strip_prefix(&format!("{MARK}:{session}:"))?;
@@ -102,11 +107,18 @@ impl Driver {
             Some(running) if !running.is_told => running.is_told = true,
             Some(_) | None => return Ok(()),
         }
+        if let (TurnOrigin::Agent, Some(goal)) = (&origin, &mut self.notes.goal) {
+            goal.count(self.notes.begun);
+            self.save_notes();
+        }
         self.report_at(Some(cursor), AgentReport::TurnStarted { origin }, None).await
     }
 
     /// Somebody's words are in the turn that runs.
     pub(super) async fn on_words(&mut self, client_id: Option<&str>) -> Driven {
+        if client_id.is_some_and(|id| id == own_words(self.session)) {
+            return Ok(());
+        }
         let Some(id) = client_id.filter(|id| message_of(self.session, id).is_some()) else {
             return self.tell_origin(TurnOrigin::Person).await;
         };
@@ -123,7 +135,8 @@ impl Driver {
     /// Words that are none of our messages have come into a turn that had begun: whoever has its answer should know that
     /// somebody else spoke too.
     async fn tell_of_steer(&mut self, client_id: Option<&str>, text: &str) -> Driven {
-        let is_ours = client_id.is_some_and(|id| message_of(self.session, id).is_some());
+        let is_ours = |id: &str| message_of(self.session, id).is_some() || id == own_words(self.session);
+        let is_ours = client_id.is_some_and(is_ours);
         if is_ours || !self.turn.as_ref().is_some_and(|running| running.is_told) {
             return Ok(());
         }

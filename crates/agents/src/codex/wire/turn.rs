@@ -49,6 +49,8 @@ impl TurnError {
     pub(in crate::codex) fn reason(&self) -> FailReason {
         match (self.kind.as_str(), self.http_status) {
             ("unauthorized", _) | (_, Some(401 | 403)) => FailReason::Auth,
+            // The provider's key. Its kind is the one of anything else.
+            _ if self.message.starts_with("Missing environment variable") => FailReason::Auth,
             ("usageLimitExceeded" | "rateLimitExceeded" | "sessionBudgetExceeded", _) | (_, Some(429)) => {
                 FailReason::RateLimited
             }

@@ -187,6 +187,8 @@ impl Model {
     ) -> Result<MessageId, &'static str> {
         let mut after = self.begin_after(new.after.as_ref())?;
         let id = MessageId::new(self.messages.len() as u64 + 1);
+        let is_at_work =
+            self.running(session).is_some() || self.out(session).is_some() || !self.line(session).is_empty();
         self.back += 1;
         let any = new.after.as_ref().is_some_and(|after| after.any);
         let met = any && after.iter().any(|of| of.settled == Some(true)) || after.iter().all(|of| of.settled.is_some());
@@ -204,7 +206,7 @@ impl Model {
             key,
             expires,
             returned: 0,
-            steers: new.kind == MessageKind::Steer,
+            steers: new.kind == MessageKind::Steer && is_at_work,
             sender: caller.session(),
             notice: false,
             about: None,

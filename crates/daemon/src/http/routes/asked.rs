@@ -1,6 +1,6 @@
 //! What is asked of an agent beyond a directory and a name: checked against what it can do, and never left out.
 
-use adjutant_agents::is_rule;
+use adjutant_agents::{Chosen, is_rule};
 use adjutant_api::ErrorCode;
 use adjutant_api::types::session::CreateSession;
 use adjutant_core::agent::Capabilities;
@@ -41,6 +41,11 @@ pub(super) fn check(can: &Capabilities, wanted: &CreateSession) -> Result<(), Fa
         Some(_) => Err(usage(&format!("a word has 1 to {WORD_BYTES_MAX} bytes, and none of them is zero"))),
         None => Ok(()),
     }
+}
+
+/// What only the agent itself can judge.
+pub(super) fn chosen(wanted: &CreateSession) -> Chosen<'_> {
+    Chosen { sandbox: wanted.sandbox.as_deref(), conversation: wanted.resume.as_deref() }
 }
 
 /// A word that was given, short and on one line.

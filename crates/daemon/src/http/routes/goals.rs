@@ -121,6 +121,9 @@ fn goal_of(session: &SessionName, goal: Goal) -> WireGoal {
         token_budget: goal.token_budget,
         tokens_used: goal.tokens_used,
         time_used_seconds: goal.time_used_seconds,
+        max_turns: goal.max_turns,
+        turns_used: goal.turns_used,
+        reason: goal.reason,
         created_at: time(goal.created_at),
         updated_at: time(goal.updated_at),
     }

@@ -118,13 +118,19 @@ pub(super) async fn inspect(call: Incoming) -> Result<Json<Value>, Failure> {
         let mut record = serde_json::to_value(to_api::explain(host, session, clock::wall()))
             .map_err(|error| Failure::internal(error.to_string()))?;
         let messages = ended.iter().map(|message| without_text(host, session, message)).collect::<Vec<_>>();
+        let place = places.of(session);
         if let Value::Object(fields) = &mut record {
             fields.insert("messages".to_owned(), Value::Array(messages));
-            fields.extend(internals(host, session, &places.of(session)));
+            fields.extend(internals(host, session, &place));
         }
-        Ok(Json(record))
+        Ok::<_, Failure>((record, session.profile.agent.clone(), place))
     };
-    call.app.look(look).await?
+    let (mut record, agent, place) = call.app.look(look).await??;
+    if let Some(agent) = call.app.agents.get(&agent).cloned() {
+        let version = tokio::task::spawn_blocking(move || agent.version(&place)).await;
+        record["version"] = json!(version.map_err(|error| Failure::internal(error.to_string()))?);
+    }
+    Ok(Json(record))
 }
 
 /// The newest messages of a session, however they ended, and those that have not.

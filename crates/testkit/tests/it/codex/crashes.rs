@@ -76,6 +76,8 @@ fn in_a_turn_a_crash_ends_it_or_does_not_touch_it() {
         let first = if victim.spares_server() { "completed" } else { "exited" };
         assert_eq!(outcomes, [first, "completed"], "{victim:?}: {:#?}", messages(&codex.world, &x));
         assert_eq!(codex.asked_with("[[hold gate]]"), 1, "{victim:?}: the turn ran once");
+        let told = codex.world.adj(["wait", "-t", "1", &x, "--for", "m1"]).stderr;
+        assert_eq!(told.contains("turn 1 of"), !victim.spares_server(), "{told}");
         if victim.spares_server() {
             let ended = events(&codex.world, &x, "turn.completed");
             assert_eq!(ended[0]["data"]["usage"]["input_tokens"], 20, "what it used is told all the same: {ended:#?}");
@@ -189,6 +191,24 @@ fn a_session_outlives_the_runner_of_its_server() {
     let next = codex.native();
     assert_eq!(codex.ask(&next, "[[say anew]]"), "anew\n");
     codex.assert_sound();
+}
+
+/// Nobody has the environment of the server any more, which only somebody who calls can give again.
+#[test]
+fn a_session_that_lost_its_server_and_the_servers_runner_is_woken() {
+    let codex = Codex::new();
+    let x = codex.native();
+    assert_eq!(codex.ask(&x, "[[say before]]"), "before\n");
+    for killed in crate::look::processes(&codex.world, &x) {
+        killed.signal(Signal::KILL);
+    }
+    adjutant_testkit::await_fact("it is told", SOON, || status(&codex.world, &x) == "exited");
+    let told = codex.world.adj(["--json", "send", &x, "[[say never]]"]).expect_error(4, "session_exited");
+    assert!(told.stderr.contains("adj wake"), "it says what helps: {told:#?}");
+    let _ = codex.world.adj(["wake", &x, "[[say woken]]"]).expect_code(0);
+    assert_eq!(codex.world.adj(["wait", "--print", &x]).expect_code(0).stdout, "woken\n");
+    assert_eq!(codex.newest_texts(), ["[[say before]]", "[[say woken]]"], "on its conversation");
+    assert_usable(&codex, &x);
 }
 
 #[test]

@@ -33,6 +33,7 @@ fn a_goal_is_pursued_over_several_turns_until_it_is_complete() {
     assert_eq!(codex.world.adj(["goal", &x]).expect_code(0).stdout, format!("No goal set for {x}\n"));
     let set = codex.world.adj(["goal", &x, "the", "tests pass"]).expect_code(0).stdout;
     assert!(set.starts_with("objective: the tests pass\nstatus: active\n"), "{set}");
+    assert!(set.ends_with("turns used: 0\nmax turns: none\n"), "{set}");
     assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(0).stdout, "complete\n");
     let _ = codex.world.adj(["wait", &x]).expect_code(0);
     let answers = codex.world.adj(["--json", "last-message", "-n", "9", &x]).expect_code(0).json();
@@ -46,6 +47,7 @@ fn a_goal_is_pursued_over_several_turns_until_it_is_complete() {
     assert_eq!((&told, &status_told), (&expected, &expected));
     let goal = codex.world.adj(["--json", "goal", &x]).expect_code(0).json();
     assert_eq!((&goal["session"], &goal["status"]), (&x.as_str().into(), &"complete".into()), "{goal:#}");
+    assert_eq!((&goal["turns_used"], &goal["max_turns"]), (&3.into(), &serde_json::Value::Null), "{goal:#}");
     assert_eq!(codex.world.adj(["goal", "--clear", &x]).expect_code(0).stdout, format!("Cleared goal for {x}\n"));
     assert_eq!(codex.world.adj(["goal", "--clear", &x]).expect_code(0).stdout, format!("No goal to clear for {x}\n"));
     assert_eq!(status(&codex.world, &x), "idle");
@@ -94,12 +96,14 @@ fn a_goal_is_ended_by_whoever_knows_better() {
     let codex = pursuing("[[hold gate]] [[say third]]");
     let x = codex.native();
     std::fs::write(codex.world.work().join("objective"), "from a file").expect("a file in the world");
-    let none = codex.world.adj(["--json", "goal", &x, "x", "--max-turns", "3"]).expect_error(2, "not_supported");
-    assert!(none.stderr.contains("--budget"), "{none:#?}");
+    for change in [&["--pause"][..], &["--resume"], &["--done"], &["--blocked", "so"], &["--max-turns", "3"]] {
+        let told = codex.world.adj([&["--json", "goal", &x], change].concat()).expect_error(2, "not_supported");
+        assert!(told.stderr.contains("there is no goal"), "{told:#?}");
+    }
     let set = codex.world.adj(["goal", &x, "-f", "objective"]).expect_code(0).stdout;
     assert!(set.starts_with("objective: from a file\nstatus: active\n"), "{set}");
     let told = codex.world.adj(["goal", &x, "--blocked", "no such thing"]).expect_code(0).stdout;
-    assert!(told.contains("status: blocked\n"), "{told}");
+    assert!(told.contains("status: blocked\n") && told.ends_with("reason: no such thing\n"), "{told}");
     assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(1).stdout, "blocked\n");
     let set = codex.world.adj(["goal", &x, "--condition", "--another"]).expect_code(0).stdout;
     assert!(set.starts_with("objective: --another\nstatus: active\n"), "{set}");
@@ -134,4 +138,91 @@ fn each_turn_of_a_goal_can_be_waited_for_and_the_goal_rests_when_told_to() {
     let _ = codex.world.adj(["--json", "goal", "--pause", "--clear", &x]).expect_error(2, "usage");
     let shell = codex.world.shell();
     let _ = codex.world.adj(["--json", "goal", &shell]).expect_error(2, "not_supported");
+}
+
+/// The goal of a session, when the daemon has told of so many of its turns.
+#[track_caller]
+fn after_turns(codex: &Codex, session: &str, turns: u32) -> serde_json::Value {
+    let goal = || codex.world.adj(["--json", "goal", session]).expect_code(0).json();
+    adjutant_testkit::await_fact("the turn is counted", crate::SOON, || goal()["turns_used"] == turns);
+    goal()
+}
+
+#[test]
+fn a_goal_takes_no_more_turns_than_it_may() {
+    let rule =
+        |used: u32, script: &str| Rule { contains: format!("- Tokens used: {used}\n"), script: script.to_owned() };
+    let codex = Codex::with_book(Book {
+        rules: vec![
+            rule(0, "[[say first]]"),
+            rule(30, "[[hold last]] [[say second]]"),
+            rule(60, &format!("[[hold reached]] {}", update("complete"))),
+        ],
+        otherwise: "[[say one too many]]".to_owned(),
+    });
+    let x = codex.native();
+    let set = codex.world.adj(["goal", &x, "--max-turns", "2", "go on"]).expect_code(0).stdout;
+    assert!(set.ends_with("turns used: 0\nmax turns: 2\n"), "{set}");
+    assert!(codex.model.await_held("last", crate::SOON));
+    assert_eq!(after_turns(&codex, &x, 2)["status"], "active", "its last turn runs");
+    codex.world.kill_daemon();
+    assert_eq!(after_turns(&codex, &x, 2)["status"], "active", "nor is it counted twice");
+    let wait = codex.world.start(["wait", "--goal", &x]);
+    codex.model.open("last");
+    assert_eq!(wait.end().expect_code(1).stdout, "budgetLimited\n");
+    let over = after_turns(&codex, &x, 2);
+    assert_eq!((&over["reason"], &over["tokens_used"]), (&"it has taken 2 of 2 turns".into(), &60.into()), "{over:#}");
+    let spent = codex.world.adj(["--json", "goal", "--resume", &x]).expect_error(2, "not_supported");
+    assert!(spent.stderr.contains("--max-turns"), "{spent:#?}");
+    let _ = codex.world.adj(["goal", "--max-turns", "3", &x]).expect_code(0);
+    let _ = codex.world.adj(["goal", "--resume", &x]).expect_code(0);
+    assert!(codex.model.await_held("reached", crate::SOON));
+    assert_eq!(after_turns(&codex, &x, 3)["status"], "active");
+    codex.model.open("reached");
+    assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(0).stdout, "complete\n", "in its last turn");
+    let _ = codex.world.adj(["wait", &x]).expect_code(0);
+    assert_eq!(goals(&codex, &x), ["active", "budgetLimited", "active", "complete"]);
+    assert_eq!(codex.ask(&x, "[[say by hand]]"), "by hand\n");
+    let all = codex.turn_events(&x).len();
+    assert_eq!(all, 8, "three turns of the goal, and no other but the last");
+    codex.assert_sound();
+}
+
+#[test]
+fn a_goal_whose_turn_is_stopped_rests() {
+    let codex = pursuing("[[hold gate]] [[say third]]");
+    let x = codex.native();
+    let _ = codex.world.adj(["goal", &x, "go on"]).expect_code(0);
+    assert!(codex.model.await_held("gate", crate::SOON));
+    codex.await_events(&x, "turn.started", 3);
+    let wait = codex.world.start(["wait", "--goal", &x]);
+    let _ = codex.world.adj(["interrupt", &x]).expect_code(0);
+    assert_eq!(wait.end().expect_code(1).stdout, "paused\n");
+    let _ = codex.world.adj(["wait", &x]).expect_code(130);
+    let goal = codex.world.adj(["--json", "goal", &x]).expect_code(0).json();
+    assert_eq!((&goal["status"], &goal["reason"]), (&"paused".into(), &"interrupted".into()), "{goal:#}");
+    assert_eq!(status(&codex.world, &x), "idle");
+    let _ = codex.world.adj(["goal", "--resume", &x]).expect_code(0);
+    assert!(codex.model.await_held("gate", crate::SOON), "it goes on");
+    codex.model.open("gate");
+    let _ = codex.world.adj(["kill", &x]).expect_code(0);
+    codex.assert_sound();
+}
+
+#[test]
+fn a_goal_goes_on_after_a_crash_and_is_stuck_after_an_error() {
+    let codex = pursuing("[[hold gate]] [[status 400]]");
+    let x = codex.native();
+    let _ = codex.world.adj(["goal", &x, "go on"]).expect_code(0);
+    assert!(codex.model.await_held("gate", crate::SOON));
+    let wait = codex.world.start(["wait", "--goal", &x]);
+    let server = codex.server(&x);
+    server.signal(rustix::process::Signal::KILL);
+    assert!(server.ends_within(crate::SOON));
+    codex.await_events(&x, "turn.started", 4);
+    codex.model.open("gate");
+    assert_eq!(wait.end().expect_code(1).stdout, "blocked\n");
+    let why = || codex.world.adj(["--json", "goal", &x]).expect_code(0).json()["reason"].to_string();
+    adjutant_testkit::await_fact("the error is told", crate::SOON, || why().contains("the script says so"));
+    codex.assert_sound();
 }

@@ -32,20 +32,29 @@ impl<'a> Person<'a> {
         let socket = socket.into_iter().find(|socket| !socket.try_exists().expect("the world can be looked at"));
         let person = Self { codex, socket: socket.expect("a name is free") };
         let adj = codex.world.adj_path().display().to_string();
-        let new = ["-f", "/dev/null", "new-session", "-d", "-x", "110", "-y", "40", &adj, "attach", session];
+        let exit = person.exit_file().display().to_string();
+        // The shell writes down how `adj` ended, and ends with it.
+        let script = format!("{adj} attach \"$@\"; echo $? > {exit}");
+        let new = ["-f", "/dev/null", "new-session", "-d", "-x", "110", "-y", "40", "sh", "-c", &script, "sh", session];
         person.tmux(&[&new, words].concat());
         person.awaits(seen);
         person
     }
 
-    /// The terminal has closed by itself.
+    fn exit_file(&self) -> PathBuf {
+        self.socket.with_extension("exit")
+    }
+
+    /// The terminal has closed by itself, and `adj attach` has ended with this code.
     #[track_caller]
-    fn ends(self) {
+    fn ends(self, code: u8) {
         await_fact("the terminal is closed", SOON, || {
             let mut command = self.codex.world.command("tmux");
             command.arg("-S").arg(&self.socket).arg("has-session");
             Running::start(command).end().code != 0
         });
+        let told = std::fs::read_to_string(self.exit_file()).expect("it is written down");
+        assert_eq!(told, format!("{code}\n"));
     }
 
     #[track_caller]
@@ -175,7 +184,7 @@ fn who_leaves_codexs_screen_finds_it_again_and_the_end_of_the_session_closes_it(
     person.tmux(&["send-keys", "-l", "half a thought"]);
     person.awaits("half a thought");
     person.tmux(&["send-keys", "C-b", "d"]);
-    person.ends();
+    person.ends(0);
     assert_eq!(codex.ask(&x, "[[say two]]"), "two\n");
     let person = Person::sits_down_with(&codex, &x, &[], "half a thought");
     person.awaits("two");
@@ -189,7 +198,7 @@ fn who_leaves_codexs_screen_finds_it_again_and_the_end_of_the_session_closes_it(
     let screens = || codex.world.processes().iter().filter(|(_, shown)| shown.contains("resume --remote")).count();
     assert_ne!(screens(), 0, "its screen is open");
     let _ = codex.world.adj(["kill", &x]).expect_code(0);
-    person.ends();
+    person.ends(4);
     await_fact("nothing of it is left", SOON, || screens() == 0);
 }
 
@@ -201,7 +210,7 @@ fn who_quits_codexs_screen_changes_nothing() {
     assert!(codex.model.await_held("gate", SOON));
     let person = Person::sits_down(&codex, &x, "[[hold gate]]");
     person.types("/quit");
-    person.ends();
+    person.ends(0);
     codex.model.open("gate");
     assert_eq!(codex.world.adj(["wait", "--print", &x]).expect_code(0).stdout, "on it goes\n");
     codex.assert_sound();
@@ -288,6 +297,9 @@ fn what_did_not_get_into_a_turn_that_was_stopped_is_not_lost() {
 fn g13_text_for_a_running_turn_is_put_into_it_on_purpose() {
     let codex = Codex::new();
     let x = codex.native();
+    let told = codex.world.adj(["send", "--steer", &x, "[[say a turn of its own]]"]).expect_code(0);
+    assert_eq!(told.stderr, format!("adj: m1 is no part of a running turn; it is the next turn of {x}\n"));
+    assert_eq!(codex.world.adj(["wait", "--print", &x]).expect_code(0).stdout, "a turn of its own\n");
     begin(
         &codex.world,
         &x,

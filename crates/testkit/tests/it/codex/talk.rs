@@ -180,6 +180,49 @@ fn a_codex_that_cannot_start_says_why() {
 }
 
 #[test]
+fn words_that_can_be_nothing_are_refused_before_anything_is_started() {
+    let codex = Codex::new();
+    for words in [["--sandbox", "nonsense"], ["--resume", "nonsense"]] {
+        let create = [&["--json", "create", "--cli", "codex"][..], &words].concat();
+        let told = codex.world.adj(create).expect_error(2, "usage");
+        assert!(told.stderr.contains("`nonsense`"), "{told:#?}");
+    }
+    let other = ["--json", "create", "--cli", "codex", "--resume", "01a1f984-0aee-7523-8099-69355ed68365"];
+    let _ = codex.world.adj(other).expect_error(1, "agent_start_failed");
+    assert_eq!(codex.world.adj(["list"]).expect_code(0).stdout.lines().count(), 1, "no session is left");
+}
+
+#[test]
+fn a_key_that_is_missing_is_a_failure_to_log_in() {
+    let codex = Codex::new();
+    let mut create = codex.world.adj_command(["create", "-q", "--cli", "codex"]);
+    create.env_remove(adjutant_fakemodel::openai::KEY_VARIABLE);
+    let x = Running::start(create).end().expect_code(0).word().to_owned();
+    let _ = codex.world.adj(["ask", &x, "[[say never]]"]).expect_code(1);
+    let end = codex.world.adj(["--json", "wait", &x]).expect_code(1).json();
+    assert_eq!(end["reason"], "auth", "{end:#}");
+    assert!(end["error"].to_string().contains(adjutant_fakemodel::openai::KEY_VARIABLE), "{end:#}");
+}
+
+#[test]
+fn a_session_that_has_ended_leaves_no_token_and_says_which_codex_it_was() {
+    let codex = Codex::new();
+    let x = codex.native();
+    let mut ask = codex.world.command(adjutant_testkit::pinned::codex());
+    ask.arg("--version");
+    let version = Running::start(ask).end().expect_code(0).stdout.trim().trim_start_matches("codex-cli ").to_owned();
+    let inspect = || codex.world.adj(["inspect", &x]).expect_code(0).json();
+    let living = inspect();
+    assert_eq!(living["version"], version.as_str(), "{living:#}");
+    let settings = std::path::Path::new(living["run_dir"].as_str().expect("a directory")).join("thread.json");
+    let is_there = || settings.try_exists().expect("the world can be looked at");
+    assert!(is_there(), "what each loading of its thread needs");
+    let _ = codex.world.adj(["kill", &x]).expect_code(0);
+    assert!(!is_there(), "its token is in it");
+    assert_eq!(inspect()["version"], version.as_str());
+}
+
+#[test]
 fn b7_a_rejected_model_is_a_failed_turn_with_its_reason() {
     let codex = Codex::new();
     let x = codex.create(&["--model", "rejected"]);

@@ -10,6 +10,7 @@ use std::path::Path;
 use adjutant_core::Timestamp;
 use adjutant_core::agent::{AgentReport, Mode, RequestEnd, TurnEnd, TurnOrigin};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::meaning::Protocol;
 use crate::claude::answer::ended;
@@ -18,7 +19,7 @@ use crate::claude::headless::command_line::{Conversation, arguments, lent_argume
 use crate::claude::headless::machine::{Lent, LentStep};
 use crate::claude::terminal::status::{self, Activity, Status};
 use crate::claude::{home, transcript};
-use crate::limits::{ENTRIES_LENT_MAX, SETTLED_MS, TAKEN_UP_MS_MAX};
+use crate::limits::{COME_BACK_MS, ENTRIES_LENT_MAX, SETTLED_MS, TAKEN_UP_MS_MAX};
 use crate::runner::{Driven, Driver, Link, OrderLine, Told, wall_ms};
 use crate::timer::pause;
 use crate::{NotLent, Order, Sitting, Speaker};
@@ -38,12 +39,15 @@ pub(super) struct Lending {
     changes: Option<Changes>,
     /// A status that has just come about is looked at again after so many milliseconds.
     look_again_ms: Option<u64>,
+    /// Since when the runner is heard.
+    heard_since: Option<Instant>,
 }
 
 impl Lending {
     /// What was passed on over the connection before may not have arrived.
     pub(super) fn on_connected(&mut self) {
         (self.ordered, self.back_ordered) = (false, false);
+        self.heard_since = Some(Instant::now());
     }
 
     /// Somebody wants to sit down.
@@ -143,6 +147,7 @@ pub(super) async fn order(driver: &mut Driver<Protocol>, order: Order) -> Driven
         }
         Order::Interrupt => {
             driver.meaning.lending.wanted_back = true;
+            driver.meaning.answer_all(&Err(NotLent::Busy("it has just been taken back from whoever had it")));
             let detail = "the conversation is taken back from the person who has it".to_owned();
             driver.report(AgentReport::InterruptPassed { detail }).await
         }
@@ -265,6 +270,12 @@ impl Lending {
     /// Whether a program that nobody looks at is to leave the terminal now, and whether that cuts its work off. What works
     /// goes on until it is at rest; a question that nobody sees is never answered.
     fn leaves(&mut self, status: Option<&Status>) -> Option<bool> {
+        // Who was there by way of the daemon before is about to come back by way of this one.
+        let heard = self.heard_since.map_or(0, |since| u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX));
+        if heard < COME_BACK_MS {
+            self.look_again_ms = Some(COME_BACK_MS - heard + 1);
+            return None;
+        }
         match status.map(|status| (&status.activity, status.since)) {
             Some((Activity::Busy | Activity::Shell, _)) => None,
             Some((Activity::Waiting { .. }, _)) => Some(true),

@@ -25,7 +25,7 @@ pub(super) fn permission(native: &str, tool: &str, summary: &str, details: &Valu
 
 /// A command, input for one that runs, or a way out into the network.
 pub(super) fn command(native: &str, params: &Value) -> Ask {
-    const SHOWN: [&str; 9] = [
+    const SHOWN: [&str; 8] = [
         "kind",
         "command",
         "cwd",
@@ -34,12 +34,10 @@ pub(super) fn command(native: &str, params: &Value) -> Ask {
         "additionalPermissions",
         "proposedExecpolicyAmendment",
         "proposedNetworkPolicyAmendments",
-        "availableDecisions",
     ];
     let (tool, subject) = wanted(params);
-    let reason = params["reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let shown = subject.lines().collect::<Vec<_>>().join(LINE_END);
-    let request = permission(native, tool, &format!("{shown}{reason}"), &kept(params, &SHOWN));
+    let request = permission(native, tool, &shown, &kept(params, &SHOWN));
     Ask { asked: Asked::Command, request, subjects: vec![subject] }
 }
 
@@ -115,7 +113,8 @@ mod tests {
     fn a_command_is_shown_without_the_shell_around_it() {
         let params = json!({"command": "/bin/bash -lc 'echo two'", "commandActions": [{"command": "echo two"}], "reason": "why"});
         let ask = asked(&params);
-        assert_eq!(ask.request.summary, "echo two (why)");
+        assert_eq!(ask.request.summary, "echo two");
+        assert!(ask.request.details.contains("why"), "what it says for itself is beside that: {ask:?}");
         assert_eq!(ask.subjects, ["echo two"]);
         assert!(ask.request.details.contains("/bin/bash"));
     }
