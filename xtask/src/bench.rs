@@ -13,6 +13,7 @@ use crate::exec;
 mod claude;
 pub(crate) mod clock;
 mod harness;
+mod hook;
 mod http;
 mod idle;
 mod list;
@@ -35,8 +36,9 @@ struct Bench {
     run: fn(&Path) -> Result<Report>,
 }
 
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     Bench { name: "status", run: status::run },
+    Bench { name: "hook", run: hook::run },
     Bench { name: "wait", run: wait::run },
     Bench { name: "wake", run: wake::run },
     Bench { name: "messages", run: messages::run },

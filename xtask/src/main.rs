@@ -27,8 +27,9 @@ usage: cargo xtask <verb>
   test [--fast] [-p crate]  install what the tests need where it is missing, then run everything
                             --fast  without installing and without building the documentation
                             -p      lints and tests of one crate alone, without its documentation
-  package [--target t] [--debug] [--binary file]
-                            make the tarball, the Debian, npm and Homebrew packages and the release notes
+  package [--debug] [--target t [--binary file]]...
+                            make the tarball, the Debian, npm and Homebrew packages and the release notes; for this
+                            machine unless a target is named (the other one is linked by its cross compiler of gcc)
   deny                      licences, sources and banned crates of Cargo.lock against deny.toml
   bench [name...]           build a release and measure: status wait idle messages list watch";
 

@@ -135,6 +135,8 @@ pub struct AttachTo<'a> {
 pub enum Attach {
     /// At the terminal that its runner holds.
     Terminal,
+    /// At a terminal of its runner's that its driver gets it first, by [`Order::Lend`]: the session is held without one.
+    Lent,
     /// By a program that is run in the person's own terminal.
     Program {
         /// The program and its words.
@@ -142,6 +144,26 @@ pub enum Attach {
         /// Variables on top of the person's own.
         environment: BTreeMap<String, String>,
     },
+}
+
+/// Somebody who is about to sit down at a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sitting {
+    /// Characters in a row of their terminal.
+    pub columns: u16,
+    /// Its rows.
+    pub rows: u16,
+    /// They only look.
+    pub read_only: bool,
+}
+
+/// Why nobody can sit down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotLent {
+    /// The session is at something that has to end first: what it is at, as a sentence about it.
+    Busy(&'static str),
+    /// It cannot be, for this reason.
+    Never(String),
 }
 
 /// A program that was found.
@@ -288,6 +310,14 @@ pub enum Order {
         payload: String,
         /// Where the answer goes: JSON text, or nothing for no opinion. Closed when the hook waits no longer.
         answer: oneshot::Sender<Option<String>>,
+    },
+    /// Give the conversation to a person at a terminal of the runner's; only where the agent says [`Attach::Lent`]. It comes
+    /// back by itself when nobody is at the terminal any more. Reported as a turn of a person's.
+    Lend {
+        /// Who sits down.
+        sitting: Sitting,
+        /// Where the answer goes, once the terminal is there; or why it cannot be.
+        answer: oneshot::Sender<Result<(), NotLent>>,
     },
     /// Something about the goal of the session; only where the agent has goals. Unanswered when the driver ends.
     Goal {

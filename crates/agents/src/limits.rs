@@ -141,6 +141,28 @@ pub(crate) const WAKE_MS: u64 = 500;
 /// Pause before a viewer who missed output is looked at again, in milliseconds.
 pub(crate) const LAGGING_LOOK_MS: u64 = 100;
 
+/// Time for a program to end that is to be handed over, in milliseconds; then it is told, and then it is made to.
+pub(crate) const HAND_OVER_MS: u64 = 3_000;
+
+/// Time for the first viewer of a terminal to come that was opened for somebody, in milliseconds.
+pub(crate) const VIEWER_MS_MAX: u64 = 10_000;
+
+/// Time for which nobody is at a terminal before that counts, in milliseconds: what was typed last has begun by then.
+pub(crate) const UNWATCHED_MS: u64 = 1_000;
+
+/// Time for people at a terminal to come back to a daemon that has just taken over, in milliseconds.
+pub(crate) const COME_BACK_MS: u64 = 5_000;
+
+/// Time for which a terminal is a column smaller, so that the program in it sees it and draws its screen anew, in
+/// milliseconds.
+pub(crate) const NUDGE_MS: u64 = 100;
+
+/// Time for a program that was lent to be ready again, in milliseconds.
+pub(crate) const TAKEN_UP_MS_MAX: u64 = 60_000;
+
+/// Entries of a conversation in which the last word is looked for that was said while it was lent.
+pub(crate) const ENTRIES_LENT_MAX: usize = 200;
+
 /// Longest line of a program that is held by pipes, in bytes; a longer one is dropped and counted.
 pub(crate) const PIPE_LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
 

@@ -395,7 +395,8 @@ methods! {
     TERMINAL = Method::read("attach", "/v1/sessions/{id}/terminal", Reply::Upgrade,
         "The session's terminal, as frames after a switch to the protocol `adj-terminal`.")
         .query::<TerminalQuery>().by(Callers::Inside)
-        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited, ErrorCode::NotSupported]);
+        .fails(&[ErrorCode::SessionNotFound, ErrorCode::IdInvalid, ErrorCode::SessionExited, ErrorCode::NotSupported,
+            ErrorCode::SessionsWorking, ErrorCode::Timeout]);
     /// How a person sits down at a session.
     ATTACH = Method::read("attach.how", "/v1/sessions/{id}/attach", document::<Attach>(),
         "How a person sits down at a session: at its terminal, or by a program.").query::<AttachQuery>().by(Callers::Inside)

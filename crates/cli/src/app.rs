@@ -84,7 +84,7 @@ fn call_verb(verb: &Verb, before: Vec<OsString>, rest: Vec<OsString>, early: &mu
     check_way(&mut context, verb)?;
     // Sessions of several hosts may be ended at once.
     if verb.name != "kill" {
-        hosts::route(&mut context, &matches)?;
+        hosts::route(&mut context, &matches, verb.name)?;
     }
     let outcome = (verb.run)(&mut context, &matches);
     finish(&mut context.ui, outcome)

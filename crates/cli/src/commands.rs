@@ -27,6 +27,8 @@ pub(crate) mod project;
 pub(crate) mod queue;
 pub(crate) mod requests;
 pub(crate) mod respond;
+pub(crate) mod restart;
+pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod runner;
 pub(crate) mod send;
@@ -124,6 +126,7 @@ verbs! {
     "send" Work send::SendArgs calls run_send;
     "wait" Work wait::WaitArgs calls run_wait;
     "wake" Work wake::WakeArgs calls run_wake;
+    "resume" Work resume::ResumeArgs calls run_resume;
     "queue" Work queue::QueueArgs calls run_queue;
     "status" See status::StatusArgs calls run_status;
     "list" See list::ListArgs calls run_list;
@@ -138,6 +141,7 @@ verbs! {
     "goal" Control goal::GoalArgs calls run_goal;
     "interrupt" Control interrupt::InterruptArgs calls run_interrupt;
     "introduce" Control introduce::IntroduceArgs calls run_introduce;
+    "restart" Control restart::RestartArgs calls run_restart;
     "kill" Control kill::KillArgs calls run_kill;
     "sessions" Control sessions::SessionsArgs calls run_sessions;
     "project" House project::ProjectArgs calls run_project;

@@ -8,7 +8,7 @@ use adjutant_client::{Client, ClientOptions};
 use crate::config::Config;
 use crate::duration::Limit;
 use crate::error::CommandError;
-use crate::hosts::{self, Known};
+use crate::hosts::{self, Known, Place};
 use crate::ui::Ui;
 use crate::variables;
 use crate::way::{Remote, Way};
@@ -21,13 +21,23 @@ pub(crate) struct Context {
     host: Option<String>,
     way: Option<Way>,
     client: Option<Client>,
+    /// The sessions of the call and the clients of their machines, where those are several.
+    spread: Vec<(Vec<String>, Client)>,
     config: Option<Config>,
+}
+
+/// Sessions of one machine, and the client that comes to it.
+pub(crate) struct Group<'a> {
+    /// As the call names them.
+    pub(crate) ids: Vec<String>,
+    /// The client.
+    pub(crate) client: &'a mut Client,
 }
 
 impl Context {
     /// A context that has read nothing yet.
     pub(crate) fn new(ui: Ui, autostart: bool, host: Option<String>) -> Self {
-        Self { ui, autostart, host, way: None, client: None, config: None }
+        Self { ui, autostart, host, way: None, client: None, spread: Vec::new(), config: None }
     }
 
     /// By which way it comes to its daemon.
@@ -51,6 +61,30 @@ impl Context {
     pub(crate) fn turn_to(&mut self, host: &Known) -> Result<(), CommandError> {
         self.way = Some(Way::Host(Remote::known(&host.name, &host.target, &host.program)?));
         Ok(())
+    }
+
+    /// It is about sessions of these machines.
+    pub(crate) fn spread_over(&mut self, places: Vec<Place>) -> Result<(), CommandError> {
+        let (autostart, mut spread) = (self.autostart, Vec::new());
+        for place in places {
+            let way = match &place.host {
+                Some(host) => Way::Host(Remote::known(&host.name, &host.target, &host.program)?),
+                None => Way::Here,
+            };
+            spread.push((place.ids, Clients { way, autostart }.make()?));
+        }
+        self.spread = spread;
+        Ok(())
+    }
+
+    /// The streams, and these sessions by their machines. Mostly that is one.
+    pub(crate) fn groups(&mut self, ids: &[String]) -> Result<(&mut Ui, Vec<Group<'_>>), CommandError> {
+        if self.spread.is_empty() {
+            let (ui, client) = self.parts()?;
+            return Ok((ui, vec![Group { ids: ids.to_vec(), client }]));
+        }
+        let groups = self.spread.iter_mut().map(|(ids, client)| Group { ids: ids.clone(), client });
+        Ok((&mut self.ui, groups.collect()))
     }
 
     /// The configuration.
@@ -145,6 +179,13 @@ impl Context {
     pub(crate) fn clients(&mut self) -> Result<Clients, CommandError> {
         Ok(Clients { way: self.way()?.clone(), autostart: self.autostart })
     }
+}
+
+/// The client of one session among these.
+pub(crate) fn client_of<'a>(groups: &'a mut [Group<'_>], id: &str) -> Result<&'a mut Client, CommandError> {
+    let own = groups.iter().position(|group| group.ids.iter().any(|own| own == id)).unwrap_or(0);
+    let group = groups.get_mut(own).ok_or_else(|| CommandError::new(ErrorCode::Internal, "no client"))?;
+    Ok(group.client)
 }
 
 /// Makes clients that say nothing to people.

@@ -5,8 +5,10 @@ mod ask;
 mod cache;
 mod kill;
 mod route;
+mod wait;
 
-pub(crate) use ask::ask_all;
+pub(crate) use ask::{ask_all, requests};
 pub(crate) use cache::{Known, remember_created};
 pub(crate) use kill::kill;
-pub(crate) use route::route;
+pub(crate) use route::{Place, route};
+pub(crate) use wait::{all, boxed, wait};

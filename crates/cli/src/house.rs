@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use adjutant_agents::process::Inherited;
-pub(crate) use adjutant_agents::runner::frame::{Frame, FrameDecoder};
+pub(crate) use adjutant_agents::runner::frame::{Frame, FrameDecoder, GIVEN_BACK};
 use adjutant_agents::{Agent, AgentSettings, Program, SkillPlaces};
 use adjutant_api::home::Home;
 use adjutant_api::{ErrorBody, ErrorCode};

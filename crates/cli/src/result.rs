@@ -98,6 +98,7 @@ mod tests {
             options: Vec::new(),
             multiple: false,
             questions: Vec::new(),
+            host: None,
             opened_at: WireTime::from_millis(0),
         })
     }

@@ -25,8 +25,12 @@ pub(crate) fn uninterrupted(command: impl Future<Output = Outcome>) -> Outcome {
     runtime()?.block_on(command)
 }
 
+/// Events of the system that a call takes in at once. Tokio makes room for a thousand, and fills it, at every start.
+const EVENTS_AT_ONCE: usize = 64;
+
 fn runtime() -> Result<Runtime, CommandError> {
-    Ok(Builder::new_current_thread().enable_io().enable_time().build()?)
+    let mut builder = Builder::new_current_thread();
+    Ok(builder.enable_io().enable_time().max_io_events_per_tick(EVENTS_AT_ONCE).build()?)
 }
 
 /// The signals by which somebody ends `adj`.

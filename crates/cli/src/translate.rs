@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use serde_json::Value;
+
 /// A directory of the container and the directory of the host that is mounted there; both absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mapping {
@@ -14,6 +16,28 @@ pub(crate) struct Mapping {
 pub(crate) struct PathMap(pub(crate) Vec<Mapping>);
 
 impl PathMap {
+    /// A path of the host as it is called here.
+    pub(crate) fn shown(&self, path: &str) -> String {
+        self.to_container(Path::new(path)).map_or_else(|| path.to_owned(), |here| here.display().to_string())
+    }
+
+    /// In a document about things that have a place, or a list of them, `path` is as it is called here, and the host's own
+    /// name of it is beside it.
+    pub(crate) fn show(&self, value: &mut Value) {
+        match value {
+            Value::Array(all) => all.iter_mut().for_each(|one| self.show(one)),
+            Value::Object(fields) => {
+                if let Some(session) = fields.get_mut("session").filter(|session| session.is_object()) {
+                    self.show(session);
+                }
+                let Some(host) = fields.get("path").and_then(Value::as_str).map(str::to_owned) else { return };
+                fields.insert("path".to_owned(), self.shown(&host).into());
+                fields.insert("host_path".to_owned(), host.into());
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
     /// The host's name of a path of the container that is absolute and resolved. The longest mapping wins, by whole
     /// components; it is applied once.
     pub(crate) fn to_host(&self, path: &Path) -> Option<PathBuf> {

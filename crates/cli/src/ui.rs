@@ -1,7 +1,6 @@
 //! The two streams: results go to standard output, everything else to standard error.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 
 use adjutant_api::ErrorBody;
 use serde::Serialize;
@@ -84,8 +83,7 @@ impl Ui {
 
     /// A path of the host as it is called here.
     pub(crate) fn shown_path(&self, path: &str) -> String {
-        let here = self.mapped.as_ref().and_then(|map| map.to_container(Path::new(path)));
-        here.map_or_else(|| path.to_owned(), |here| here.display().to_string())
+        self.mapped.as_ref().map_or_else(|| path.to_owned(), |map| map.shown(path))
     }
 
     /// Writes a JSON document as a line of the result.
@@ -103,20 +101,8 @@ impl Ui {
     /// In a document about things that have a place, or a list of them, `path` is as it is called here, and the host's own
     /// name of it is beside it.
     pub(crate) fn map_paths(&self, value: &mut Value) {
-        if self.mapped.is_none() {
-            return;
-        }
-        match value {
-            Value::Array(all) => all.iter_mut().for_each(|one| self.map_paths(one)),
-            Value::Object(fields) => {
-                if let Some(session) = fields.get_mut("session").filter(|session| session.is_object()) {
-                    self.map_paths(session);
-                }
-                let Some(host) = fields.get("path").and_then(Value::as_str).map(str::to_owned) else { return };
-                fields.insert("path".to_owned(), self.shown_path(&host).into());
-                fields.insert("host_path".to_owned(), host.into());
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        if let Some(map) = &self.mapped {
+            map.show(value);
         }
     }
 

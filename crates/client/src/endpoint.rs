@@ -77,7 +77,8 @@ fn with_token(error: ClientError) -> ClientError {
     }
     let how =
         "`ADJ_GATEWAY_TOKEN` or `ADJ_GATEWAY_TOKEN_FILE` holds what `adj gateway token create` printed on the host";
-    ClientError::Refused(ErrorBody { message: format!("{}; {how}", body.message), ..body })
+    // The command of the hint is in that sentence, and is none for where this is called.
+    ClientError::Refused(ErrorBody { message: format!("{}; {how}", body.message), hint: None, ..body })
 }
 
 fn blamed(

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::connect::{LOCALHOST, Link, connect};
 use crate::error::ClientError;
-use crate::limits;
+use crate::{limits, tls};
 
 /// A gateway, and the variable that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +30,22 @@ pub enum GatewayUrl {
         /// The port.
         port: u16,
     },
+    /// `https://host:port`: a gateway behind a proxy that speaks TLS.
+    Https {
+        /// The host, an IPv6 address without its brackets.
+        host: String,
+        /// The port.
+        port: u16,
+    },
     /// `unix:/path`.
     Unix(PathBuf),
 }
 
 /// The port of a gateway of which nothing else is said.
 const PORT: u16 = 6767;
+
+/// The port of TLS.
+const TLS_PORT: u16 = 443;
 
 impl GatewayUrl {
     /// The usual place, seen from a container.
@@ -52,21 +62,24 @@ impl GatewayUrl {
             let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
             return if path.is_absolute() { Ok(Self::Unix(path)) } else { Err("names no absolute path".to_owned()) };
         }
-        if text.starts_with("https:") {
-            return Err("begins with `https:`, which this version does not speak; use `http:` or `unix:`".to_owned());
-        }
-        let Some(rest) = text.strip_prefix("http://") else {
-            return Err("begins neither with `http://` nor with `unix:`".to_owned());
+        let (rest, is_secure) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
+            (Some(rest), _) => (rest, false),
+            (None, Some(rest)) => (rest, true),
+            (None, None) => return Err("begins neither with `http://`, nor `https://`, nor `unix:`".to_owned()),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains(|c: char| matches!(c, '/' | '?' | '#' | '@') || c.is_whitespace() || c.is_control()) {
-            return Err("holds more than `http://host:port`".to_owned());
+            return Err("holds more than a host and a port".to_owned());
         }
         let (host, named) = split(authority)?;
         if host.is_empty() {
             return Err("names no host".to_owned());
         }
-        Ok(Self::Http { host: host.to_owned(), port: named.or(port).unwrap_or(PORT) })
+        let (host, named) = (host.to_owned(), named.or(port));
+        Ok(match is_secure {
+            true => Self::Https { host, port: named.unwrap_or(TLS_PORT) },
+            false => Self::Http { host, port: named.unwrap_or(PORT) },
+        })
     }
 }
 
@@ -93,25 +106,28 @@ impl FromStr for GatewayUrl {
 impl fmt::Display for GatewayUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Http { host, port } if host.contains(':') => write!(f, "http://[{host}]:{port}"),
-            Self::Http { host, port } => write!(f, "http://{host}:{port}"),
+            Self::Http { host, port } => write!(f, "http://{}", authority(host, *port)),
+            Self::Https { host, port } => write!(f, "https://{}", authority(host, *port)),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
+}
+
+/// What `Host` says.
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 impl Gateway {
     /// Connects.
     pub(crate) async fn link(&self) -> Result<Link, ClientError> {
         match &self.url {
-            GatewayUrl::Http { host, port } => {
-                let connected = timeout(limits::CONNECT, TcpStream::connect((host.as_str(), *port))).await;
-                let connected = connected.map_err(|_| self.unreachable(late()))?;
-                let stream = connected.map_err(|error| self.unreachable(error.to_string()))?;
-                // Calls are small, and their answers are waited for.
-                let _ = stream.set_nodelay(true);
-                let authority = self.url.to_string().trim_start_matches("http://").to_owned();
-                Link::over(stream, authority).await
+            GatewayUrl::Http { host, port } => Link::over(self.dial(host, *port).await?, authority(host, *port)).await,
+            GatewayUrl::Https { host, port } => {
+                let stream = self.dial(host, *port).await?;
+                let secured = timeout(limits::CONNECT, tls::over(stream, host)).await;
+                let secured = secured.map_err(|_| self.unreachable(late()))?;
+                Link::over(secured.map_err(|why| self.unreachable(why))?, authority(host, *port)).await
             }
             GatewayUrl::Unix(path) => match connect(path).await {
                 Ok(Some(stream)) => Link::over(stream, LOCALHOST).await,
@@ -119,6 +135,15 @@ impl Gateway {
                 Err(error) => Err(self.unreachable(error.to_string())),
             },
         }
+    }
+
+    async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, ClientError> {
+        let connected = timeout(limits::CONNECT, TcpStream::connect((host, port))).await;
+        let connected = connected.map_err(|_| self.unreachable(late()))?;
+        let stream = connected.map_err(|error| self.unreachable(error.to_string()))?;
+        // Calls are small, and their answers are waited for.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
     }
 
     /// What it is called in errors.
@@ -148,6 +173,8 @@ mod tests {
             ("http://localhost:80/", "http://localhost:80"),
             ("http://[::1]:9", "http://[::1]:9"),
             ("http://[::1]", "http://[::1]:6767"),
+            ("https://box.example", "https://box.example:443"),
+            ("https://[::1]:8443/", "https://[::1]:8443"),
             ("unix:/run/adj.sock", "unix:/run/adj.sock"),
             ("unix:///run/adj.sock", "unix:/run/adj.sock"),
         ] {
@@ -163,7 +190,8 @@ mod tests {
             "",
             "x",
             "ftp://x",
-            "https://x",
+            "https:x",
+            "https://u@x",
             "http://",
             "http://:80",
             "http://x:0",

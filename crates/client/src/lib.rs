@@ -20,6 +20,7 @@ mod spawn;
 mod ssh;
 mod start;
 mod terminal;
+mod tls;
 mod typed;
 mod wait;
 

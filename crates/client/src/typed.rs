@@ -62,6 +62,19 @@ trait Placed {
 impl Placed for Session {
     fn place(&mut self, host: &str) {
         self.host.get_or_insert_with(|| host.to_owned());
+        self.pending.place(host);
+    }
+}
+
+impl Placed for Request {
+    fn place(&mut self, host: &str) {
+        self.host.get_or_insert_with(|| host.to_owned());
+    }
+}
+
+impl Placed for Responded {
+    fn place(&mut self, host: &str) {
+        self.request.place(host);
     }
 }
 
@@ -104,8 +117,6 @@ of_no_place!(
     Attach,
     GoalState,
     HookAnswer,
-    Request,
-    Responded,
     Event,
     Project,
     Workspace,

@@ -31,7 +31,7 @@ pub const ROLES: [&str; 5] = ["top", "jg", "mid", "adc", "sup"];
 pub const PLAIN_NAMES: usize = CHAMPIONS.len() * ROLES.len();
 
 /// Words that mean somebody else wherever a session's name may stand.
-pub const RESERVED: [&str; 6] = ["self", "parent", "all", "none", "human", "adjutant"];
+pub const RESERVED: [&str; 7] = ["self", "parent", "all", "none", "human", "adjutant", "terminal"];
 
 /// A session's name, unique within a host: `[a-z][a-z0-9]*(-[a-z0-9]+)*`, 2 to 40 characters, no reserved word.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -153,7 +153,8 @@ mod tests {
     #[test]
     fn b9_chosen_names_are_checked() {
         for bad in [
-            "../x", "a b", "--all", "a", "", "self", "human", "A-top", "a--b", "-a", "a-", "1a", "a.b", "a:b", "a
+            "../x", "a b", "--all", "a", "", "self", "human", "terminal", "A-top", "a--b", "-a", "a-", "1a", "a.b",
+            "a:b", "a
 ",
         ] {
             assert!(bad.parse::<SessionName>().is_err(), "{bad:?}");

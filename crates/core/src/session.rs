@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::agent::{AgentName, Mode, SessionEnd, Source};
+use crate::agent::{AgentName, Mode, SessionEnd, Source, TurnOrigin};
 use crate::id::{MessageId, RequestId, SessionId, TokenId, TurnNumber};
 use crate::limits;
 use crate::message::{Message, MessageState, Sender};
@@ -359,6 +359,13 @@ impl Session {
             Work::Idle => None,
             Work::Turn(turn) => Some(turn),
         }
+    }
+
+    /// Since when a person has its conversation: one that is held without a terminal is lent to whoever sits down at it, and
+    /// that is a turn of the person's.
+    pub fn lent_since(&self) -> Option<Timestamp> {
+        let turn = self.turn().filter(|turn| self.profile.headless && turn.origin == TurnOrigin::Person);
+        turn.map(|turn| turn.started_at)
     }
 
     /// The number the next turn will have.

@@ -37,8 +37,10 @@ pub(crate) async fn call(
     let deadline = limits::CALL + Duration::from_millis(arguments.wait_ms());
     let path: Vec<&str> = arguments.path.iter().map(String::as_str).collect();
     let (query, body) = (Value::Object(arguments.query), Value::Object(arguments.body));
-    let result = client.document(method, &path, &query, &body, deadline).await?;
-    Ok(Called { exit: exit(method, &result), result })
+    let mut result = client.document(method, &path, &query, &body, deadline).await?;
+    let exit = exit(method, &result);
+    (caller.shown)(&mut result);
+    Ok(Called { exit, result })
 }
 
 async fn wait(client: &mut Client, arguments: Arguments) -> Result<Called, ErrorBody> {

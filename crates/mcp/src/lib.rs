@@ -29,6 +29,8 @@ pub struct Caller {
     pub client: Arc<dyn Fn() -> Result<Client, ErrorBody> + Send + Sync>,
     /// Completes the body of a create: the agent, the directory and the environment of whoever starts the server.
     pub complete: Complete,
+    /// Calls things in a result as they are called where this server runs.
+    pub shown: Arc<dyn Fn(&mut Value) + Send + Sync>,
     /// Adds to an error the command that helps.
     pub hinted: fn(ErrorBody) -> ErrorBody,
 }

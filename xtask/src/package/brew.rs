@@ -1,19 +1,32 @@
-//! The Homebrew formula: it installs the tarball.
+//! The Homebrew formula: it installs the tarballs.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use super::{HOME, Platform, SUMMARY, VERSION, name, sum};
+use crate::exec;
 
-pub(super) fn make(tarball: &Path, platform: Platform, out: &Path) -> Result<PathBuf> {
+/// Writes it for these tarballs. Where there is a ruby, it has to be able to read the formula.
+pub(super) fn make(tarballs: &[(Platform, PathBuf)], out: &Path) -> Result<PathBuf> {
     let file = out.join("adjutant.rb");
-    std::fs::write(&file, formula(&name(tarball), &sum(tarball)?, platform))?;
+    let parts: Vec<String> =
+        tarballs.iter().map(|(platform, tarball)| part(*platform, tarball)).collect::<Result<_>>()?;
+    std::fs::write(&file, formula(&parts.concat()))?;
+    if exec::succeeds(exec::command("ruby").arg("--version")) {
+        exec::output(exec::command("ruby").args(["-wc"]).arg(&file))?;
+    }
     Ok(file)
 }
 
-fn formula(tarball: &str, sum: &str, platform: Platform) -> String {
-    let cpu = if platform.node == "arm64" { "arm" } else { "intel" };
+fn part(platform: Platform, tarball: &Path) -> Result<String> {
+    let cpu = if platform.uname == "aarch64" { "arm" } else { "intel" };
+    let (tarball, sum) = (name(tarball), sum(tarball)?);
+    let url = format!("{HOME}/releases/download/v{VERSION}/{tarball}");
+    Ok(format!("    on_{cpu} do\n      url \"{url}\"\n      sha256 \"{sum}\"\n    end\n"))
+}
+
+fn formula(parts: &str) -> String {
     format!(
         r##"class Adjutant < Formula
   desc "{SUMMARY}"
@@ -22,11 +35,7 @@ fn formula(tarball: &str, sum: &str, platform: Platform) -> String {
   license any_of: ["MIT", "Apache-2.0"]
 
   on_linux do
-    on_{cpu} do
-      url "{HOME}/releases/download/v{VERSION}/{tarball}"
-      sha256 "{sum}"
-    end
-  end
+{parts}  end
 
   def install
     bin.install "adj"

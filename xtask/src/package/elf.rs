@@ -32,20 +32,28 @@ fn read(bytes: &[u8]) -> Option<(u16, bool)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::PLATFORMS;
     use super::*;
+
+    /// A program header of what is only loaded.
+    pub(in super::super) const LOADED: u8 = 1;
+
+    /// The head of a binary of this machine, with one program header of this kind.
+    pub(in super::super) fn of(machine: u16, kind: u8) -> Vec<u8> {
+        let mut elf = vec![0; 64 + 56];
+        elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        elf[18..20].copy_from_slice(&machine.to_le_bytes());
+        (elf[32], elf[54], elf[56], elf[64]) = (64, 56, 1, kind);
+        elf
+    }
 
     #[test]
     fn what_needs_a_loader_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let mut elf = vec![0; 64 + 56];
-        elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
-        (elf[18], elf[32], elf[54], elf[56]) = (62, 64, 56, 1);
         let file = dir.path().join("x");
-        for (kind, is_static) in [(1, true), (3, false)] {
-            elf[64] = kind;
-            std::fs::write(&file, &elf).unwrap();
+        for (kind, is_static) in [(LOADED, true), (3, false)] {
+            std::fs::write(&file, of(PLATFORMS[0].machine, kind)).unwrap();
             assert_eq!(check(&file, PLATFORMS[0]).is_ok(), is_static);
             assert!(check(&file, PLATFORMS[1]).is_err(), "another machine");
         }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use super::Platform;
 use crate::exec;
 
 /// The texts that go along.
@@ -22,21 +21,20 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Makes it. Completions and pages are printed by the binary, or, where it is of another machine, by that of this one.
-    pub(super) fn make(root: &Path, binary: &Path, platform: Platform) -> Result<Self> {
+    /// Makes it. Completions and pages are printed by a binary of this machine.
+    pub(super) fn make(root: &Path, binary: &Path, printer: &Path) -> Result<Self> {
         let this = Self { directory: tempfile::tempdir()? };
         copy(binary, &this.adj(), 0o755)?;
         for text in TEXTS {
             copy(&root.join(text), &this.path(text), 0o644)?;
         }
-        let printer = if platform.target.starts_with(std::env::consts::ARCH) { this.adj() } else { host_adj()? };
         let completions = this.path("completions");
         std::fs::create_dir(&completions)?;
         for (shell, file) in COMPLETIONS {
-            let script = exec::output(exec::command(&printer).args(["completions", shell]))?;
+            let script = exec::output(exec::command(printer).args(["completions", shell]))?;
             std::fs::write(completions.join(file), script)?;
         }
-        exec::output(exec::command(&printer).args(["dev", "man"]).arg(this.man()))?;
+        exec::output(exec::command(printer).args(["dev", "man"]).arg(this.man()))?;
         Ok(this)
     }
 
@@ -62,7 +60,7 @@ impl Tree {
 }
 
 /// The adj of this machine: the one that the tests drive, else the last that was built.
-fn host_adj() -> Result<PathBuf> {
+pub(super) fn host_adj() -> Result<PathBuf> {
     match std::env::var_os("ADJ_TEST_BIN") {
         Some(adj) => Ok(adj.into()),
         None => Ok(exec::profile_dir("debug")?.join("adj")),

@@ -44,7 +44,7 @@ const SSH: Packages = Packages { dnf: "openssh-server", ..Packages::same("openss
 const SSHD: &[&str] = &["sh", "-c", "command -v ssh && { command -v sshd || test -x /usr/sbin/sshd; }"];
 
 /// Everything, in the order in which it is installed.
-pub(crate) const NEEDS: [Need; 18] = [
+pub(crate) const NEEDS: [Need; 19] = [
     component("rustfmt", "the format is checked", &["cargo", "fmt", "--version"]),
     component("clippy", "the lints hold the rules of the house", &["cargo", "clippy", "--version"]),
     Need {
@@ -63,6 +63,7 @@ pub(crate) const NEEDS: [Need; 18] = [
         source: Source::System(Packages { apt: "openssh-server", ..SSH }),
         ..program("openssh", "other hosts are reached by `ssh`, and tests run an sshd of their own", SSHD)
     },
+    program("openssl", "a proxy of the tests has a certificate of its own", &["openssl", "version"]),
     Need {
         source: Source::System(Packages { pacman: "python", ..Packages::same("python3") }),
         ..program("python3", "the OpenAPI document is validated by a stranger's tool", &["python3", "--version"])

@@ -1,6 +1,7 @@
 //! Claude Code, in a terminal or by its protocol alone.
 
 mod answer;
+mod changes;
 mod environment;
 mod find;
 mod form;
@@ -101,12 +102,7 @@ impl Agent for Claude {
 
     fn attach(&self, of: AttachTo<'_>) -> Result<Attach, String> {
         match of.profile.headless {
-            true => Err(format!(
-                "it is held without a terminal; what is said is in `adj logs`, and once it has ended, `adj create --cli {} \
-                 --resume {}` takes its conversation up in a terminal",
-                self.name,
-                of.conversation.unwrap_or("CONVERSATION")
-            )),
+            true => Ok(Attach::Lent),
             false => terminal::attach(of.place, of.read_only),
         }
     }

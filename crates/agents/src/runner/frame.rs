@@ -21,6 +21,9 @@ use crate::limits::FRAME_BYTES_MAX;
 /// Bytes before the payload.
 const HEADER_BYTES: usize = 5;
 
+/// Why a terminal is closed whose session goes on without one: the beginning of what [`Frame::Closed`] says.
+pub const GIVEN_BACK: &str = "the conversation is given back";
+
 /// One frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {

@@ -237,7 +237,9 @@ impl Lines {
             OrderLine::Deliver { .. } | OrderLine::Respond { .. } | OrderLine::Write { .. } => {
                 Some(self.text(line.bytes()).await?)
             }
-            OrderLine::Interrupt {} | OrderLine::End { .. } => None,
+            OrderLine::Interrupt {} | OrderLine::End { .. } | OrderLine::Lend { .. } | OrderLine::TakeBack { .. } => {
+                None
+            }
         };
         Ok(Some((line, text)))
     }

@@ -27,6 +27,7 @@ mod reap;
 mod record;
 mod systemd;
 mod terminal;
+mod viewers;
 mod wire;
 
 pub use terminal::{View, open_terminal};
@@ -47,8 +48,11 @@ pub(crate) use log::OutputLog;
 pub(crate) use outlet::Outlet;
 pub(crate) use plan::{PipesPlan, RunnerPlan, ServerPlan};
 pub(crate) use reap::reap;
-pub(crate) use record::{AnswerRecord, Entry, ExitRecord, JOURNAL_VERSION, Record, RequestEndRecord, TurnEndRecord};
+pub(crate) use record::{
+    AnswerRecord, Entry, ExitRecord, JOURNAL_VERSION, LentRecord, Record, RequestEndRecord, TurnEndRecord,
+};
 pub(crate) use systemd::Supervisor;
+pub(crate) use viewers::Viewers;
 pub(crate) use wire::{Notice, OrderLine};
 
 use std::io;

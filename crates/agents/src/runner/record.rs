@@ -68,6 +68,8 @@ pub(crate) enum Record {
     Written { tag: String },
     /// A line of the standard output of such a program: here, or in a file beside the journal.
     Line(AnswerRecord),
+    /// A program that is held by pipes is lent to people at a terminal.
+    Lent(LentRecord),
     /// Records were lost while the journal could not be written.
     Lost { records: u64 },
     /// The last record: the agent's process has ended and nothing of the session is left.
@@ -97,6 +99,25 @@ impl Record {
             None
         }
     }
+}
+
+/// What becomes of a program that is lent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub(crate) enum LentRecord {
+    /// It is being ended, to be started again in a terminal. From here on nothing is written to it.
+    Begun,
+    /// It runs in the terminal.
+    Shown,
+    /// Somebody who may type is there, or nobody is any more.
+    Watched { by_anybody: bool },
+    /// It has ended in the terminal, or could not be started there: why.
+    Over { detail: String },
+    /// It is held by its pipes again; `cut` when it was ended at work.
+    Back { cut: bool },
+    /// A step of a newer version.
+    #[serde(other)]
+    Unknown,
 }
 
 /// The end of a turn.
@@ -231,6 +252,15 @@ mod tests {
         let exited = read(r#"{"at":1,"type":"exited","exit":{"signal":9},"killed":false,"detail":null}"#);
         let expected = Record::Exited { exit: Some(ExitRecord::Signal(9)), killed: false, detail: None };
         assert_eq!(exited.record, expected);
+    }
+
+    #[test]
+    fn the_steps_of_lending_have_their_form() {
+        let back = Entry { at: 1, record: Record::Lent(LentRecord::Back { cut: true }) };
+        assert_eq!(serde_json::to_string(&back).unwrap(), r#"{"at":1,"type":"lent","step":"back","cut":true}"#);
+        assert_eq!(read(&serde_json::to_string(&back).unwrap()), back);
+        let newer = read(r#"{"at":1,"type":"lent","step":"stolen","by":"x"}"#);
+        assert_eq!(newer.record, Record::Lent(LentRecord::Unknown));
     }
 
     #[test]

@@ -36,6 +36,10 @@ pub(crate) enum OrderLine {
     Respond { native: String, bytes: u64 },
     /// End the session.
     End { grace_ms: u64 },
+    /// Have the program that is held by pipes started again with these words, in a terminal of this size.
+    Lend { arguments: Vec<String>, columns: u16, rows: u16 },
+    /// Have the program that is lent started again with these words, by its pipes; `cut` when it is at work.
+    TakeBack { arguments: Vec<String>, cut: bool },
 }
 
 impl OrderLine {
@@ -43,7 +47,7 @@ impl OrderLine {
     pub(crate) fn bytes(&self) -> u64 {
         match self {
             Self::Deliver { bytes, .. } | Self::Respond { bytes, .. } | Self::Write { bytes, .. } => *bytes,
-            Self::Interrupt {} | Self::End { .. } => 0,
+            Self::Interrupt {} | Self::End { .. } | Self::Lend { .. } | Self::TakeBack { .. } => 0,
         }
     }
 }

@@ -72,6 +72,8 @@ answer! {
         pub delayed: bool,
         /// Its queue is on hold.
         pub held: bool,
+        /// It waits for a person who has the conversation at a terminal.
+        pub lent: bool,
         /// The request that it waits behind.
         pub blocked_by: Option<String>,
         /// The length of its text.

@@ -40,6 +40,8 @@ answer! {
         pub id: String,
         /// The session whose agent asks.
         pub session: String,
+        /// The host of that session, where it is another one.
+        pub host: Option<String>,
         /// What kind of answer it wants.
         pub kind: RequestKindWord,
         /// The tool it is about.

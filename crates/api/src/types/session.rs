@@ -126,6 +126,8 @@ answer! {
         pub last_turn: Option<LastTurn>,
         /// The requests that are open.
         pub pending: Vec<Request>,
+        /// It is held without a terminal, and a person has its conversation at one meanwhile.
+        pub lent: bool,
         /// How many messages wait.
         pub queued: u64,
         /// Its queue is on hold.

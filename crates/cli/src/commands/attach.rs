@@ -15,9 +15,10 @@ use crate::commands::Outcome;
 use crate::context::Context;
 use crate::detach::{self, KeyWatch};
 use crate::error::CommandError;
-use crate::house::{Frame, FrameDecoder};
+use crate::house::{Frame, FrameDecoder, GIVEN_BACK};
 use crate::runtime::EndSignals;
 use crate::screen::Screen;
+use crate::ui::Ui;
 use crate::value::SessionArg;
 use crate::way::Way;
 
@@ -26,6 +27,9 @@ use crate::way::Way;
 /// Leaving leaves everything running, exit 0. In a shell's terminal that is Ctrl-] and then d, and Ctrl-] twice types one
 /// Ctrl-]; an agent with a screen of its own (Claude Code, Codex) is shown in tmux, which Ctrl-b and then d leaves. When
 /// the session ends meanwhile, exit 4.
+///
+/// A session that is held without a terminal has to be idle. Its conversation is yours at a terminal as long as you are
+/// there; messages wait, and it goes on without one when everybody has left and it is at rest.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct AttachArgs {
     /// The session
@@ -60,9 +64,9 @@ pub(crate) async fn run_attach(context: &mut Context, args: &AttachArgs) -> Outc
     let (ui, client) = context.parts()?;
     let how = client.attach(args.id.as_str(), &AttachQuery { read_only: args.read_only }).await?;
     if !how.terminal {
-        return run_program(client, &how, args).await;
+        return run_program(ui, client, &how, args).await;
     }
-    let terminal = client.terminal(args.id.as_str(), &view(args)).await?;
+    let terminal = open(client, args).await?;
     let mode = if args.read_only { ", only to look" } else { "" };
     ui.note(&format!("attached to {}{mode}; {}", args.id, detach::HOW));
     let screen = Screen::take()?;
@@ -73,7 +77,7 @@ pub(crate) async fn run_attach(context: &mut Context, args: &AttachArgs) -> Outc
             Ok(0)
         }
         Left::Signal(code) => Ok(code),
-        Left::Closed(why) => closed(client, args, &why).await,
+        Left::Closed(why) => closed(ui, client, args, &why).await,
         Left::Broken => Err(CommandError::new(ErrorCode::DaemonUnreachable, "the connection to the terminal is lost")),
     }
 }
@@ -87,7 +91,7 @@ fn attach_there(ssh: &Ssh, args: &AttachArgs) -> Outcome {
 }
 
 /// Runs the program that shows the session, in the terminal of this call, until the person leaves it.
-async fn run_program(client: &mut Client, how: &Attach, args: &AttachArgs) -> Outcome {
+async fn run_program(ui: &Ui, client: &mut Client, how: &Attach, args: &AttachArgs) -> Outcome {
     let Some((program, words)) = how.program.split_first() else {
         return Err(CommandError::new(ErrorCode::Internal, "the daemon names no program to attach with"));
     };
@@ -103,7 +107,7 @@ async fn run_program(client: &mut Client, how: &Attach, args: &AttachArgs) -> Ou
         }
     };
     match has_ended(client, args).await? {
-        true => closed(client, args, "the session has ended").await,
+        true => closed(ui, client, args, "the session has ended").await,
         false => Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(ExitCode::Refused.number())),
     }
 }
@@ -139,8 +143,12 @@ fn view(args: &AttachArgs) -> TerminalQuery {
     TerminalQuery { columns: Some(columns), rows: Some(rows), read_only: args.read_only }
 }
 
-/// The runner has closed the terminal; whether the session has ended is for the daemon to say.
-async fn closed(client: &mut Client, args: &AttachArgs, why: &str) -> Outcome {
+/// The runner has closed the terminal; whether the session has ended is for the daemon to say, unless it goes on without one.
+async fn closed(ui: &Ui, client: &mut Client, args: &AttachArgs, why: &str) -> Outcome {
+    if why.starts_with(GIVEN_BACK) {
+        ui.note(&format!("{}: {why}", args.id));
+        return Ok(0);
+    }
     let session = client.session(args.id.as_str()).await?;
     if session.status == StatusWord::Exited {
         let body = adjutant_api::ErrorBody::new(ErrorCode::SessionExited, format!("{} has exited", session.id));
@@ -173,8 +181,23 @@ async fn look(
         if !matches!(left, Left::Broken) || broken > BROKEN_MAX {
             return Ok(left);
         }
-        terminal = client.terminal(args.id.as_str(), &view(args)).await?;
+        terminal = open(client, args).await?;
         screen.show(CLEAR)?;
+    }
+}
+
+/// Opens the terminal. A daemon that ends meanwhile is replaced, and asked the same: who is there already, is there.
+async fn open(client: &mut Client, args: &AttachArgs) -> Result<Terminal, CommandError> {
+    let mut broken = 0;
+    loop {
+        let error = match client.terminal(args.id.as_str(), &view(args)).await {
+            Ok(terminal) => return Ok(terminal),
+            Err(error) => adjutant_api::ErrorBody::from(error),
+        };
+        broken += 1;
+        if error.code != ErrorCode::DaemonUnreachable || broken > BROKEN_MAX {
+            return Err(error.into());
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use adjutant_api::types::session::InterruptSession;
 
 use crate::commands::Outcome;
 use crate::commands::status::told;
-use crate::context::Context;
+use crate::context::{Context, client_of};
 use crate::error::CommandError;
 use crate::value::SessionArg;
 
@@ -31,11 +31,13 @@ impl InterruptArgs {
 }
 
 pub(crate) async fn run_interrupt(context: &mut Context, args: &InterruptArgs) -> Outcome {
-    let (ui, client) = context.parts()?;
+    let ids: Vec<String> = args.id.iter().map(ToString::to_string).collect();
+    let (ui, mut groups) = context.groups(&ids)?;
     let how = InterruptSession { clear_queue: args.clear_queue };
     let mut results = Vec::new();
     let mut code = ExitCode::Completed;
     for id in &args.id {
+        let client = client_of(&mut groups, id.as_str())?;
         match client.interrupt(id.as_str(), &how).await.map_err(CommandError::from) {
             Err(error) if args.id.len() == 1 => return Err(error),
             Err(error) => code = ExitCode::of_several([code, told(ui, &error)]),

@@ -55,9 +55,11 @@ async fn caller(context: &mut Context) -> Result<Caller, CommandError> {
     let own: BTreeMap<String, Value> = serde_json::from_value(own).map_err(|error| CommandError::internal(&error))?;
     let clients = context.clients()?;
     let way = clients.way.clone();
+    let mapped = if let Way::Sandbox(sandbox) = &way { Some(sandbox.map.clone()) } else { None };
     Ok(Caller {
         client: Arc::new(move || clients.make().map_err(body)),
         complete: Arc::new(move |said| complete(&way, &own, said).map_err(body)),
+        shown: Arc::new(move |result| mapped.iter().for_each(|map| map.show(result))),
         hinted,
     })
 }

@@ -154,6 +154,7 @@ fn row(message: &Message) -> Vec<String> {
         (true, ..) => "delayed",
         (_, true, _) => "held",
         (_, _, Some(_)) => "blocked",
+        (false, false, None) if message.lent => "blocked",
         (false, false, None) => message.state.as_str(),
     };
     let when = [message.run_at.map(|at| at.to_string()).filter(|_| message.delayed), waits_for(message)];

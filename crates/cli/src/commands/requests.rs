@@ -2,12 +2,17 @@
 
 use adjutant_api::types::request::{Request, RequestsQuery};
 
+use tokio::task::LocalSet;
+
 use crate::commands::Outcome;
 use crate::commands::status::now;
 use crate::context::Context;
 use crate::duration::age;
+use crate::error::CommandError;
 use crate::table::{self, Column};
 use crate::value::SessionArg;
+use crate::way::{Remote, Way};
+use crate::{hosts, variables};
 
 /// List what agents ask and wait for, oldest first
 #[derive(clap::Args, Clone, Debug)]
@@ -30,9 +35,17 @@ const COLUMNS: [Column; 5] = [
 ];
 
 pub(crate) async fn run_requests(context: &mut Context, args: &RequestsArgs) -> Outcome {
-    let (ui, client) = context.parts()?;
     let tree = args.tree.as_ref().map(ToString::to_string);
-    let requests = client.requests(&RequestsQuery { session: None, cli: args.cli.clone(), tree }).await?;
+    let query = RequestsQuery { session: None, cli: args.cli.clone(), tree };
+    let others = others(context, &query)?;
+    let (ui, client) = context.parts()?;
+    let there = hosts::requests(others, query.clone());
+    let (here, (there, warnings)) =
+        LocalSet::new().run_until(async { tokio::join!(client.requests(&query), there) }).await;
+    warnings.iter().for_each(|warning| ui.warning(warning));
+    let mut requests = here?;
+    requests.extend(there);
+    requests.sort_by_key(|request| request.opened_at.as_millis());
     if ui.json {
         ui.document(&requests)?;
     } else if ui.quiet {
@@ -44,6 +57,14 @@ pub(crate) async fn run_requests(context: &mut Context, args: &RequestsArgs) -> 
         ui.text(&table::set(&COLUMNS, &rows, table::terminal_width()))?;
     }
     Ok(0)
+}
+
+/// The other machines that are asked too. A tree is one of this machine, and a session's own list is about its own.
+fn others(context: &mut Context, query: &RequestsQuery) -> Result<Vec<Remote>, CommandError> {
+    if query.tree.is_some() || !matches!(context.way()?, Way::Here) || variables::token()?.is_some() {
+        return Ok(Vec::new());
+    }
+    Ok(Remote::all(context))
 }
 
 fn row(request: &Request) -> Vec<String> {

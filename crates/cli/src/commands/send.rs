@@ -147,6 +147,11 @@ pub(crate) fn note_hold(ui: &Ui, message: &Message) {
     if message.held && !message.delayed {
         ui.note(&format!("the queue of {} is on hold, and {} with it", message.session, message.id));
         ui.hint(&format!("adj queue release {}", message.session));
+    } else if message.lent && !message.delayed {
+        let Message { session, id, .. } = message;
+        ui.note(&format!(
+            "a person has the conversation of {session} at a terminal; {id} waits until it is given back"
+        ));
     }
 }
 

@@ -4,7 +4,7 @@ use adjutant_api::types::session::{Session, StatusWord, Why};
 use adjutant_api::{ExitCode, WireTime};
 
 use crate::commands::Outcome;
-use crate::context::Context;
+use crate::context::{Context, client_of};
 use crate::duration::age;
 use crate::error::CommandError;
 use crate::table::{self, Column};
@@ -26,10 +26,12 @@ pub(crate) struct StatusArgs {
 }
 
 pub(crate) async fn run_status(context: &mut Context, args: &StatusArgs) -> Outcome {
-    let (ui, client) = context.parts()?;
+    let ids: Vec<String> = args.id.iter().map(ToString::to_string).collect();
+    let (ui, mut groups) = context.groups(&ids)?;
     let mut sessions = Vec::new();
     let mut code = ExitCode::Completed;
     for id in &args.id {
+        let client = client_of(&mut groups, id.as_str())?;
         let found = match args.explain {
             true => client.explain(id.as_str()).await,
             false => client.session(id.as_str()).await,

@@ -7,13 +7,13 @@ use adjutant_api::types::turn::{OutcomeWord, TurnResult, WaitQuery};
 use adjutant_client::Client;
 
 use crate::commands::Outcome;
-use crate::context::Context;
+use crate::context::{Context, Group, client_of};
 use crate::duration::{Limit, Span, words};
 use crate::error::CommandError;
-use crate::notify;
 use crate::result;
 use crate::ui::Ui;
 use crate::value::{MessageArg, SessionArg};
+use crate::{hosts, notify};
 
 /// Block until the work that sessions have accepted so far has ended
 ///
@@ -74,10 +74,16 @@ pub(crate) struct WaitArgs {
 pub(crate) async fn run_wait(context: &mut Context, args: &WaitArgs) -> Outcome {
     let limit = context.timeout(args.timeout)?;
     let query = query(args, limit);
-    let (ui, client) = context.parts()?;
+    let (ui, mut groups) = context.groups(&query.session)?;
     if args.goal {
-        return goals(ui, client, &query, limit).await;
+        return goals(ui, &mut groups, &query, limit).await;
     }
+    if groups.len() > 1 {
+        let (results, code) = hosts::wait(ui, groups, &query, args.print, limit).await?;
+        tell(ui, args, &results).await?;
+        return Ok(code.number());
+    }
+    let client = client_of(&mut groups, "")?;
     if query.session.len() > 1 {
         let found = several(ui, client, &query, args.print, limit).await?;
         tell(ui, args, &found.results).await?;
@@ -87,6 +93,7 @@ pub(crate) async fn run_wait(context: &mut Context, args: &WaitArgs) -> Outcome 
     show(ui, &found, args.print)?;
     if found.outcome == OutcomeWord::Timeout {
         note_timeout(ui, &found.session, limit);
+        note_lent(ui, client, &query.session).await;
     }
     tell(ui, args, std::slice::from_ref(&found)).await?;
     Ok(number_of(&found))
@@ -121,10 +128,10 @@ fn query(args: &WaitArgs, limit: Limit) -> WaitQuery {
 }
 
 /// Waits for the ends of goals, one after the other, each told as it is found.
-async fn goals(ui: &mut Ui, client: &mut Client, query: &WaitQuery, limit: Limit) -> Outcome {
+async fn goals(ui: &mut Ui, groups: &mut [Group<'_>], query: &WaitQuery, limit: Limit) -> Outcome {
     let mut code = ExitCode::Completed;
     for id in &query.session {
-        let goal = client.goal_end(id, limit.millis()).await?.goal;
+        let goal = client_of(groups, id)?.goal_end(id, limit.millis()).await?.goal;
         let word = goal.as_ref().map_or("cleared", |goal| goal.status.as_str());
         if word == "active" {
             note_timeout(ui, id, limit);
@@ -192,7 +199,7 @@ async fn several(
     Ok(found)
 }
 
-fn show_one_of_several(ui: &mut Ui, found: &TurnResult, print: bool) -> Result<(), CommandError> {
+pub(crate) fn show_one_of_several(ui: &mut Ui, found: &TurnResult, print: bool) -> Result<(), CommandError> {
     if ui.json {
         ui.document(found)?;
     } else if print {
@@ -222,6 +229,15 @@ pub(crate) fn code_among_several(result: &TurnResult) -> ExitCode {
         return ExitCode::Refused;
     }
     ExitCode::of_outcome(&result.outcome)
+}
+
+/// Says of a session that it is in somebody's hands. Whoever cannot be asked is told of elsewhere.
+async fn note_lent(ui: &Ui, client: &mut Client, sessions: &[String]) {
+    for id in sessions {
+        if client.session(id).await.is_ok_and(|session| session.lent) {
+            ui.note(&format!("a person has the conversation of {id} at a terminal; it goes on when it is given back"));
+        }
+    }
 }
 
 /// Says that the time is over and the work is not.

@@ -1,5 +1,6 @@
 //! `adj watch`.
 
+use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -12,13 +13,14 @@ use adjutant_api::{ExitCode, type_matches};
 use adjutant_client::{Client, Flow};
 use serde_json::Value;
 
+use crate::commands::status::told;
 use crate::commands::{Outcome, wait};
-use crate::context::Context;
+use crate::context::{Context, Group, client_of};
 use crate::duration::Limit;
 use crate::error::CommandError;
-use crate::result;
 use crate::ui::Ui;
 use crate::value::SessionArg;
+use crate::{hosts, result};
 
 /// Block until a run has ended, with a summary; or show or follow events
 ///
@@ -76,12 +78,43 @@ pub(crate) async fn run_watch(context: &mut Context, args: &WatchArgs) -> Outcom
     if args.id.is_empty() && !follows && args.tail.is_none() && args.since.is_none() {
         return Err(CommandError::usage("watching all sessions needs `-F` or `--tail`"));
     }
-    let (ui, client) = context.parts()?;
-    match (follows, args.tail.is_some() || args.since.is_some()) {
-        (true, _) => follow(ui, client, args).await,
-        (false, true) => show(ui, client, args).await,
-        (false, false) => until(ui, client, args).await,
+    let ids: Vec<String> = args.id.iter().map(ToString::to_string).collect();
+    let (ui, mut groups) = context.groups(&ids)?;
+    if groups.len() > 1 && args.since.is_some() {
+        return Err(CommandError::usage("a cursor is one host's, and these sessions are on several"));
     }
+    match (follows, args.tail.is_some() || args.since.is_some()) {
+        (true, _) => follow_all(ui, groups, args).await,
+        (false, true) => show(ui, &mut groups, args).await,
+        (false, false) => until(ui, &mut groups, args).await,
+    }
+}
+
+/// The same of some of the sessions.
+fn about(args: &WatchArgs, ids: &[String]) -> WatchArgs {
+    let id = args.id.iter().filter(|id| ids.iter().any(|own| own == id.as_str())).cloned().collect();
+    WatchArgs { id, ..args.clone() }
+}
+
+/// Follows at all hosts at once. One that is out of reach does not stop the rest.
+async fn follow_all(ui: &mut Ui, mut groups: Vec<Group<'_>>, args: &WatchArgs) -> Outcome {
+    let ui = RefCell::new(ui);
+    if let [one] = groups.as_mut_slice() {
+        return Ok(code_of(&follow(&ui, one.client, args).await?));
+    }
+    let follows = groups.into_iter().map(|group| {
+        let (ui, args) = (&ui, about(args, &group.ids));
+        hosts::boxed(async move { follow(ui, group.client, &args).await })
+    });
+    let mut met = Vec::new();
+    for followed in hosts::all(follows.collect(), || false).await {
+        match followed {
+            Ok(some) => met.extend(some),
+            Err(error @ CommandError::Told(_)) => met.push(Met::plain(told(&ui.borrow(), &error))),
+            Err(error @ (CommandError::ClosedPipe | CommandError::Interrupted)) => return Err(error),
+        }
+    }
+    Ok(code_of(&met))
 }
 
 fn events_query(args: &WatchArgs) -> EventsQuery {
@@ -109,8 +142,16 @@ fn is_shown(args: &WatchArgs, event: &Event) -> bool {
     args.types.is_empty() || name == "log.gap" || args.types.iter().any(|pattern| type_matches(pattern, name))
 }
 
-async fn show(ui: &mut Ui, client: &mut Client, args: &WatchArgs) -> Outcome {
-    let events = client.events(&events_query(args)).await?;
+async fn show(ui: &mut Ui, groups: &mut [Group<'_>], args: &WatchArgs) -> Outcome {
+    let mut events = Vec::new();
+    for group in &mut *groups {
+        events.extend(group.client.events(&events_query(&about(args, &group.ids))).await?);
+    }
+    if groups.len() > 1 {
+        events.sort_by_key(|event: &Event| event.at.as_millis());
+        let surplus = args.tail.and_then(|tail| events.len().checked_sub(usize::try_from(tail).ok()?));
+        events.drain(..surplus.unwrap_or(0));
+    }
     events.iter().try_for_each(|event| print(ui, event))?;
     Ok(0)
 }
@@ -213,21 +254,23 @@ async fn met_now(client: &mut Client, id: &str, until: Until) -> Result<(String,
     Ok((session.id, met))
 }
 
-async fn follow(ui: &mut Ui, client: &mut Client, args: &WatchArgs) -> Outcome {
+async fn follow(ui: &RefCell<&mut Ui>, client: &mut Client, args: &WatchArgs) -> Result<Vec<Met>, CommandError> {
     let deadline = Deadline::after(args.timeout);
     let mut query = followed_query(args);
     let mut goal = Goal::set(client, args, &mut query).await?;
     if goal.is_met() {
         if args.since.is_some() || args.tail.is_some() {
-            client.events(&events_query(args)).await?.iter().try_for_each(|event| print(ui, event))?;
+            let events = client.events(&events_query(args)).await?;
+            events.iter().try_for_each(|event| print(&mut ui.borrow_mut(), event))?;
         }
-        return Ok(code_of(&goal.met));
+        return Ok(goal.met);
     }
     loop {
         let (mut failed, mut reached, mut last) = (None, None, query.since);
         let each = |event: Event| {
             last = Some(event.seq);
             if is_shown(args, &event) {
+                let ui = &mut *ui.borrow_mut();
                 failed = print(ui, &event).and_then(|()| ui.flush()).err();
             }
             reached = goal.of_event(&event);
@@ -241,16 +284,16 @@ async fn follow(ui: &mut Ui, client: &mut Client, args: &WatchArgs) -> Outcome {
         match reached {
             Some((session, _)) if goal.until == Some(Until::Idle) && has_work(client, &session).await? => {}
             Some((session, met)) => goal.reach(&session, met),
-            None if in_time => return Ok(code_of(&goal.met)),
+            None if in_time => return Ok(goal.met),
             None => {
                 for open in &goal.open {
-                    wait::note_timeout(ui, open, args.timeout.unwrap_or(Limit::None));
+                    wait::note_timeout(&ui.borrow(), open, args.timeout.unwrap_or(Limit::None));
                 }
-                return Ok(ExitCode::Timeout.number());
+                return Ok(vec![Met::plain(ExitCode::Timeout)]);
             }
         }
         if goal.is_met() {
-            return Ok(code_of(&goal.met));
+            return Ok(goal.met);
         }
     }
 }
@@ -319,10 +362,11 @@ fn shortened(text: &str) -> String {
 }
 
 /// Waits without showing events; a summary for each session.
-async fn until(ui: &mut Ui, client: &mut Client, args: &WatchArgs) -> Outcome {
+async fn until(ui: &mut Ui, groups: &mut [Group<'_>], args: &WatchArgs) -> Outcome {
     let deadline = Deadline::after(args.timeout);
     let mut met = Vec::new();
     for id in &args.id {
+        let client = client_of(groups, id.as_str())?;
         let (found, one) = until_one(client, id.as_str(), args.until.unwrap_or_default(), deadline).await?;
         if ui.json {
             ui.document(&found)?;

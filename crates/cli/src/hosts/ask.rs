@@ -1,10 +1,12 @@
 //! Asking all machines of the configuration at once, each for a bounded time.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use adjutant_api::ErrorBody;
+use adjutant_api::types::request::{Request, RequestsQuery};
 use adjutant_api::types::session::{Session, SessionsQuery};
-use adjutant_client::{Client, ClientOptions, Endpoint};
+use adjutant_client::{Client, ClientError, ClientOptions, Endpoint};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -23,16 +25,10 @@ pub(crate) async fn ask_all(remotes: Vec<Remote>) -> Result<(Vec<Session>, Vec<S
         return Ok((Vec::new(), Vec::new()));
     }
     let home = Context::home()?;
-    let mut asked = JoinSet::new();
-    for remote in remotes {
-        asked.spawn_local(async move {
-            let told = timeout(ANSWER, ask(&remote)).await;
-            (remote, told.unwrap_or_else(|_| Err(format!("no answer within {} s", ANSWER.as_secs()))))
-        });
-    }
     let (mut sessions, mut warnings) = (Vec::new(), Vec::new());
-    while let Some(answer) = asked.join_next().await {
-        let Ok((remote, told)) = answer else { continue };
+    let all = SessionsQuery { all: true, ..SessionsQuery::default() };
+    let asked = each(remotes, async move |client: &mut Client| client.sessions(&all).await).await;
+    for (remote, told) in asked {
         let mut known = Known::load(&home, &remote);
         match told {
             Ok(told) => {
@@ -54,14 +50,47 @@ pub(crate) async fn ask_all(remotes: Vec<Remote>) -> Result<(Vec<Session>, Vec<S
     Ok((sessions, warnings))
 }
 
-/// All sessions of a machine; no daemon is started there for that.
-async fn ask(remote: &Remote) -> Result<Vec<Session>, String> {
-    let mut client = Client::new(ClientOptions {
-        endpoint: Endpoint::Ssh(remote.ssh()),
-        token: None,
-        autostart: false,
-        warn: Box::new(|_, _| {}),
-    });
-    let all = SessionsQuery { all: true, ..SessionsQuery::default() };
-    client.sessions(&all).await.map_err(|error| ErrorBody::from(error).message)
+/// What agents ask on these machines, and what is to be said of those that gave no answer. Call it inside of a `LocalSet`.
+pub(crate) async fn requests(remotes: Vec<Remote>, query: RequestsQuery) -> (Vec<Request>, Vec<String>) {
+    let (mut requests, mut warnings) = (Vec::new(), Vec::new());
+    let asked = each(remotes, async move |client: &mut Client| client.requests(&query).await).await;
+    for (remote, told) in asked {
+        match told {
+            Ok(told) => requests.extend(told),
+            Err(why) => {
+                warnings.push(format!("{} is out of reach, and what its agents ask is not known: {why}.", remote.name));
+            }
+        }
+    }
+    warnings.sort();
+    (requests, warnings)
+}
+
+/// Asks each of them; no daemon is started there for that.
+async fn each<T: 'static>(
+    remotes: Vec<Remote>,
+    ask: impl AsyncFn(&mut Client) -> Result<T, ClientError> + 'static,
+) -> Vec<(Remote, Result<T, String>)> {
+    let (ask, mut asked) = (Rc::new(ask), JoinSet::new());
+    for remote in remotes {
+        let ask = Rc::clone(&ask);
+        asked.spawn_local(async move {
+            let mut client = Client::new(ClientOptions {
+                endpoint: Endpoint::Ssh(remote.ssh()),
+                token: None,
+                autostart: false,
+                warn: Box::new(|_, _| {}),
+            });
+            let told = match timeout(ANSWER, ask(&mut client)).await {
+                Ok(told) => told.map_err(|error| ErrorBody::from(error).message),
+                Err(_) => Err(format!("no answer within {} s", ANSWER.as_secs())),
+            };
+            (remote, told)
+        });
+    }
+    let mut answers = Vec::new();
+    while let Some(answer) = asked.join_next().await {
+        answers.extend(answer);
+    }
+    answers
 }

@@ -1,13 +1,13 @@
 //! Rows A and G of the command line that live in the core: order, time, attempts, places.
 
-use adjutant_core::agent::{AgentReport, Level};
-use adjutant_core::call::NewMessage;
+use adjutant_core::agent::{AgentReport, Level, TurnOrigin};
+use adjutant_core::call::{NewMessage, NewSession};
 use adjutant_core::event::Place;
 use adjutant_core::id::Attempt;
 use adjutant_core::limits;
 use adjutant_core::message::{MessageEnd, MessageState, Undeliverable};
 use adjutant_core::outcome::{FailReason, Outcome, UnknownReason};
-use adjutant_core::session::Status;
+use adjutant_core::session::{Profile, Status};
 use adjutant_core::time::{BootId, BootMoment, Due};
 use adjutant_core::{Act, Answer, Call, Input, Refusal, Timestamp, TurnNumber};
 
@@ -38,13 +38,36 @@ fn a20_a_turn_of_a_person_while_a_message_is_in_delivery_is_a_turn_of_its_own() 
     let mut stage = Stage::new();
     let x = stage.live("sure");
     let ours = stage.send(x, "ours");
-    stage.report(x, AgentReport::TurnStarted { origin: adjutant_core::agent::TurnOrigin::Person });
+    stage.report(x, AgentReport::TurnStarted { origin: TurnOrigin::Person });
     assert!(matches!(stage.state(ours), MessageState::Delivering { .. }));
     stage.ends(x, Outcome::Completed);
     assert!(matches!(stage.state(ours), MessageState::Delivering { .. }), "the person's turn is not the message's");
     assert_eq!(stage.handed(), []);
     stage.runs(x, ours, Outcome::Completed);
     assert_eq!(stage.end(ours), MessageEnd::Settled { turn: TurnNumber::new(2), outcome: Outcome::Completed });
+}
+
+#[test]
+fn what_is_under_way_to_a_conversation_that_a_person_takes_waits_for_its_return() {
+    let mut stage = Stage::new();
+    let new = stage.new_session("sure");
+    let profile = Profile { headless: true, ..new.profile };
+    let Ok(Answer::Created { session: x, .. }) = stage.create(NewSession { profile, ..new }) else { panic!("refused") };
+    stage.ready(x);
+    let under_way = stage.send(x, "under way");
+    stage.report(x, AgentReport::TurnStarted { origin: TurnOrigin::Person });
+    stage.not_taken(x, under_way, 1);
+    assert_eq!((stage.state(under_way), stage.handed()), (&MessageState::Ready, Vec::new()));
+    assert!(stage.session(x).lent_since().is_some());
+    let behind = stage.send(x, "behind");
+    // A daemon that is replaced finds it so.
+    stage.restart();
+    stage.seen(x, true);
+    assert!(stage.session(x).lent_since().is_some() && stage.handed().is_empty());
+    stage.ends(x, Outcome::Completed);
+    assert_eq!((stage.handed(), stage.session(x).lent_since()), (vec![(under_way, 2)], None));
+    stage.runs(x, under_way, Outcome::Completed);
+    assert_eq!(stage.handed(), [(behind, 1)]);
 }
 
 #[test]

@@ -170,7 +170,8 @@ impl Gateway {
             return Ok(());
         }
         self.failures.take(&peer.counted, Instant::now());
-        Err(Failure::new(ErrorCode::Unauthorized, "the token is not good").with_hint("adj gateway token create"))
+        let message = "the token is not good: it has ended, was revoked, or never was one of this host's";
+        Err(Failure::new(ErrorCode::Unauthorized, message).with_hint("adj gateway token create"))
     }
 
     /// What the daemon's answer says of a token.

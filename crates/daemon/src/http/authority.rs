@@ -68,7 +68,10 @@ async fn identity(app: &App, headers: &HeaderMap) -> Result<Identity, Failure> {
             false => Ok(Identity { caller: Caller::Human, grant: None }),
         };
     };
-    let bad = || unauthorized("the token is none of a session that lives, nor one of the gateway that is good");
+    let bad = || match outside {
+        true => unauthorized("the token is not good: it has ended, was revoked, or never was one of this host's"),
+        false => unauthorized("the token is none of a session that lives, nor one of the gateway that is good"),
+    };
     let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(bad)?;
     let hash = token_hash(token);
     if let Some((id, grant)) = app.tokens.find(&hash) {

@@ -126,11 +126,12 @@ impl Response {
         self.items += 1;
     }
 
-    /// A tool whose input is a text is a custom one.
+    /// A tool whose input is a text is a custom one; of a name such as `space/tool` the first part is the tool's namespace.
     fn tool(&mut self, name: &str, input: &Value) {
         self.close();
         let call_id = format!("call_{}_{}", self.id, self.items);
-        let item = match input {
+        let (space, name) = name.split_once('/').map_or((None, name), |(space, name)| (Some(space), name));
+        let mut item = match input {
             Value::String(text) => {
                 let id = format!("ctc_{}_{}", self.id, self.items);
                 json!({"type": "custom_tool_call", "id": id, "call_id": call_id, "name": name, "input": text})
@@ -140,6 +141,9 @@ impl Response {
                 json!({"type": "function_call", "id": id, "call_id": call_id, "name": name, "arguments": arguments})
             }
         };
+        if let Some(space) = space {
+            item["namespace"] = json!(space);
+        }
         self.item(&item);
     }
 

@@ -29,7 +29,7 @@ fn ruled(world: &ClaudeWorld, session: &str) -> Vec<String> {
     let log = world.adj(["watch", "--json", "--since", "0", "--types", "request.policy", session]).expect_code(0);
     let line = |line: &str| {
         let event: Value = serde_json::from_str(line).expect("an event");
-        format!("{} {}", event["data"]["decision"].as_str().unwrap(), event["data"]["tool"].as_str().unwrap())
+        ["decision", "tool"].map(|key| event["data"][key].as_str().unwrap_or_default().to_owned()).join(" ")
     };
     log.stdout.lines().map(line).collect()
 }

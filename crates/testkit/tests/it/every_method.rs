@@ -76,7 +76,8 @@ impl Prey {
         world.send("prey-one", &format!("read -rp '{MARK}? ' x"));
         let waited = world.adj(["--json", "wait", "prey-one"]).expect_code(3).json();
         let queued = world.send("prey-one", &format!("echo {MARK}"));
-        let uuid = world.adj(["inspect", "prey-one"]).expect_code(0).json()["uuid"].as_str().unwrap().to_owned();
+        let uuid =
+            world.adj(["inspect", "prey-one"]).expect_code(0).json()["uuid"].as_str().expect("a text").to_owned();
         let trees = world.adj(["--json", "workspace", "list"]).expect_code(0).json();
         let _ = token(world, &["--label", MARK]);
         Self {

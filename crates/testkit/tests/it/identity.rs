@@ -193,3 +193,17 @@ fn a_wait_for_ones_own_message_tells_of_nothing_else() {
         crate::look::streamed(&world, &path.replace("timeout_ms=1", "timeout_ms=60000"), &headers.map(String::as_str));
     assert!(told.contains("mine") && !told.contains("of-the-user"), "{told}");
 }
+
+#[test]
+fn h14_nobody_puts_words_into_a_message_of_somebody_elses() {
+    let world = world_with_adj();
+    let x = world.shell();
+    let child = within(&world, &x, "create -q --cli shell").1.trim().to_owned();
+    let users = world.adj(["wake", "-q", &child, "echo of the user", "--delay", "1h"]).expect_code(0).word().to_owned();
+    let own = within(&world, &x, &format!("wake -q {child} 'echo mine' --delay 1h")).1.trim().to_owned();
+    refused(&world, &x, &format!("queue edit {child} {users} 'echo forged'"));
+    assert_eq!(within(&world, &x, &format!("queue edit {child} {users} --delay 2h")).0, 0, "it may steer when");
+    assert_eq!(within(&world, &x, &format!("queue edit {child} {own} 'echo changed'")).0, 0);
+    let kept = world.adj(["--json", "queue", "list", &child]).expect_code(0).stdout;
+    assert!(kept.contains("of the user") && kept.contains("echo changed") && !kept.contains("forged"), "{kept}");
+}

@@ -6,6 +6,7 @@ mod canary;
 mod claude_asking;
 mod claude_docker;
 mod claude_headless;
+mod claude_lent;
 mod claude_terminal;
 mod claude_texts;
 mod codex;

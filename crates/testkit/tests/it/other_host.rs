@@ -296,6 +296,8 @@ fn i1_a_host_that_is_down_holds_up_no_list() {
     assert_eq!(rows, sorted(vec![row(&here, "-", "idle"), row(&away, "box", "unknown")]), "as last seen: {ended:#?}");
     assert!(ended.stderr.contains("box is out of reach"), "{ended:#?}");
     host.resume();
+    // The line is there again, and the list need not wait for it.
+    let _ = there(&host, &["list"]).expect_code(0);
     let (rows, _) = listed(&host, &[]);
     assert_eq!(rows, sorted(vec![row(&here, "-", "idle"), row(&away, "box", "idle")]));
     let (rows, _) = listed(&host, &["--path", "."]);
@@ -377,5 +379,70 @@ fn e4_sessions_of_several_hosts_are_ended_at_once_and_a_host_that_is_down_does_n
     let named = host.near().adj(["--json", "kill", &host.near().shell(), &far]).expect_code(255).json();
     let errors: Vec<bool> = named.as_array().expect("a list").iter().map(|one| one["error"].is_null()).collect();
     assert_eq!(errors, [true, false], "{named}");
+    host.resume();
+}
+
+#[test]
+fn sessions_of_several_hosts_are_waited_for_and_watched_in_one_call() {
+    let mut host = OtherHost::start();
+    let config = "[hosts]\nbox = \"box\"\n";
+    std::fs::create_dir_all(host.near().state()).expect("a directory");
+    std::fs::write(host.near().state().join("config.toml"), config).expect("a configuration");
+    let (near, far) = (host.near().shell(), there(&host, &["create", "-q", "--cli", "shell"]).expect_code(0));
+    let far = far.word().to_owned();
+    let adj = |words: &[&str]| host.near().adj(words);
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let both = |word: &str| sorted(&format!("{near}\t{word}\n{far}\t{word}\n"));
+    assert_eq!(adj(&["status", &near, &far]).expect_code(0).stdout, format!("{near}\tidle\n{far}\tidle\n"));
+
+    // Each of them is told as it is done.
+    let (go_near, go_far) = (host.near().bell("go"), host.far().bell("go"));
+    let read = |bell: &adjutant_testkit::Bell| format!("read line < {}", bell.path().display());
+    let send = |id: &str, text: &str| adj(&["send", id, text]).expect_code(0);
+    let _ = (send(&near, &read(&go_near)), send(&far, &read(&go_far)));
+    let wait = host.near().start(["wait", &near, &far]);
+    let watch = host.near().start(["--json", "watch", "-F", "--tail", "5", "--until", "next", &near, &far]);
+    watch.await_stdout("both are watched", SOON, |told| told.contains(&near) && told.contains(&far));
+    let first = host.near().start(["wait", "--any", &near, &far]);
+    go_far.release(1);
+    assert_eq!(first.end().expect_code(0).stdout, format!("{far}\tcompleted\n"), "the first is enough");
+    wait.await_stdout("the first is told", SOON, |told| told == format!("{far}\tcompleted\n"));
+    go_near.release(1);
+    assert_eq!(sorted(&wait.end().expect_code(0).stdout), both("completed"));
+    let seen = watch.end().expect_code(0).stdout;
+    let event = |line: &str| serde_json::from_str::<Value>(line).expect("an event");
+    let ended = seen.lines().map(event).filter(|event| event["type"] == "turn.completed");
+    let ended: Vec<_> = ended.map(|event| event["session"].as_str().expect("a session").to_owned()).collect();
+    assert_eq!(sorted(&ended.join("\n")), sorted(&format!("{near}\n{far}")), "{seen}");
+    let tail = adj(&["--json", "watch", "--tail", "3", &near, &far]).expect_code(0);
+    assert_eq!(tail.stdout.lines().count(), 3, "{tail:#?}");
+    let _ = adj(&["--json", "watch", "--since", "1", &near, &far]).expect_error(2, "usage");
+
+    // The worst of them is the code, and one interrupt is enough.
+    let _ = (send(&near, "exit_with() { return 3; }; exit_with"), send(&far, &read(&go_far)));
+    let interrupted = adj(&["interrupt", &near, &far]).expect_code(0);
+    assert!(interrupted.stdout.contains(&format!("Interrupted {far}")), "{interrupted:#?}");
+    let _ = adj(&["wait", &near, &far]).expect_code(1);
+
+    // What is asked there is in the list of all that is asked.
+    let _ = send(&far, "read -r said; echo heard $said");
+    let _ = adj(&["wait", &near, &far]).expect_code(3);
+    let asked = adj(&["--json", "requests"]).expect_code(0).json();
+    assert_eq!((&asked[0]["session"], &asked[0]["host"]), (&far.as_str().into(), &"box".into()), "{asked:#}");
+    let _ = adj(&["respond", &far, "you"]).expect_code(0);
+    assert!(adj(&["wait", "--print", &far]).expect_code(0).stdout.ends_with("heard you\n"));
+
+    // A host that is out of reach does not stop the rest.
+    host.stop();
+    assert!(host.near().adj(["requests"]).expect_code(0).stderr.contains("box is out of reach"));
+    let waited = host.near().adj(["wait", "-t", "5s", &near, &far]).expect_code(255);
+    assert!(waited.stdout.starts_with(&near) && waited.stderr.contains("box"), "{waited:#?}");
+    let _ = host.near().adj(["wait", "--any", &near, &far]).expect_code(1);
+    let status = host.near().adj(["status", &near, &far]).expect_code(255);
+    assert_eq!(status.stdout, format!("{near}\tidle\n"), "{status:#?}");
     host.resume();
 }

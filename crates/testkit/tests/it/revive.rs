@@ -446,3 +446,37 @@ fn the_model_is_asked_by_codex_for_what_was_said() {
     let (last, _) = requests.last().expect("a request");
     assert_eq!((last.json()["model"].clone(), openai::user_texts(last).len()), ("gpt-5.5".into(), 2));
 }
+
+#[test]
+fn sessions_are_brought_back_and_restarted_by_their_verbs() {
+    for scene in every_agent() {
+        let adj = |words: &[&str]| scene.world().adj(words);
+        let x = scene.create(&[]);
+        assert_eq!(scene.ask(&x, "[[say first]]"), "first\n");
+        scene.await_written(&x, "first");
+        assert_eq!(adj(&["restart", &x]).expect_code(0).word(), format!("Restarted session {x}"));
+        assert_eq!(scene.ask(&x, "[[say second]]"), "second\n");
+        scene.assert_whole(&x);
+        scene.await_written(&x, "second");
+        let _ = adj(&["kill", &x]).expect_code(0);
+        let all = adj(&["--json", "resume", "--all"]).expect_code(0).json();
+        assert_eq!((&all[0]["id"], &all[0]["resumed"]), (&x.as_str().into(), &true.into()), "{all:#}");
+        assert_eq!(adj(&["resume", &x]).expect_code(0).word(), format!("Session {x} runs"));
+        assert_eq!(adj(&["resume", "--all"]).expect_code(0).word(), "No sessions to resume");
+        assert_eq!(scene.ask(&x, "[[say third]]"), "third\n");
+        assert_eq!(scene.newest_texts(), ["[[say first]]", "[[say second]]", "[[say third]]"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_brought_back_is_neither_ended_nor_counted() {
+    let world = World::new();
+    let (x, y) = (world.shell(), world.shell());
+    let _ = world.adj(["--json", "restart", &x]).expect_error(2, "not_supported");
+    assert_eq!(status(&world, &x), "idle", "it was not ended");
+    let _ = world.adj(["kill", &y]).expect_code(0);
+    assert_eq!(world.adj(["resume", "--all"]).expect_code(0).word(), "No sessions to resume");
+    let several = world.adj(["resume", &y, &x, "nobody-top"]).expect_code(4);
+    assert_eq!(several.stdout, format!("Session {x} runs\n"), "{several:#?}");
+    let _ = world.adj(["resume"]).expect_code(2);
+}

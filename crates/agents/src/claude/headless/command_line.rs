@@ -11,18 +11,51 @@ pub(super) const PASSING: [&str; 3] =
 /// What is to be done while a plan is made is asked of us, and not of a judge of Claude Code's own.
 const SETTINGS: &str = r#"{"useAutoModeDuringPlan":false}"#;
 
-/// The words for a session; a new conversation gets the session's own id. `resumed` is one that is taken up.
-pub(super) fn arguments(profile: &Profile, session: SessionId, resumed: Option<&str>) -> Vec<String> {
+/// A conversation, by its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Conversation {
+    /// It has not begun.
+    New(String),
+    /// It is taken up.
+    Resumed(String),
+}
+
+impl Conversation {
+    /// What a session talks in: the one that it takes up, or one with its own id.
+    pub(super) fn of(session: SessionId, resumed: Option<String>) -> Self {
+        resumed.map_or_else(|| Self::New(session.to_string()), Self::Resumed)
+    }
+
+    fn option(&self) -> [String; 2] {
+        match self {
+            Self::New(id) => ["--session-id".to_owned(), id.clone()],
+            Self::Resumed(id) => ["--resume".to_owned(), id.clone()],
+        }
+    }
+}
+
+/// The words for a session that is held by its protocol.
+pub(super) fn arguments(profile: &Profile, conversation: &Conversation) -> Vec<String> {
     let mut words: Vec<String> = ["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
         .map(str::to_owned)
         .to_vec();
+    words.extend(["--permission-prompt-tool", "stdio"].map(str::to_owned));
+    words.extend(common(profile, conversation));
+    words
+}
+
+/// The words for the same session at a terminal. What its rules permit, the person there is asked; what they refuse stays
+/// refused.
+pub(super) fn lent_arguments(profile: &Profile, conversation: &Conversation) -> Vec<String> {
+    common(profile, conversation)
+}
+
+fn common(profile: &Profile, conversation: &Conversation) -> Vec<String> {
+    let mut words = Vec::new();
     let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
-    option("--permission-prompt-tool", "stdio");
     option("--permission-mode", permission_mode(profile.mode));
-    match resumed {
-        None => option("--session-id", &session.to_string()),
-        Some(native) => option("--resume", native),
-    }
+    let [name, id] = conversation.option();
+    option(&name, &id);
     if let Some(model) = &profile.model {
         option("--model", model);
     }
@@ -54,7 +87,8 @@ mod tests {
     use crate::conversation::tests::profile;
 
     fn line(profile: &Profile, resumed: Option<&str>) -> String {
-        arguments(profile, SessionId::from_bytes([7; 16]), resumed).join(" ")
+        let session = SessionId::from_bytes([7; 16]);
+        arguments(profile, &Conversation::of(session, resumed.map(str::to_owned))).join(" ")
     }
 
     #[test]
@@ -66,5 +100,15 @@ mod tests {
         let resumed = line(&Profile { arguments: vec!["--add-dir".into(), "/d".into()], ..more }, Some("x"));
         assert!(resumed.contains("--permission-mode manual --resume x"), "{resumed}");
         assert!(resumed.ends_with("--add-dir /d") && !resumed.contains("--session-id"), "{resumed}");
+    }
+
+    #[test]
+    fn at_a_terminal_the_session_is_the_same() {
+        let policy = adjutant_core::session::Policy { allow: vec!["Read".into()], deny: vec!["Write".into()] };
+        let guarded = Profile { mode: Mode::Guarded, model: Some("opus".into()), policy, ..profile() };
+        let lent = lent_arguments(&guarded, &Conversation::Resumed("x".into())).join(" ");
+        let same = "--permission-mode manual --resume x --model opus --disallowedTools Write --settings";
+        assert!(lent.starts_with(same), "{lent}");
+        assert!(line(&guarded, Some("x")).ends_with(&lent), "the words of both faces are the same");
     }
 }

@@ -41,6 +41,8 @@ pub(super) enum Said {
     Withdrawn(String),
     /// It has refused a tool by a rule of its own, in its own words.
     Refuses(String, String),
+    /// So much of its work goes on in the background.
+    Background(usize),
     /// Something worth telling.
     Notice(String),
 }
@@ -163,6 +165,7 @@ fn system(line: &Value) -> Option<Said> {
             let [tool, words] = ["tool_name", "message"].map(|key| line[key].as_str().unwrap_or_default().to_owned());
             Some(Said::Refuses(tool, words))
         }
+        "background_tasks_changed" => Some(Said::Background(line["tasks"].as_array().map_or(0, Vec::len))),
         "compact_boundary" => Some(Said::Notice("the conversation was compacted".to_owned())),
         "informational" => line["content"].as_str().map(|text| Said::Notice(text.to_owned())),
         _ => None,
@@ -247,6 +250,8 @@ mod tests {
         assert_eq!(read(said).said, [Said::Text("hi".into()), Said::Tool]);
         let failed = r#"{"type":"assistant","message":{"model":"<synthetic>","content":[{"type":"text","text":"API Error"}]},"parent_tool_use_id":null,"is_api_error_message":true}"#;
         assert_eq!(read(failed).said, []);
+        let left = r#"{"type":"system","subtype":"background_tasks_changed","tasks":[{"id":"b1"}],"session_id":"s"}"#;
+        assert_eq!(one(left), Said::Background(1));
         let wants = r#"{"type":"control_request","request_id":"r","request":{"subtype":"telepathy"}}"#;
         assert_eq!(one(wants), Said::Wants("r".into(), "telepathy".into()));
         let form = r#"{"type":"control_request","request_id":"r","request":{"subtype":"elicitation","mcp_server_name":"el","message":"Who?"}}"#;

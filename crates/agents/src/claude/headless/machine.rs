@@ -15,7 +15,7 @@ use crate::claude::form::Form;
 use crate::claude::login;
 use crate::claude::requests::{Asked, one_line};
 use crate::policy::{Verdict, names, verdict};
-use crate::runner::Told;
+use crate::runner::{LentRecord, Told};
 
 /// Who says that a message was taken.
 const EVIDENCE_SOURCE: &str = "protocol";
@@ -62,6 +62,44 @@ pub(super) struct Machine {
     /// What it wants and nobody can give.
     refused: Vec<String>,
     stops: u32,
+    /// Work of its own that goes on in the background.
+    background: usize,
+    /// A person has it.
+    lent: Option<Lent>,
+    /// How often it was lent.
+    lendings: u32,
+}
+
+/// A conversation that a person has at a terminal: one turn of theirs, from the moment at which nothing is written to Claude
+/// Code any more until it is ready for that again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lent {
+    /// Since when.
+    pub(super) since: Timestamp,
+    /// Where it is.
+    pub(super) step: LentStep,
+}
+
+/// Where a conversation is that is lent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum LentStep {
+    /// On its way to the terminal.
+    Going,
+    /// At the terminal; and whether somebody is there.
+    There {
+        /// Somebody who may type is there, or may come back at once.
+        watched: bool,
+    },
+    /// The program there has ended, for this reason.
+    Over {
+        /// Empty where the person left it.
+        detail: String,
+    },
+    /// It has been taken back, and is not ready yet; `cut` where it was at work.
+    Returning {
+        /// See above.
+        cut: bool,
+    },
 }
 
 impl Machine {
@@ -86,6 +124,9 @@ impl Machine {
             forms: BTreeMap::new(),
             refused: Vec::new(),
             stops: 0,
+            background: 0,
+            lent: None,
+            lendings: 0,
         }
     }
 
@@ -114,9 +155,39 @@ impl Machine {
         self.failure.as_ref()
     }
 
-    /// Whether a turn runs.
+    /// Whether a turn runs, of whomever.
     pub(super) fn is_working(&self) -> bool {
-        self.turn.is_some()
+        self.turn.is_some() || self.lent.is_some()
+    }
+
+    /// How it is lent, if it is.
+    pub(super) fn lent(&self) -> Option<&Lent> {
+        self.lent.as_ref()
+    }
+
+    /// How often it was lent.
+    pub(super) fn lendings(&self) -> u32 {
+        self.lendings
+    }
+
+    /// Why it cannot be lent now.
+    pub(super) fn cannot_be_lent(&self) -> Option<&'static str> {
+        if !self.ready {
+            Some("it is not ready yet")
+        } else if !self.asked.is_empty() {
+            Some("it waits for an answer")
+        } else if self.is_working() || !self.unsettled().is_empty() {
+            Some("it is at work")
+        } else if self.background > 0 {
+            Some("work that it began goes on in the background")
+        } else {
+            None
+        }
+    }
+
+    /// It was seen to talk in another conversation, at a terminal.
+    pub(super) fn talks_in(&mut self, conversation: String) {
+        self.conversation = Some(conversation);
     }
 
     /// The number of the next wish to stop a turn.
@@ -160,7 +231,7 @@ impl Machine {
     /// Something was written.
     pub(super) fn on_written(&mut self, tag: &str) -> Vec<Told> {
         match Tag::read(tag) {
-            Some(Tag::Hello) => self.greeted = true,
+            Some(Tag::Hello(_)) => self.greeted = true,
             Some(Tag::Message(message, attempt)) => {
                 // Only who is ready is written messages; the beginning of a long journal may be gone.
                 (self.greeted, self.ready) = (true, true);
@@ -181,6 +252,30 @@ impl Machine {
                 }
             }
             None => {}
+        }
+        Vec::new()
+    }
+
+    /// It is lent, or comes back.
+    pub(super) fn on_lent(&mut self, record: &LentRecord, at: Timestamp) -> Vec<Told> {
+        let go = |lent: &mut Option<Lent>, step| {
+            let since = lent.as_ref().map_or(at, |lent| lent.since);
+            *lent = Some(Lent { since, step });
+        };
+        match record {
+            LentRecord::Begun => {
+                self.lendings += 1;
+                self.lent = Some(Lent { since: at, step: LentStep::Going });
+                return vec![(AgentReport::TurnStarted { origin: TurnOrigin::Person }, None)];
+            }
+            LentRecord::Shown => go(&mut self.lent, LentStep::There { watched: true }),
+            LentRecord::Watched { by_anybody } => go(&mut self.lent, LentStep::There { watched: *by_anybody }),
+            LentRecord::Over { detail } => go(&mut self.lent, LentStep::Over { detail: detail.clone() }),
+            LentRecord::Back { cut } => {
+                go(&mut self.lent, LentStep::Returning { cut: *cut });
+                (self.greeted, self.background) = (false, 0);
+            }
+            LentRecord::Unknown => {}
         }
         Vec::new()
     }
@@ -220,6 +315,11 @@ impl Machine {
                     told.push((AgentReport::Conversation { native }, None));
                 }
                 told.push((AgentReport::Ready, None));
+                if let Some(Lent { step: LentStep::Returning { cut }, .. }) = self.lent {
+                    self.lent = None;
+                    let outcome = if cut { Outcome::Interrupted } else { Outcome::Completed };
+                    told.push((AgentReport::TurnEnded { end: TurnEnd::bare(outcome) }, None));
+                }
             }
             Said::Hello { logged_in: false } => {
                 self.failure = Some(login::missing());
@@ -233,6 +333,9 @@ impl Machine {
             }
             Said::Started(uuid) => self.on_started(&uuid, "command_lifecycle started", at, told),
             Said::Cancelled(uuid) => self.on_cancelled(&uuid, told),
+            // What comes of being taken up again is no work.
+            Said::State(_) | Said::Result(_) if self.lent.is_some() => {}
+            Said::Background(tasks) => self.background = tasks,
             Said::State(State::Running) if self.turn.is_none() && self.unsettled().is_empty() && self.ready => {
                 self.turn = Some(Turn::default());
                 told.push((AgentReport::TurnStarted { origin: TurnOrigin::Agent }, None));

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 /// What a line is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tag {
-    /// Asks whether it is ready.
-    Hello,
+    /// Asks whether it is ready, after it was lent so often.
+    Hello(u32),
     /// A message.
     Message(MessageId, Attempt),
     /// The answer of somebody to a request.
@@ -25,7 +25,8 @@ impl Tag {
     /// As it stands in the journal.
     pub(super) fn text(&self) -> String {
         match self {
-            Self::Hello => "hello".to_owned(),
+            Self::Hello(0) => "hello".to_owned(),
+            Self::Hello(lent) => format!("hello {lent}"),
             Self::Message(message, attempt) => format!("message {} {}", message.get(), attempt.get()),
             Self::Answer(native) => format!("answer {native}"),
             Self::Rule(native) => format!("rule {native}"),
@@ -38,7 +39,8 @@ impl Tag {
     pub(super) fn read(text: &str) -> Option<Self> {
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
         match word {
-            "hello" => Some(Self::Hello),
+            "hello" if rest.is_empty() => Some(Self::Hello(0)),
+            "hello" => rest.parse().ok().map(Self::Hello),
             "message" => {
                 let (message, attempt) = rest.split_once(' ')?;
                 Some(Self::Message(MessageId::new(message.parse().ok()?), Attempt::new(attempt.parse().ok()?)))
@@ -134,7 +136,8 @@ mod tests {
     #[test]
     fn a_tag_survives_the_journal() {
         let tags = [
-            Tag::Hello,
+            Tag::Hello(0),
+            Tag::Hello(2),
             Tag::Message(MessageId::new(7), Attempt::new(2)),
             Tag::Answer("bbd4-1".into()),
             Tag::Rule("x".into()),

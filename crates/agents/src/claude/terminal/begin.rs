@@ -15,13 +15,13 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
 use tokio::time::timeout;
 
-use super::changes::Changes;
 use super::exec::{ExecPlan, socket_in};
 use super::machine::{Machine, TAKEN_BACK, handing};
 use super::tmux::Tmux;
 use super::typing::Typing;
 use super::words::words;
 use super::{Driven, Driver, Facts, LetGo, Timer, status};
+use crate::claude::changes::Changes;
 use crate::claude::environment::{config_dir, environment};
 use crate::claude::hooks::{Spool, SpoolReader, given, keep_rules, merge, settings};
 use crate::claude::login;

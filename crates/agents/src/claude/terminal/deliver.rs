@@ -92,7 +92,7 @@ impl Driver {
             Order::Interrupt => self.interrupt().await?,
             Order::Respond { native, answer } => self.respond(&native, &answer).await?,
             // Calls of hooks come by the spool; one that comes by another way is not ours.
-            Order::Hook { .. } | Order::Goal { .. } | Order::End { .. } | Order::LetGo => {}
+            Order::Hook { .. } | Order::Goal { .. } | Order::Lend { .. } | Order::End { .. } | Order::LetGo => {}
         }
         Ok(Worked::Done)
     }

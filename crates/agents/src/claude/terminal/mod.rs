@@ -6,7 +6,6 @@
 
 mod ask;
 mod begin;
-mod changes;
 mod deliver;
 mod end;
 mod exec;
@@ -35,11 +34,11 @@ use tokio::sync::mpsc;
 pub use self::exec::exec_main;
 
 use self::begin::Seat;
-use self::changes::Changes;
 use self::machine::{Machine, RESTED, RestedNote, Told};
 use self::tmux::Tmux;
 use self::typing::Typing;
 use self::usage::Uncounted;
+use crate::claude::changes::Changes;
 use crate::claude::hooks::{Line, Spool, SpoolReader, file_answer};
 use crate::claude::transcript;
 use crate::process::{ProcessHandle, Stamp};

@@ -9,7 +9,7 @@ use crate::process::stat_of;
 
 /// What the agent says that it is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Activity {
+pub(in crate::claude) enum Activity {
     /// It was started and has not said.
     Starting,
     /// Nothing runs.
@@ -29,12 +29,12 @@ pub(super) enum Activity {
 
 /// The file, as far as it is ours to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Status {
-    pub(super) activity: Activity,
+pub(in crate::claude) struct Status {
+    pub(in crate::claude) activity: Activity,
     /// The conversation, which changes with `/clear`.
-    pub(super) conversation: String,
+    pub(in crate::claude) conversation: String,
     /// When the activity changed last, in milliseconds of the wall clock.
-    pub(super) since: i64,
+    pub(in crate::claude) since: i64,
 }
 
 #[derive(Deserialize)]
@@ -52,12 +52,12 @@ struct File {
 }
 
 /// The directory in which status files are.
-pub(super) fn directory(config_dir: &Path) -> PathBuf {
+pub(in crate::claude) fn directory(config_dir: &Path) -> PathBuf {
     config_dir.join("sessions")
 }
 
 /// Reads the status of exactly this process; `None` where there is no file of it.
-pub(super) fn read(config_dir: &Path, agent: &Incarnation) -> Option<Status> {
+pub(in crate::claude) fn read(config_dir: &Path, agent: &Incarnation) -> Option<Status> {
     let bytes = std::fs::read(directory(config_dir).join(format!("{}.json", agent.pid))).ok()?;
     parse(&bytes, agent)
 }
@@ -65,7 +65,7 @@ pub(super) fn read(config_dir: &Path, agent: &Incarnation) -> Option<Status> {
 /// Reads the status of the process behind a wrapper, which may be another than the one in the terminal, and of which the
 /// number may be that of a container: the latest file of this conversation that is not older than the wrapper. `None`
 /// where none is to be seen.
-pub(super) fn read_behind(config_dir: &Path, conversation: &str, not_before: i64) -> Option<Status> {
+pub(in crate::claude) fn read_behind(config_dir: &Path, conversation: &str, not_before: i64) -> Option<Status> {
     let files = std::fs::read_dir(directory(config_dir)).ok()?;
     let files = files.filter_map(|entry| std::fs::read(entry.ok()?.path()).ok());
     let ours = files.filter_map(|bytes| serde_json::from_slice::<File>(&bytes).ok());

@@ -3,9 +3,9 @@
 
 use adjutant_core::agent::AgentReport;
 
-use super::changes::Changes;
 use super::machine::Told;
 use super::{Driven, Driver, Timer};
+use crate::claude::changes::Changes;
 use crate::claude::transcript;
 use crate::limits::USAGE_MS_MAX;
 

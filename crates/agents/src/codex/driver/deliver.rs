@@ -33,6 +33,7 @@ impl Driver {
             | Order::Respond { .. }
             | Order::Hook { .. }
             | Order::Goal { .. }
+            | Order::Lend { .. }
             | Order::End { .. }
             | Order::LetGo => true,
         }
@@ -47,7 +48,7 @@ impl Driver {
             Order::Goal { wish, answer } => self.on_goal_wish(link, wish, answer).await,
             Order::End { grace_ms } => self.end(link, grace_ms).await,
             // No hooks are set, so nobody calls; the one who waits sees that nobody heard.
-            Order::Hook { .. } | Order::LetGo => Ok(()),
+            Order::Hook { .. } | Order::Lend { .. } | Order::LetGo => Ok(()),
         }
     }
 

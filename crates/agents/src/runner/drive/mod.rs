@@ -58,10 +58,16 @@ pub(crate) trait Meaning: Send + Sized {
     /// A connection was opened; what was passed on over the one before may not have arrived.
     fn on_connected(&mut self) {}
 
-    /// Passes on what nobody ordered.
-    fn give_own(driver: &mut Driver<Self>, link: &mut Link) -> impl Future<Output = io::Result<()>> + Send {
+    /// Waits until there may be something to pass on that nobody ordered and no record tells of. Can be broken off and
+    /// called again.
+    fn stirred(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
+    /// Passes on what nobody ordered. The errors are those of [`Self::give`].
+    fn give_own(driver: &mut Driver<Self>, link: &mut Link) -> impl Future<Output = Driven<io::Result<()>>> + Send {
         let _ = (driver, link);
-        std::future::ready(Ok(()))
+        std::future::ready(Ok(Ok(())))
     }
 
     /// Passes an order on. The outer error is that of the reports, the inner one that of the connection; a message that
@@ -192,6 +198,21 @@ impl<M: Meaning> Driver<M> {
     /// Why the session is being ended before it was of use.
     pub(crate) fn failure(&self) -> Option<&StartFailure> {
         self.failure.as_ref()
+    }
+
+    /// The agent's process, as the journal names it.
+    pub(crate) fn agent(&self) -> Option<&Incarnation> {
+        self.agent.as_ref()
+    }
+
+    /// It should be ready again within so many milliseconds; what was awaited before stays.
+    pub(crate) fn await_ready(&mut self, millis: u64) {
+        self.timers.arm_once(Timer::Ready, millis);
+    }
+
+    /// Messages were passed on of which nothing has been heard.
+    pub(crate) fn has_handed(&self) -> bool {
+        !self.handed.is_empty()
     }
 
     /// A message is being passed on.
@@ -333,6 +354,7 @@ impl<M: Meaning> Driver<M> {
                     },
                     Some(order) => self.held.push_back(order),
                 },
+                () = self.meaning.stirred() => {}
                 timer = self.timers.due() => if let Err(error) = self.on_timer(timer, &mut link).await {
                     return Ok(Broken::Lost(error));
                 },
@@ -342,16 +364,16 @@ impl<M: Meaning> Driver<M> {
 
     /// Gives all that can be given now. The outer error is that of the reports, the inner one that of the connection.
     async fn give_what_is_due(&mut self, link: &mut Link) -> Driven<io::Result<()>> {
-        if let Err(error) = M::give_own(self, link).await {
-            return Ok(Err(error));
-        }
-        while let Some(order) = self.held.pop_front() {
-            match M::give(self, link, order).await? {
-                Ok(()) => {}
-                broken => return Ok(broken),
+        loop {
+            if let Err(error) = M::give_own(self, link).await? {
+                return Ok(Err(error));
+            }
+            // What was ordered may have something follow that nobody ordered.
+            let Some(order) = self.held.pop_front() else { return Ok(Ok(())) };
+            if let Err(error) = M::give(self, link, order).await? {
+                return Ok(Err(error));
             }
         }
-        Ok(Ok(()))
     }
 
     /// Has the runner end the session: politely, and by force after the grace. A runner that does not is ended itself.

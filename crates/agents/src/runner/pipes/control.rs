@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 
-use super::Holder;
+use super::{Hands, Holder};
 use crate::runner::{Caller, FromPeer, Notice, OrderLine, Record, read_text};
 
 impl Holder {
@@ -16,8 +16,8 @@ impl Holder {
             }
             FromPeer::Gone { peer } => drop(self.control.on_gone(peer, &self.journal, working)),
             FromPeer::Order { peer, line, text } if self.control.is(peer) => return self.on_order(line, text),
-            // There is no terminal to look at; a viewer finds the connection closed.
-            FromPeer::Order { .. } | FromPeer::Viewer { .. } => {}
+            FromPeer::Viewer { viewer, event } => self.on_viewer(viewer, event),
+            FromPeer::Order { .. } => {}
         }
         ControlFlow::Continue(())
     }
@@ -30,6 +30,8 @@ impl Holder {
                 self.on_write(tag, read_text(text));
             }
             (OrderLine::End { grace_ms }, _) => return self.on_end(grace_ms),
+            (OrderLine::Lend { arguments, columns, rows }, _) => self.on_lend(arguments, columns, rows),
+            (OrderLine::TakeBack { arguments, cut }, _) => return self.on_take_back(arguments, cut),
             // These are for a shell.
             (OrderLine::Write { .. }, None)
             | (OrderLine::Deliver { .. } | OrderLine::Respond { .. } | OrderLine::Interrupt {}, _) => {}
@@ -41,6 +43,8 @@ impl Holder {
     fn on_write(&mut self, tag: String, line: Vec<u8>) {
         let why = if self.input.knows(&tag) {
             "it was written before"
+        } else if !matches!(self.hands, Hands::Pipes) {
+            "a person has the program at a terminal"
         } else if self.ended.is_some() || self.ending.is_ordered() || !self.program.listens() {
             "the program takes no more"
         } else if !self.input.has_room(line.len()) {

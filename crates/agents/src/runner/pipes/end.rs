@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use adjutant_core::outcome::ExitStatus;
 use rustix::process::Signal;
 
-use super::{Holder, Timer};
+use super::{Hands, Holder, Timer};
 use crate::limits::{DRAIN_PIECES_MAX, LEFTOVER_GRACE_MS};
 use crate::runner::{Looked, Record, left};
 
@@ -13,6 +13,9 @@ impl Holder {
     /// The order to end the session. A second one with a shorter grace hastens the first.
     pub(super) fn on_end(&mut self, grace_ms: u64) -> ControlFlow<()> {
         let first = self.ending.order();
+        if let Hands::Nobody(exit) = self.hands {
+            return self.on_program_ended(exit);
+        }
         if grace_ms == 0 || self.ending.is_forced() {
             return self.on_force();
         }
@@ -20,7 +23,7 @@ impl Holder {
         if first {
             self.program.close_input();
             // One that does not hear this hears what follows.
-            let _ = self.program.handle.send(Signal::TERM);
+            let _ = self.held().send(Signal::TERM);
         }
         ControlFlow::Continue(())
     }
@@ -30,7 +33,7 @@ impl Holder {
         self.timers.disarm(Timer::Force);
         self.ending.force();
         // Without /proc the program at least is known.
-        let _ = self.program.handle.send(Signal::KILL);
+        let _ = self.held().send(Signal::KILL);
         self.on_leftovers()
     }
 
@@ -49,7 +52,8 @@ impl Holder {
         self.on_leftovers()
     }
 
-    fn drain(&mut self) {
+    /// Takes what the program has said by now.
+    pub(super) fn drain(&mut self) {
         for _ in 0..DRAIN_PIECES_MAX {
             match self.program.output_now(self.output.room()) {
                 0 => break,
@@ -78,7 +82,10 @@ impl Holder {
 
     fn finish(&mut self, trouble: Option<String>) -> ControlFlow<()> {
         self.drain();
-        let detail = trouble.or_else(|| self.complaints.last_lines());
+        if let Some(lent) = self.hands.lent() {
+            lent.viewers.close("the session has ended");
+        }
+        let detail = trouble.or_else(|| self.trouble.take()).or_else(|| self.complaints.last_lines());
         let exit = self.ended.map(Into::into);
         self.journal.append(&Record::Exited { exit, killed: self.ending.is_ordered(), detail });
         ControlFlow::Break(())

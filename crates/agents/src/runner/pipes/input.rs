@@ -33,6 +33,12 @@ impl Input {
         self.waiting.push_back(line);
     }
 
+    /// The program is another one now: nothing that was for the one before is written to it.
+    pub(super) fn begin_anew(&mut self) {
+        self.waiting.clear();
+        (self.written, self.bytes) = (0, 0);
+    }
+
     pub(super) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }

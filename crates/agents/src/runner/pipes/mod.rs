@@ -4,7 +4,9 @@
 
 mod control;
 mod end;
+mod hands;
 mod input;
+mod lent;
 mod output;
 mod program;
 
@@ -16,7 +18,9 @@ use adjutant_core::outcome::ExitStatus;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use self::hands::Hands;
 use self::input::Input;
+use self::lent::Moved;
 use self::output::{Complaints, Output};
 use self::program::Program;
 use super::{Claimed, Control, Ending, Endpoint, FromPeer, Journal, Record, RunnerPlan, Signals, reap};
@@ -33,6 +37,14 @@ enum Timer {
     Force,
     /// What was ended by force may be gone.
     Leftovers,
+    /// The program that is to be handed over takes its time to end.
+    HandOver,
+    /// Nobody may be at the terminal any more.
+    Unwatched,
+    /// Somebody who missed output may have room again.
+    Lagging,
+    /// The terminal gets its own size back.
+    Nudge,
 }
 
 /// What the loop took in.
@@ -40,6 +52,7 @@ enum Taken {
     Output(io::Result<usize>),
     Complaint(io::Result<usize>),
     Wrote(io::Result<usize>),
+    Moved(Moved),
     Peer(FromPeer),
     Child,
     Terminate,
@@ -54,6 +67,8 @@ struct Holder {
     journal: Journal,
     endpoint: Endpoint,
     program: Program,
+    /// Whether the program is held by its pipes, or lent.
+    hands: Hands,
     output: Output,
     complaints: Complaints,
     input: Input,
@@ -62,6 +77,8 @@ struct Holder {
     timers: Timers<Timer>,
     retry: Backoff,
     ended: Option<ExitStatus>,
+    /// Why the session could not go on.
+    trouble: Option<String>,
 }
 
 /// Holds a program until it has ended and nothing of it is left.
@@ -89,12 +106,14 @@ pub(super) async fn hold(claimed: Claimed) -> io::Result<()> {
         journal,
         endpoint,
         program,
+        hands: Hands::Pipes,
         input: Input::default(),
         control: Control::default(),
         ending: Ending::default(),
         timers: Timers::default(),
         retry: Backoff::new(JOURNAL_RETRY_MS_MIN, JOURNAL_RETRY_MS_MAX),
         ended: None,
+        trouble: None,
     };
     holder.run(signals, inputs).await
 }
@@ -126,6 +145,7 @@ impl Holder {
             wrote = self.program.write_some(self.input.next()), if writes && self.program.listens() => {
                 Taken::Wrote(wrote)
             }
+            moved = self.hands.moved() => Taken::Moved(moved),
             Some(peer) = inputs.recv() => Taken::Peer(peer),
             _ = signals.child.recv() => Taken::Child,
             _ = signals.terminate.recv() => Taken::Terminate,
@@ -146,6 +166,7 @@ impl Holder {
             Taken::Wrote(Ok(count)) => self.input.wrote(count),
             // A program that takes no more has ended, or soon will; that is told elsewhere.
             Taken::Wrote(Err(_)) => self.program.close_input(),
+            Taken::Moved(moved) => self.on_moved(moved),
             Taken::Peer(peer) => return self.on_peer(peer),
             Taken::Child => return self.on_child(),
             Taken::Terminate => return self.on_end(TERMINATED_GRACE_MS),
@@ -154,15 +175,21 @@ impl Holder {
             Taken::Due(Timer::JournalRetry) => self.journal.catch_up(),
             Taken::Due(Timer::Force) => return self.on_force(),
             Taken::Due(Timer::Leftovers) => return self.on_leftovers(),
+            Taken::Due(Timer::HandOver) => self.on_slow_hand_over(),
+            Taken::Due(Timer::Unwatched) => self.on_unwatched(),
+            Taken::Due(Timer::Lagging) => self.on_lagging(),
+            Taken::Due(Timer::Nudge) => self.on_nudged(),
             Taken::Nothing => {}
         }
         ControlFlow::Continue(())
     }
 
     fn on_child(&mut self) -> ControlFlow<()> {
-        let reaped = reap(self.program.incarnation().pid);
+        let reaped = reap(self.held().incarnation().pid);
         self.ending.childless = reaped.none_left;
+        let goes_on = !matches!(self.hands, Hands::Pipes) && !self.ending.is_ordered();
         match reaped.agent {
+            Some(exit) if goes_on => self.on_handed_over(exit),
             Some(exit) => self.on_program_ended(exit),
             None => self.on_leftovers(),
         }

@@ -15,6 +15,8 @@ use crate::runner::RunnerPlan;
 #[derive(Debug)]
 pub(super) struct Program {
     pub(super) handle: ProcessHandle,
+    /// It was told to end by a signal, because it is lent.
+    pub(super) told_to_end: bool,
     input: Option<pipe::Sender>,
     output: Option<pipe::Receiver>,
     complaints: Option<pipe::Receiver>,
@@ -35,6 +37,7 @@ impl Program {
         let complaints = OwnedFd::from(child.stderr.take().ok_or_else(none)?);
         Ok(Self {
             handle,
+            told_to_end: false,
             input: Some(pipe::Sender::from_owned_fd(input)?),
             output: Some(pipe::Receiver::from_owned_fd(output)?),
             complaints: Some(pipe::Receiver::from_owned_fd(complaints)?),

@@ -54,7 +54,7 @@ async fn give(driver: &mut Driver<Records>, link: &mut Link, order: Order) -> io
             link.order(&OrderLine::Respond { native, bytes: text.len() as u64 }, &text).await
         }
         // What a shell asks is answered by a text alone, which is checked before; and it has no hooks.
-        Order::Respond { .. } | Order::Hook { .. } | Order::Goal { .. } => Ok(()),
+        Order::Respond { .. } | Order::Hook { .. } | Order::Goal { .. } | Order::Lend { .. } => Ok(()),
         Order::End { grace_ms } => driver.end(link, grace_ms).await,
         Order::LetGo => Ok(()),
     }

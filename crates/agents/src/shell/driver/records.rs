@@ -122,7 +122,7 @@ pub(super) fn report_of(entry: &Entry, state_dir: &Path, aloud: bool) -> Option<
             AgentReport::RequestClosed { native: native.clone(), end: request_end(*end) }
         }
         // A shell is not held by pipes.
-        Record::Written { .. } | Record::Line(_) => return None,
+        Record::Written { .. } | Record::Line(_) | Record::Lent(_) => return None,
         // The first and the last are every agent's.
         Record::Opened { .. }
         | Record::Withdrawn { .. }

@@ -15,10 +15,11 @@ use super::marks::Marks;
 use super::orders::Delivery;
 use super::settle::Answers;
 use super::turn::Turn;
-use super::viewers::Viewers;
 use crate::limits::{FAREWELL_MS_MAX, JOURNAL_RETRY_MS_MAX, JOURNAL_RETRY_MS_MIN, TERMINATED_GRACE_MS};
 use crate::process::own_incarnation;
-use crate::runner::{Control, Ending, Endpoint, FromPeer, Journal, OutputLog, Record, RunnerPlan, Signals, reap};
+use crate::runner::{
+    Control, Ending, Endpoint, FromPeer, Journal, OutputLog, Record, RunnerPlan, Signals, Viewers, reap,
+};
 use crate::timer::{Backoff, Timers};
 
 /// Pieces of output that are taken in a row before anything else is looked at.

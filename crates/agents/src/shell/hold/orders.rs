@@ -66,7 +66,8 @@ impl Holder {
             (OrderLine::Interrupt {}, _) => self.on_interrupt(),
             (OrderLine::End { grace_ms }, _) => return self.on_end(grace_ms),
             // A shell is not held by pipes.
-            (OrderLine::Deliver { .. } | OrderLine::Respond { .. }, None) | (OrderLine::Write { .. }, _) => {}
+            (OrderLine::Deliver { .. } | OrderLine::Respond { .. }, None)
+            | (OrderLine::Write { .. } | OrderLine::Lend { .. } | OrderLine::TakeBack { .. }, _) => {}
         }
         ControlFlow::Continue(())
     }

@@ -4,85 +4,14 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 
 use rustix::process::{Signal, kill_process_group};
-use tokio::io::AsyncWriteExt;
 use tokio::net::unix::OwnedWriteHalf;
-use tokio::sync::mpsc;
 
 use super::bash::{RESTORE_KEYS, WAKE_KEYS};
 use super::holder::{Doing, Holder, Timer};
-use crate::limits::{LAGGING_LOOK_MS, REPLAY_BYTES_MAX, TYPING_BYTES_MAX, VIEWER_FRAMES_MAX, VIEWERS_MAX, WAKE_MS};
+use crate::limits::{LAGGING_LOOK_MS, REPLAY_BYTES_MAX, TYPING_BYTES_MAX, WAKE_MS};
 use crate::runner::Viewed;
 use crate::runner::frame::Frame;
 use crate::shell::text::TurnText;
-
-/// Somebody who looks at the terminal.
-#[derive(Debug)]
-struct Viewer {
-    number: u64,
-    read_only: bool,
-    frames: mpsc::Sender<Vec<u8>>,
-    /// Took output too slowly: some was left out, and the screen is shown anew when there is room.
-    lagging: bool,
-}
-
-impl Viewer {
-    /// Sends a frame, unless the viewer takes them too slowly.
-    fn send(&mut self, frame: &Frame) {
-        if self.lagging || self.frames.try_send(frame.encode()).is_err() {
-            self.lagging = true;
-        }
-    }
-}
-
-/// All who look at the terminal.
-#[derive(Debug, Default)]
-pub(super) struct Viewers {
-    all: Vec<Viewer>,
-}
-
-impl Viewers {
-    /// Shows output to everybody.
-    pub(super) fn show(&mut self, bytes: &[u8]) {
-        if !self.all.is_empty() {
-            self.send(&Frame::Output(bytes.to_vec()));
-        }
-    }
-
-    fn send(&mut self, frame: &Frame) {
-        self.all.iter_mut().for_each(|viewer| viewer.send(frame));
-    }
-
-    /// Somebody who may type is there.
-    pub(super) fn is_attended(&self) -> bool {
-        self.all.iter().any(|viewer| !viewer.read_only)
-    }
-
-    fn is_lagging(&self) -> bool {
-        self.all.iter().any(|viewer| viewer.lagging)
-    }
-
-    fn get(&mut self, number: u64) -> Option<&mut Viewer> {
-        self.all.iter_mut().find(|viewer| viewer.number == number)
-    }
-
-    /// Tells everybody that it is over.
-    pub(super) fn close(&mut self, why: &str) {
-        let closed = Frame::Closed(why.to_owned()).encode();
-        for viewer in self.all.drain(..) {
-            // One that takes nothing sees the connection end.
-            let _ = viewer.frames.try_send(closed.clone());
-        }
-    }
-}
-
-/// Writes frames to a viewer until there are no more, or the viewer is gone.
-async fn write_frames(mut outlet: OwnedWriteHalf, mut frames: mpsc::Receiver<Vec<u8>>) {
-    while let Some(frame) = frames.recv().await {
-        if outlet.write_all(&frame).await.is_err() {
-            return;
-        }
-    }
-}
 
 impl Holder {
     pub(super) fn on_viewer(&mut self, number: u64, event: Viewed) -> ControlFlow<()> {
@@ -96,12 +25,12 @@ impl Holder {
             }
             Viewed::Input(bytes) => self.on_typed(number, &bytes),
             Viewed::Resize { columns, rows } => {
-                if self.viewers.get(number).is_some_and(|viewer| !viewer.read_only) {
+                if self.viewers.may_type(number) {
                     self.resize(columns, rows);
                 }
             }
             Viewed::Gone => {
-                self.viewers.all.retain(|viewer| viewer.number != number);
+                self.viewers.remove(number);
                 self.care_for_prompt();
             }
         }
@@ -109,15 +38,8 @@ impl Holder {
     }
 
     fn on_view_opened(&mut self, number: u64, read_only: bool, outlet: OwnedWriteHalf) {
-        let (frames, waiting) = mpsc::channel(VIEWER_FRAMES_MAX);
-        tokio::spawn(write_frames(outlet, waiting));
-        let mut viewer = Viewer { number, read_only, frames, lagging: false };
-        if self.viewers.all.len() >= VIEWERS_MAX {
-            return viewer.send(&Frame::Closed(format!("{VIEWERS_MAX} others look at this terminal already")));
-        }
-        viewer.send(&Frame::Opened { columns: self.plan.columns, rows: self.plan.rows });
-        viewer.send(&Frame::Output(self.repaint()));
-        self.viewers.all.push(viewer);
+        let screen = self.repaint();
+        self.viewers.open(number, read_only, outlet, (self.plan.columns, self.plan.rows), screen);
     }
 
     /// What the screen showed lately, as plain text: the raw output may hold questions to a terminal, and answering
@@ -150,8 +72,7 @@ impl Holder {
     }
 
     fn on_typed(&mut self, number: u64, bytes: &[u8]) {
-        let may = self.viewers.get(number).is_some_and(|viewer| !viewer.read_only);
-        if may && self.typing.len() + bytes.len() <= TYPING_BYTES_MAX {
+        if self.viewers.may_type(number) && self.typing.len() + bytes.len() <= TYPING_BYTES_MAX {
             self.watch.on_typed_there();
             self.typing.extend_from_slice(bytes);
         }
@@ -219,13 +140,8 @@ impl Holder {
 
     /// Shows the screen anew to those who missed some of it and have room again.
     pub(super) fn on_lagging(&mut self) {
-        let repaint = Frame::Output([b"\x1b[2J\x1b[H".to_vec(), self.repaint()].concat());
-        for viewer in self.viewers.all.iter_mut().filter(|viewer| viewer.lagging) {
-            if viewer.frames.capacity() == viewer.frames.max_capacity() {
-                viewer.lagging = false;
-                viewer.send(&repaint);
-            }
-        }
+        let screen = self.repaint();
+        self.viewers.catch_up(&screen);
         self.care_for_lagging();
     }
 

@@ -76,8 +76,8 @@ mod tests {
     #[test]
     fn a_container_is_told_the_best_way_in() {
         assert_eq!(
-            told("/srv/app", &["http://127.0.0.1:6767", "unix:/home/u/gate/adj.sock"]),
-            "docker run -v /opt/adj:/usr/local/bin/adj:ro -v /srv/app:/workspace -v /home/u/gate:/gate \
+            told("/srv/app", &["http://127.0.0.1:6767", "unix:/srv/gate/adj.sock"]),
+            "docker run -v /opt/adj:/usr/local/bin/adj:ro -v /srv/app:/workspace -v /srv/gate:/gate \
              -e ADJ_GATEWAY_URL=unix:/gate/adj.sock -e ADJ_SANDBOX=1 -e ADJ_HOST_PATH=/srv/app -e ADJ_GATEWAY_TOKEN \
              <image> <command>"
         );

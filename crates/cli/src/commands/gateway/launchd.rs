@@ -44,6 +44,20 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// The command and the variables, as a stranger's reader of property lists finds them.
+    #[expect(clippy::disallowed_methods, reason = "a stranger's reader is a program of its own")]
+    fn read(text: &str) -> serde_json::Value {
+        use std::io::Write;
+        use std::process::{Command, Stdio};
+        const READER: &str = "import json, plistlib, sys; p = plistlib.load(sys.stdin.buffer); \
+                              print(json.dumps([p['ProgramArguments'], p['EnvironmentVariables']]))";
+        let mut python = Command::new("python3");
+        python.args(["-c", READER]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut python = python.spawn().unwrap();
+        python.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        serde_json::from_slice(&python.wait_with_output().unwrap().stdout).unwrap()
+    }
+
     #[test]
     fn h11_values_in_property_lists_are_escaped() {
         let service = Service {
@@ -54,6 +68,7 @@ mod tests {
         assert!(text.contains("<string>/opt/a&amp;b/adj</string>"), "{text}");
         assert!(text.contains("<string>/x&lt;/string&gt;&lt;string&gt;:/y&quot;&apos;</string>"), "{text}");
         assert!(text.contains("<key>AbandonProcessGroup</key>\n    <true/>"), "{text}");
+        assert_eq!(read(&text), serde_json::json!([service.command, {"PATH": service.variables[0].1}]));
         let tags = |tag: &str| (text.matches(&format!("<{tag}>")).count(), text.matches(&format!("</{tag}>")).count());
         for tag in ["string", "dict", "array", "key"] {
             assert_eq!(tags(tag).0, tags(tag).1, "{tag}: {text}");

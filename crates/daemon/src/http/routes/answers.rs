@@ -2,6 +2,8 @@
 
 use adjutant_agents::Speaker;
 use adjutant_api::types::turn::{Answer, AnswersQuery, TurnResult, TurnsQuery};
+use adjutant_core::agent::TurnOrigin;
+use adjutant_core::turn::EndedTurn;
 use adjutant_core::{SessionId, Timestamp, TurnNumber};
 use adjutant_store::Selection;
 use axum::Json;
@@ -13,13 +15,23 @@ use crate::http::{App, to_api};
 /// Answers that one call shows.
 const ANSWERS_MAX: u32 = 1_000;
 
+/// Turns in a row of people who had the conversation at a terminal and to whom nothing was said that are passed over.
+const SILENT_MAX: usize = 64;
+
+/// Whether there was anything to say: a person who only looked was told nothing.
+fn has_spoken(turn: &EndedTurn) -> bool {
+    turn.origin != TurnOrigin::Person || turn.end.answer.bytes > 0
+}
+
 /// `GET /v1/sessions/{id}/answers`
 pub(super) async fn answers(call: Incoming) -> Result<Json<Vec<Answer>>, Failure> {
     let session = call.session_to_read().await?;
     let query: AnswersQuery = call.query()?;
     let wanted = query.n.unwrap_or(1).min(ANSWERS_MAX) as usize;
     let read = move |reader: &adjutant_store::Reader| {
-        let turns = reader.turns_of(session, Selection::Last(wanted))?;
+        let mut turns = reader.turns_of(session, Selection::Last(wanted + SILENT_MAX))?;
+        turns.retain(has_spoken);
+        let turns = turns.split_off(turns.len().saturating_sub(wanted));
         turns.into_iter().map(|turn| Ok((reader.answer(session, turn.number)?, turn))).collect::<Result<Vec<_>, _>>()
     };
     let found = call.app.read(read).await?;

@@ -249,3 +249,36 @@ fn is_question(asked: &NewRequest) -> bool {
         RequestKind::Choice | RequestKind::Input => !asked.questions.is_empty(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use adjutant_core::agent::Question;
+
+    use super::*;
+
+    #[test]
+    fn only_what_the_model_asks_is_a_question_and_no_permission() {
+        let question = Question {
+            label: "Colour".to_owned(),
+            text: "Which colour?".to_owned(),
+            options: Vec::new(),
+            multiple: false,
+            free_text: true,
+        };
+        let asked = |kind, questions: &[Question]| NewRequest {
+            native: "1".to_owned(),
+            kind,
+            tool: None,
+            summary: String::new(),
+            options: Vec::new(),
+            multiple: false,
+            questions: questions.to_vec(),
+            details: String::new(),
+        };
+        let one = [question];
+        assert!(is_question(&asked(RequestKind::Choice, &one)) && is_question(&asked(RequestKind::Input, &one)));
+        // The form of a tool server, and what a program reads from a terminal, have no questions of the model's.
+        assert!(!is_question(&asked(RequestKind::Input, &[])) && !is_question(&asked(RequestKind::Choice, &[])));
+        assert!(!is_question(&asked(RequestKind::Permission, &one)));
+    }
+}

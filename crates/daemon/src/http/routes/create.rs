@@ -149,7 +149,11 @@ fn agent(call: &Incoming, name: &str) -> Result<Arc<dyn Agent>, Failure> {
 
 fn mode(agent: &Arc<dyn Agent>, wanted: &CreateSession, bounds: &Bounds) -> Result<Mode, Failure> {
     let modes = &agent.capabilities().modes;
-    let refused = |word: &str| Failure::new(ErrorCode::NotSupported, format!("{} has no mode `{word}`", wanted.cli));
+    let known: Vec<String> = modes.iter().map(|mode| to_api::mode(*mode).to_string()).collect();
+    let refused = |word: &str| {
+        let message = format!("{} has no mode `{word}` (there is: {})", wanted.cli, known.join(", "));
+        Failure::new(ErrorCode::NotSupported, message)
+    };
     let mode = match &wanted.mode {
         None => modes.first().copied().ok_or_else(|| refused("default"))?,
         Some(word) => {

@@ -36,8 +36,23 @@ pub(super) async fn edit(call: Incoming) -> Result<Json<WireMessage>, Failure> {
     if text.is_none() && due.is_none() && place.is_none() {
         return Err(Failure::new(ErrorCode::Usage, "an edit changes the text, the time or the place"));
     }
+    if text.is_some() {
+        check_author(&call, session, message).await?;
+    }
     change(&call, session, message, Call::Edit { session, message, text, due, place }).await?;
     one(&call, session, message, None).await.map(Json)
+}
+
+/// A message says who sent it, so that nobody else but the user puts words into it.
+async fn check_author(call: &Incoming, session: SessionId, message: MessageId) -> Result<(), Failure> {
+    let look = move |host: &Host| host.session(session)?.messages.get(&message).cloned();
+    match call.app.look(look).await? {
+        Some(known) if !call.is_from_caller(&known) => Err(Failure::new(
+            ErrorCode::Forbidden,
+            format!("{message} is somebody else's: its text is not yours to change"),
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn place(wanted: &EditMessage) -> Result<Option<Place>, Failure> {

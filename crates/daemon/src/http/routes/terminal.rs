@@ -1,5 +1,6 @@
 //! The terminal of a session: a switch of protocols, and then bytes in both directions.
 
+use adjutant_agents::Sitting;
 use adjutant_agents::runner::View;
 use adjutant_api::ErrorCode;
 use adjutant_api::protocol::TERMINAL_UPGRADE;
@@ -11,6 +12,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONNECTION, UPGRADE};
 use axum::response::Response;
 
+use super::attach;
 use crate::http::App;
 use crate::http::call::of_door;
 use crate::http::error::Failure;
@@ -38,8 +40,8 @@ pub(super) async fn terminal(
         return Err(Failure::new(ErrorCode::Usage, format!("this path is for an upgrade to {TERMINAL_UPGRADE}")));
     }
     let caller = of_door(request.extensions_mut())?.caller;
+    let id = app.look(move |host| resolve::allowed(host, &id, caller, Rule::Change, Right::Steer)).await??;
     let look = move |host: &Host| {
-        let id = resolve::allowed(host, &id, caller, Rule::Change, Right::Steer)?;
         let session = host.session(id).ok_or_else(|| Failure::gone(id))?;
         if session.has_exited() {
             return Err(Failure::new(ErrorCode::SessionExited, format!("{} has exited", session.name)));
@@ -49,10 +51,12 @@ pub(super) async fn terminal(
         }
         let runner = session.processes.as_ref().map(|p| p.runner);
         runner
-            .map(|runner| (session.revivals, id, runner))
+            .map(|runner| (session.revivals, runner))
             .ok_or_else(|| Failure::new(ErrorCode::SessionExited, "its process is not known yet"))
     };
-    let (life, id, runner) = app.look(look).await??;
+    let (life, runner) = app.look(look).await??;
+    let View { columns, rows, read_only } = view;
+    attach::lend(&app, id, Sitting { columns, rows, read_only }).await?;
     let place = app.places.of_life(id, life);
     let mut far = adjutant_agents::runner::open_terminal(&place, &runner, view).await.map_err(|error| {
         Failure::new(ErrorCode::OutcomeUnknown, format!("the session's runner cannot be reached: {error}"))

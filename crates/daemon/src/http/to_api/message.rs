@@ -27,6 +27,7 @@ pub(crate) fn message(host: &Host, session: &Session, message: &Message, text: S
         state: state(&message.state),
         delayed: matches!(message.state, MessageState::Delayed { .. }),
         held: queued && session.hold != Hold::Off,
+        lent: queued && session.lent_since().is_some(),
         blocked_by: session.requests().next().filter(|_| queued).map(|request| request.id.to_string()),
         bytes: message.bytes,
         text,

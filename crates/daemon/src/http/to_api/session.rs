@@ -66,6 +66,7 @@ pub(crate) fn session(host: &Host, session: &Session, now: Timestamp) -> WireSes
         }),
         last_turn: session.last_turn.as_ref().map(last_turn),
         pending: session.requests().map(|r| request(session, r)).collect(),
+        lent: session.lent_since().is_some(),
         queued: session.queued() as u64,
         held: session.hold != adjutant_core::session::Hold::Off,
         goal: session.goal.as_ref().map(goal),
@@ -138,6 +139,7 @@ pub(crate) fn request(session: &Session, request: &Request) -> WireRequest {
     WireRequest {
         id: request.id.to_string(),
         session: session.name.to_string(),
+        host: None,
         kind: words::request_kind(request.asked.kind),
         tool: request.asked.tool.clone(),
         summary: request.asked.summary.clone(),
@@ -235,7 +237,11 @@ fn summary(host: &Host, session: &Session, now: Timestamp) -> String {
     match &session.phase {
         Phase::Unseen { why, .. } => format!("{}: {}", word.as_str(), words::unknown_text(why)),
         Phase::Starting | Phase::Live | Phase::Exited { .. } => {
-            format!("{}: {} said {} {age} ms ago", word.as_str(), source.as_str(), session.basis.said)
+            let lent = session.lent_since().map_or_else(String::new, |since| {
+                let millis = now.millis_since(since);
+                format!("; a person has had the conversation at a terminal for {millis} ms, and messages wait for it")
+            });
+            format!("{}: {} said {} {age} ms ago{lent}", word.as_str(), source.as_str(), session.basis.said)
         }
     }
 }

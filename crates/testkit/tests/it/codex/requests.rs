@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Codex;
+use crate::gateway::{Gate, code, created, token};
 use crate::look::{begin, events, status};
 
 /// A command that has to be asked for.
@@ -228,4 +229,67 @@ fn b14_each_mode_means_what_it_says() {
     let refused =
         codex.world.adj(["--json", "create", "--cli", "codex", "--mode", "docker"]).expect_error(2, "not_supported");
     drop(refused);
+}
+
+/// A Codex with `adj` itself as a server of tools, and what makes the model use one that changes something.
+fn with_tools() -> (Codex, &'static str) {
+    let codex = Codex::new();
+    let file = codex.world.root().join("codex/config.toml");
+    let config = std::fs::read_to_string(&file).expect("the configuration");
+    let (adj, home) = (codex.world.adj_path().display(), codex.world.state());
+    let env = format!("env = {{ ADJ_HOME = \"{}\" }}", home.display());
+    let server = format!("\n[mcp_servers.house]\ncommand = \"{adj}\"\nargs = [\"mcp\"]\n{env}\n");
+    std::fs::write(&file, config + &server).expect("a file in the world");
+    (codex, "[[tool mcp__house/create {\"cli\":\"shell\"}]] [[then]] [[say done]]")
+}
+
+fn sessions(codex: &Codex) -> usize {
+    codex.world.adj(["-q", "list"]).expect_code(0).stdout.lines().count()
+}
+
+#[test]
+fn whether_a_tool_of_a_server_may_be_used_is_a_permission() {
+    let (codex, create) = with_tools();
+    let x = codex.guarded();
+    begin(&codex.world, &x, create);
+    let request = codex.respond(&x, &["--deny"]);
+    assert_eq!(
+        (&request["kind"], &request["tool"]),
+        (&"permission".into(), &"mcp__house__create".into()),
+        "{request:#}"
+    );
+    assert_eq!(request["input"]["_meta"]["tool_params"]["cli"], "shell", "{request:#}");
+    let _ = codex.world.adj(["wait", &x]);
+    assert_eq!(sessions(&codex), 1);
+    begin(&codex.world, &x, create);
+    codex.respond(&x, &["--always"]);
+    let _ = codex.world.adj(["wait", &x]).expect_code(0);
+    assert_eq!(sessions(&codex), 2);
+    assert_eq!(codex.ask(&x, create), "done\n", "it is not asked for again");
+    assert_eq!(sessions(&codex), 3);
+    codex.assert_sound();
+}
+
+#[test]
+fn a_rule_may_permit_a_tool_of_a_server() {
+    let (codex, create) = with_tools();
+    let x = codex.create(&["--mode", "guarded", "--allow-tool", "mcp__house__*"]);
+    assert_eq!(codex.ask(&x, create), "done\n");
+    assert_eq!(sessions(&codex), 2);
+}
+
+#[test]
+fn a_bound_token_does_not_permit_tools_of_a_server() {
+    let (codex, create) = with_tools();
+    let gate = Gate::new(&codex.world);
+    let bound = token(&codex.world, &["--pass", "CODEX_HOME", "--pass", adjutant_fakemodel::openai::KEY_VARIABLE]);
+    let body = serde_json::json!({"cli": "codex", "path": codex.world.work(), "message": create}).to_string();
+    let x = created(&gate.call(&bound, "POST", "/v1/sessions", &body));
+    let request = codex.request(&x);
+    let answer = format!("/v1/requests/{}/answer", request["id"].as_str().expect("an id"));
+    for decision in ["allow", "always", "text"] {
+        let body = serde_json::json!({"decision": decision, "text": (decision == "text").then_some("{}")}).to_string();
+        assert_eq!(code(&gate.call(&bound, "POST", &answer, &body)), (403, "forbidden"), "{decision}");
+    }
+    assert_eq!(sessions(&codex), 1);
 }

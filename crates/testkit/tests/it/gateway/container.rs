@@ -3,6 +3,7 @@
 use adjutant_testkit::{Ended, Running, World};
 
 use super::{Gate, token};
+use crate::SOON;
 
 /// A place without a network, in which the directory of the world is mounted under another name.
 struct Container<'a> {
@@ -77,4 +78,93 @@ fn the_binary_and_its_environment_are_enough_in_a_container() {
     assert_eq!(world.adj(["-q", "list"]).expect_code(0).stdout, "", "nothing was done");
     drop(gate);
     let _ = inside.adj(&good, &["--json", "list"]).expect_error(255, "gateway_unreachable");
+}
+
+/// A proxy that speaks TLS with a certificate of its own for `localhost`, and passes on to a port. It says its own port.
+const PROXY: &str = r#"
+import socket, ssl, sys, threading
+to, folder = int(sys.argv[1]), sys.argv[2]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(folder + "/cert.pem", folder + "/cert-key.pem")
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+def copy(a, b):
+    try:
+        while piece := a.recv(65536):
+            b.sendall(piece)
+    except OSError:
+        pass
+    for end in (a, b):
+        try: end.shutdown(socket.SHUT_RDWR)
+        except OSError: pass
+def serve(plain):
+    try:
+        near, far = context.wrap_socket(plain, server_side=True), socket.create_connection(("127.0.0.1", to))
+    except OSError:
+        return plain.close()
+    threading.Thread(target=copy, args=(far, near), daemon=True).start()
+    copy(near, far)
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+"#;
+
+/// What a certificate says of its owner.
+const CERTIFICATE: &str = "[req]\ndistinguished_name=dn\nx509_extensions=ext\nprompt=no\n[dn]\nCN=localhost\n\
+                           [ext]\nsubjectAltName=DNS:localhost\nbasicConstraints=critical,CA:FALSE\n";
+
+/// Makes a certificate that is its own authority, and its key.
+fn certificate(world: &World, keys: &std::path::Path, name: &str) {
+    let mut openssl = world.command("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-config",
+        "config",
+    ]);
+    openssl.args(["-keyout", &format!("{name}-key.pem"), "-out", &format!("{name}.pem")]).current_dir(keys);
+    let _ = Running::start(openssl).end().expect_code(0);
+}
+
+#[test]
+fn a_gateway_behind_a_proxy_that_speaks_tls_is_reached_when_its_certificate_is_trusted() {
+    let world = World::new();
+    let gate = Gate::new(&world);
+    let keys = world.root().join("tls");
+    std::fs::create_dir(&keys).unwrap();
+    std::fs::write(keys.join("config"), CERTIFICATE).unwrap();
+    certificate(&world, &keys, "cert");
+    let mut proxy = world.command("python3");
+    proxy.args(["-c", PROXY, &gate.port.to_string()]).arg(&keys);
+    let proxy = Running::start(proxy);
+    proxy.await_stdout("it listens", SOON, |said| said.ends_with('\n'));
+    let port = proxy.stdout_so_far().trim().to_owned();
+    let good = token(&world, &["--mode", "native"]);
+    let adj = |host: &str, trusted: &std::path::Path, words: &[&str]| {
+        let mut command = world.adj_command(words);
+        command.env("ADJ_SANDBOX", "1").env("ADJ_GATEWAY_TOKEN", &good).env_remove("ADJ_HOME");
+        command.env("ADJ_GATEWAY_URL", format!("https://{host}:{port}")).env("ADJ_HOST_PATH", world.work());
+        command.env("ADJ_CONTAINER_WORKSPACE", world.work()).env("SSL_CERT_FILE", trusted).env_remove("SSL_CERT_DIR");
+        Running::start(command).end()
+    };
+    let cert = keys.join("cert.pem");
+    let id = adj("localhost", &cert, &["create", "-q", "--cli", "shell"]).expect_code(0).word().to_owned();
+    assert_eq!(adj("localhost", &cert, &["ask", &id, "echo over TLS"]).expect_code(0).stdout, "over TLS\n");
+    // Another name than that of the certificate, certificates that nobody trusts, and none at all.
+    std::fs::write(keys.join("none.pem"), "").unwrap();
+    for (host, trusted, why) in
+        [("127.0.0.1", "cert.pem", "certificate"), ("localhost", "none.pem", "no certificates are trusted")]
+    {
+        let refused = adj(host, &keys.join(trusted), &["--json", "list"]).expect_error(255, "gateway_unreachable");
+        assert!(refused.error()["message"].as_str().unwrap_or_default().contains(why), "{refused:#?}");
+    }
+    certificate(&world, &keys, "other");
+    let refused = adj("localhost", &keys.join("other.pem"), &["--json", "list"]);
+    let _ = refused.expect_error(255, "gateway_unreachable");
+    proxy.signal(rustix::process::Signal::KILL);
+    let _ = proxy.end();
 }

@@ -1,7 +1,7 @@
 //! A client of the Model Context Protocol, as small as it can be: one line for each message.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use adjutant_testkit::World;
 use serde_json::{Value, json};
@@ -18,7 +18,12 @@ impl Client {
     /// Starts `adj mcp` and shakes hands.
     #[track_caller]
     pub(crate) fn start(world: &World) -> Self {
-        let mut command = world.adj_command(["mcp"]);
+        Self::of(world.adj_command(["mcp"]))
+    }
+
+    /// Starts a server by a command, and shakes hands.
+    #[track_caller]
+    pub(crate) fn of(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take().expect("a pipe"));

@@ -5,7 +5,7 @@ use adjutant_core::agent::StartFailure;
 use super::meaning::Protocol;
 use crate::LaunchPlan;
 use crate::claude::environment::{config_dir, environment};
-use crate::claude::headless::command_line::{PASSING, arguments};
+use crate::claude::headless::command_line::{Conversation, PASSING, arguments};
 use crate::claude::home;
 use crate::claude::resume::taken_up;
 use crate::runner::{Driven, Driver, Held, PipesPlan};
@@ -35,7 +35,7 @@ fn held(driver: &mut Driver<Protocol>, plan: LaunchPlan) -> Result<Held, String>
     if let Some(native) = &resumed {
         driver.meaning.machine.resume(native);
     }
-    let arguments = arguments(&plan.profile, driver.session(), resumed.as_deref());
+    let arguments = arguments(&plan.profile, &Conversation::of(driver.session(), resumed));
     Ok(Held {
         environment,
         inherited: plan.inherited.clone(),

@@ -7,6 +7,7 @@ use adjutant_core::agent::{AgentReport, RequestEnd};
 use adjutant_core::id::Attempt;
 use adjutant_core::outcome::UnknownReason;
 
+use super::lend;
 use super::meaning::Protocol;
 use crate::claude::form;
 use crate::claude::headless::speak::{self, Tag, uuid_of};
@@ -22,8 +23,9 @@ pub(super) async fn own(driver: &mut Driver<Protocol>, link: &mut Link) -> io::R
     {
         return driver.give_up(link, why).await;
     }
-    if driver.meaning.machine.is_to_be_greeted() && once(driver, &Tag::Hello) {
-        write(driver, link, &Tag::Hello, &speak::hello()).await?;
+    let hello = Tag::Hello(driver.meaning.machine.lendings());
+    if driver.meaning.machine.is_to_be_greeted() && once(driver, &hello) {
+        write(driver, link, &hello, &speak::hello()).await?;
     }
     for (native, asked, verdict) in driver.meaning.machine.ruled() {
         let decided = match verdict {
@@ -56,6 +58,9 @@ async fn write(driver: &Driver<Protocol>, link: &mut Link, tag: &Tag, line: &str
 
 /// Passes an order on.
 pub(super) async fn order(driver: &mut Driver<Protocol>, link: &mut Link, order: Order) -> Driven<io::Result<()>> {
+    if driver.meaning.is_away() || matches!(order, Order::Lend { .. }) {
+        return lend::order(driver, order).await.map(Ok);
+    }
     Ok(match order {
         Order::Deliver { message, attempt, text, as_command } => {
             deliver(driver, link, message, attempt, &text, as_command).await
@@ -92,7 +97,7 @@ pub(super) async fn order(driver: &mut Driver<Protocol>, link: &mut Link, order:
         },
         Order::End { grace_ms } => driver.end(link, grace_ms).await,
         // A headless session has no hooks of ours; whoever calls learns that nobody heard.
-        Order::Hook { .. } | Order::Goal { .. } | Order::LetGo => Ok(()),
+        Order::Hook { .. } | Order::Goal { .. } | Order::Lend { .. } | Order::LetGo => Ok(()),
     })
 }
 
@@ -125,6 +130,6 @@ pub(super) async fn on_notice(driver: &mut Driver<Protocol>, notice: Notice) -> 
         Some(Tag::Answer(native)) => {
             driver.report(AgentReport::RequestClosed { native, end: RequestEnd::Withdrawn }).await
         }
-        Some(Tag::Hello | Tag::Rule(_) | Tag::Refusal(_) | Tag::Stop(_)) | None => Ok(()),
+        Some(Tag::Hello(_) | Tag::Rule(_) | Tag::Refusal(_) | Tag::Stop(_)) | None => Ok(()),
     }
 }

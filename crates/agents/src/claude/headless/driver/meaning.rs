@@ -7,9 +7,11 @@ use std::path::Path;
 use adjutant_core::agent::{AgentReport, Evidence};
 use adjutant_core::id::Attempt;
 use adjutant_core::outcome::UnknownReason;
+use adjutant_core::session::Profile;
 use adjutant_core::{MessageId, SessionId, Timestamp};
 
-use super::give;
+use super::lend::Lending;
+use super::{give, lend};
 use crate::claude::headless::machine::Machine;
 use crate::claude::headless::speak::uuid_of;
 use crate::claude::{home, transcript};
@@ -18,16 +20,32 @@ use crate::{Order, Place};
 
 /// A conversation by protocol, as its journal tells it.
 pub(super) struct Protocol {
-    session: SessionId,
+    pub(super) session: SessionId,
+    pub(super) profile: Profile,
     pub(super) machine: Machine,
     /// Tags of what this connection was given unasked, and what the journal may not have yet.
     pub(super) given: BTreeSet<String>,
+    pub(super) lending: Lending,
 }
 
 impl Protocol {
     /// One of which nothing has been read.
-    pub(super) fn new(session: SessionId, machine: Machine) -> Self {
-        Self { session, machine, given: BTreeSet::new() }
+    pub(super) fn new(session: SessionId, profile: Profile, machine: Machine) -> Self {
+        Self { session, profile, machine, given: BTreeSet::new(), lending: Lending::default() }
+    }
+
+    fn read_line(&mut self, line: &str, at: Timestamp, state_dir: &Path, aloud: bool) -> Vec<Told> {
+        let lent = self.machine.lent().cloned();
+        let known = self.machine.conversation().map(str::to_owned).filter(|_| !aloud);
+        let mut told = self.machine.on_line(line, at);
+        if let Some(known) = known {
+            // What is on record is newer than a line that was told before: at a terminal it may have become another one.
+            self.machine.talks_in(known);
+        }
+        if let Some(lent) = lent.filter(|_| aloud && self.machine.lent().is_none()) {
+            self.tell_what_was_said(&lent, at, state_dir, &mut told);
+        }
+        told
     }
 
     /// Whether the transcript has a message; `None` where there is none to look into.
@@ -41,12 +59,14 @@ impl Protocol {
 impl Meaning for Protocol {
     const NAME: &'static str = "Claude Code";
 
-    fn read(&mut self, entry: &Entry, state_dir: &Path, _aloud: bool) -> Vec<Told> {
-        if let Record::Written { tag } = &entry.record {
+    fn read(&mut self, entry: &Entry, state_dir: &Path, aloud: bool) -> Vec<Told> {
+        if let Record::Lent(step) = &entry.record {
+            self.machine.on_lent(step, entry.observed_at())
+        } else if let Record::Written { tag } = &entry.record {
             self.machine.on_written(tag)
         } else if let Record::Line(line) = &entry.record {
             match line.load(state_dir) {
-                Ok(text) => self.machine.on_line(&text, entry.observed_at()),
+                Ok(text) => self.read_line(&text, entry.observed_at(), state_dir, aloud),
                 Err(error) => vec![(AgentReport::Notice { text: format!("a line cannot be read: {error}") }, None)],
             }
         } else {
@@ -94,10 +114,18 @@ impl Meaning for Protocol {
 
     fn on_connected(&mut self) {
         self.given.clear();
+        self.lending.on_connected();
     }
 
-    async fn give_own(driver: &mut Driver<Self>, link: &mut Link) -> io::Result<()> {
-        give::own(driver, link).await
+    async fn stirred(&mut self) {
+        self.lending.stirred().await;
+    }
+
+    async fn give_own(driver: &mut Driver<Self>, link: &mut Link) -> Driven<io::Result<()>> {
+        match give::own(driver, link).await {
+            Ok(()) => lend::own(driver, link).await,
+            broken => Ok(broken),
+        }
     }
 
     async fn give(driver: &mut Driver<Self>, link: &mut Link, order: Order) -> Driven<io::Result<()>> {

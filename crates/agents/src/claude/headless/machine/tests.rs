@@ -173,3 +173,48 @@ fn another_conversation_is_told_of() {
     let other = state("idle").replace("\"s\"", "\"t\"");
     assert_eq!(play(&mut machine, &[other]), ["conversation t"]);
 }
+
+fn step(machine: &mut Machine, record: LentRecord) -> Vec<String> {
+    words(&machine.on_lent(&record, AT))
+}
+
+#[test]
+fn what_is_lent_is_one_turn_of_a_persons_until_it_is_ready_again() {
+    let mut machine = machine(&[], &[]);
+    assert_eq!(machine.cannot_be_lent(), None);
+    assert_eq!(step(&mut machine, LentRecord::Begun), ["began Person"]);
+    assert!(machine.is_working() && machine.cannot_be_lent().is_some());
+    for record in [LentRecord::Shown, LentRecord::Watched { by_anybody: false }] {
+        assert_eq!(step(&mut machine, record), [] as [&str; 0]);
+    }
+    assert_eq!(machine.lent().map(|lent| &lent.step), Some(&LentStep::There { watched: false }));
+    assert!(!machine.is_to_be_greeted());
+    assert_eq!(step(&mut machine, LentRecord::Back { cut: false }), [] as [&str; 0]);
+    // What a program says of itself on being taken up is no work, and it is not ready before it says so.
+    assert_eq!(play(&mut machine, &[state("running"), state("idle")]), [] as [&str; 0]);
+    assert!(machine.is_to_be_greeted() && machine.is_working());
+    machine.on_written("hello 1");
+    let hello = r#"{"type":"control_response","response":{"subtype":"success","request_id":"hello","response":{}}}"#;
+    assert_eq!(play(&mut machine, &[hello.to_owned()]), ["Ready", "Completed "]);
+    assert!(!machine.is_working() && machine.cannot_be_lent().is_none());
+    step(&mut machine, LentRecord::Begun);
+    step(&mut machine, LentRecord::Back { cut: true });
+    assert_eq!(play(&mut machine, &[hello.to_owned()]), ["Ready", "Interrupted "]);
+    assert_eq!(machine.lendings(), 2);
+}
+
+#[test]
+fn what_is_at_work_asks_or_left_work_behind_is_not_lent() {
+    let mut machine = machine(&[], &[]);
+    machine.on_written("message 1 1");
+    assert_eq!(machine.cannot_be_lent(), Some("it is at work"), "nobody knows yet whether it was taken");
+    play(&mut machine, &[lifecycle(1, "started"), asks("a", "touch x")]);
+    assert_eq!(machine.cannot_be_lent(), Some("it waits for an answer"));
+    machine.on_written("answer a");
+    assert_eq!(machine.cannot_be_lent(), Some("it is at work"));
+    let tasks = |tasks: &str| format!(r#"{{"type":"system","subtype":"background_tasks_changed","tasks":[{tasks}]}}"#);
+    play(&mut machine, &[tasks(r#"{"id":"b"}"#), result("x"), state("idle")]);
+    assert_eq!(machine.cannot_be_lent(), Some("work that it began goes on in the background"));
+    play(&mut machine, &[tasks("")]);
+    assert_eq!(machine.cannot_be_lent(), None);
+}

@@ -134,8 +134,15 @@ fn elicitation(native: &str, params: &Value) -> Ask {
         let offers =
             |word: &Value| word == "session" || word.as_array().is_some_and(|all| all.contains(&json!("session")));
         let asked = Asked::ToolForm { lasting: offers(&meta["persist"]) };
-        let request = permission(native, TOOL_OF_SERVER, &summary, &details);
-        return Ask { asked, request, subjects: vec![summary] };
+        return match meta["tool_name"].as_str().filter(|_| meta["codex_approval_kind"] == "mcp_tool_call") {
+            Some(tool) => {
+                let request = permission(native, &format!("mcp__{server}__{tool}"), &summary, &details);
+                Ask { asked, request, subjects: vec![meta["tool_params"].to_string()] }
+            }
+            None => {
+                Ask { asked, request: permission(native, TOOL_OF_SERVER, &summary, &details), subjects: vec![summary] }
+            }
+        };
     }
     let request = NewRequest {
         native: native.to_owned(),

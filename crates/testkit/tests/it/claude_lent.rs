@@ -1,0 +1,350 @@
+//! A person sits down at a Claude Code that is held without a terminal, and gives the conversation back.
+
+use std::path::PathBuf;
+
+use adjutant_testkit::fakemodel::anthropic::user_texts;
+use adjutant_testkit::{AGENT_MAX, ClaudeWorld, Process, Running, await_fact};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::SOON;
+use crate::look::events;
+
+const BACK: &str = "the conversation is given back";
+
+fn headless(world: &ClaudeWorld, more: &[&str]) -> String {
+    let words = ["create", "-q", "--cli", "claude", "--headless"].iter().chain(more);
+    world.adj(words).expect_code(0).word().to_owned()
+}
+
+fn status(world: &ClaudeWorld, session: &str) -> Value {
+    world.adj(["--json", "status", session]).expect_code(0).json()
+}
+
+/// The texts of the user in the newest request that tells of a whole conversation, as the model got them.
+fn newest_texts(world: &ClaudeWorld) -> Vec<String> {
+    let (request, _) = world.model().recorder().requests().pop().expect("a request");
+    user_texts(&request)
+}
+
+/// The processes that run Claude Code, by their command lines.
+fn programs(world: &ClaudeWorld) -> Vec<String> {
+    let claude = |(_, line): (u32, String)| (line.contains("--permission-mode")).then_some(line);
+    world.processes().into_iter().filter_map(claude).collect()
+}
+
+/// A terminal in which a person sits, whose screen stays when `adj attach` has ended.
+struct Person<'a> {
+    world: &'a ClaudeWorld,
+    socket: PathBuf,
+}
+
+impl<'a> Person<'a> {
+    fn sits_down(world: &'a ClaudeWorld, session: &str, more: &str) -> Self {
+        let mut sockets = (0..).map(|nth| world.root().join(format!("person{nth}")));
+        let socket = sockets.find(|socket| !socket.try_exists().expect("the world can be looked at"));
+        let person = Self { world, socket: socket.expect("a name is free") };
+        let line = format!("'{}' attach {more} {session}; echo left with $?; exec cat", world.adj_path().display());
+        person.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "110", "-y", "40", "--", "sh", "-c", &line]);
+        person
+    }
+
+    /// One who sits at the conversation.
+    fn at(world: &'a ClaudeWorld, session: &str) -> Self {
+        let person = Self::sits_down(world, session, "");
+        person.awaits("❯");
+        person
+    }
+
+    #[track_caller]
+    fn tmux(&self, words: &[&str]) -> String {
+        let mut command = self.world.command("tmux");
+        command.args(["-u", "-S"]).arg(&self.socket).env("TERM", "xterm-256color").args(words);
+        Running::start(command).end().expect_code(0).stdout
+    }
+
+    fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-S", "-100"])
+    }
+
+    #[track_caller]
+    fn awaits(&self, words: &str) {
+        let mut screen = String::new();
+        let deadline = std::time::Instant::now() + SOON;
+        await_fact(words, SOON + AGENT_MAX, || {
+            screen = self.screen();
+            assert!(std::time::Instant::now() < deadline, "no {words:?}:\n{screen}");
+            screen.contains(words)
+        });
+    }
+
+    #[track_caller]
+    fn types(&self, text: &str) {
+        self.tmux(&["send-keys", "-l", text]);
+        self.awaits(text);
+        self.tmux(&["send-keys", "Enter"]);
+    }
+
+    /// Types a whole message, which the model gets.
+    #[track_caller]
+    fn says(&self, text: &str) {
+        let before = self.world.model().recorder().count();
+        self.types(text);
+        await_fact("the model is asked", SOON, || self.world.model().recorder().count() > before);
+    }
+
+    /// Presses the keys by which a viewer leaves.
+    fn detaches(&self) {
+        self.tmux(&["send-keys", "C-]"]);
+        self.tmux(&["send-keys", "d"]);
+    }
+
+    /// The terminal is closed under `adj attach`, as by a window that is closed.
+    fn vanishes(&self) {
+        self.tmux(&["kill-server"]);
+    }
+}
+
+impl Drop for Person<'_> {
+    fn drop(&mut self) {
+        let mut command = self.world.command("tmux");
+        command.arg("-S").arg(&self.socket).arg("kill-server");
+        let _ = Running::start(command).end();
+    }
+}
+
+/// The conversation is back, and the queue has run.
+#[track_caller]
+fn is_back(world: &ClaudeWorld, session: &str) {
+    let _ = world.adj(["wait", session]).expect_code(0);
+    let status = status(world, session);
+    assert_eq!((&status["status"], &status["lent"]), (&"idle".into(), &false.into()), "{status:#}");
+    let programs = programs(world);
+    assert!(programs.len() == 1 && programs[0].contains("--input-format"), "{programs:#?}");
+}
+
+#[test]
+fn a20_a_person_sits_down_at_a_session_without_a_terminal_and_gives_it_back() {
+    let world = ClaudeWorld::new();
+    let x = headless(&world, &["--mode", "guarded", "--model", "claude-haiku-4-5"]);
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    let conversation = status(&world, &x)["agent_session"].clone();
+    let person = Person::at(&world, &x);
+    person.awaits("before");
+    let programs = programs(&world);
+    let words =
+        format!("--permission-mode manual --resume {} --model claude-haiku-4-5", conversation.as_str().unwrap());
+    assert!(programs.len() == 1 && programs[0].contains(&words), "one program, as the session was made: {programs:#?}");
+
+    // A message waits, and everybody is told for whom.
+    let sent = world.adj(["send", &x, "[[say after]]"]).expect_code(0);
+    assert!(sent.stderr.contains("a person has the conversation"), "{}", sent.stderr);
+    let explained = world.adj(["status", "--explain", &x]).expect_code(0).stdout;
+    assert!(explained.contains("working") && explained.contains("a person has had the conversation"), "{explained}");
+    let waited = world.adj(["wait", &x, "--timeout", "0s"]).expect_code(124);
+    assert!(waited.stderr.contains("a person has the conversation"), "{}", waited.stderr);
+    assert_eq!(status(&world, &x)["lent"], true);
+    // What was meant for the turn that runs is no part of a person's; it is the first behind it.
+    let _ = world.adj(["send", "--steer", &x, "[[say steered]]"]).expect_code(0);
+
+    person.says("[[say to the person]]");
+    person.tmux(&["send-keys", "-l", "half a line"]);
+    person.awaits("half a line");
+    person.detaches();
+    person.awaits("left with 0");
+    is_back(&world, &x);
+    let said = world.adj(["last-message", "-n", "3", &x]).expect_code(0).stdout;
+    assert_eq!(said, "to the person\n\nsteered\n\nafter\n");
+    assert_eq!(newest_texts(&world), ["[[say before]]", "[[say to the person]]", "[[say steered]]", "[[say after]]"]);
+    let origins: Vec<Value> =
+        events(&world, &x, "turn.started").iter().map(|event| event["data"]["origin"].clone()).collect();
+    assert_eq!(origins[1], "person", "{origins:#?}");
+    assert_eq!(origins.len(), 4, "{origins:#?}");
+    let log = world.adj(["logs", &x]).expect_code(0).stdout;
+    assert!(log.contains("to the person"), "{log}");
+    assert_eq!(status(&world, &x)["agent_session"], conversation);
+    assert_eq!(world.answer(&x, "[[say again]]"), "again");
+}
+
+#[test]
+fn a_conversation_in_which_nothing_was_said_is_lent_too() {
+    let world = ClaudeWorld::new();
+    let x = headless(&world, &[]);
+    let person = Person::at(&world, &x);
+    person.types("/exit");
+    person.awaits(BACK);
+    person.awaits("left with 0");
+    is_back(&world, &x);
+    assert_eq!(world.answer(&x, "[[say one]]"), "one");
+    // Who only looks changes nothing of what was said last.
+    let person = Person::at(&world, &x);
+    person.awaits("one");
+    person.vanishes();
+    is_back(&world, &x);
+    assert_eq!(world.adj(["last-message", &x]).expect_code(0).stdout, "one\n");
+}
+
+#[test]
+fn a_conversation_that_a_person_begins_anew_is_gone_on_with() {
+    let world = ClaudeWorld::new();
+    let x = headless(&world, &[]);
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    let conversation = status(&world, &x)["agent_session"].clone();
+    let person = Person::at(&world, &x);
+    person.types("/clear");
+    await_fact("it is told of", SOON, || status(&world, &x)["agent_session"] != conversation);
+    // The daemon that takes it back knows of it from the record alone.
+    world.kill_daemon();
+    person.says("[[say anew]]");
+    person.detaches();
+    person.awaits("left with 0");
+    is_back(&world, &x);
+    assert_eq!(world.answer(&x, "[[say after]]"), "after");
+    let texts = newest_texts(&world);
+    assert!(texts.ends_with(&["[[say anew]]".to_owned(), "[[say after]]".to_owned()]), "{texts:#?}");
+    assert!(!texts.iter().any(|text| text.contains("before")), "{texts:#?}");
+}
+
+#[test]
+fn what_works_or_asks_is_not_lent() {
+    let world = ClaudeWorld::new();
+    let x = headless(&world, &["--mode", "guarded"]);
+    let message =
+        world.send(&x, r#"[[tool Bash {"command":"touch made","description":"make a file"}]] [[then]] [[say ok]]"#);
+    let _ = world.adj(["wait", &x]).expect_code(3);
+    let person = Person::sits_down(&world, &x, "");
+    person.awaits("it waits for an answer");
+    person.awaits("left with 1");
+    let _ = world.adj(["respond", &x, "--allow"]).expect_code(0);
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
+    let _ = world.send(&x, "[[hold gate]] [[say held]]");
+    assert!(world.model().await_held("gate", SOON));
+    let person = Person::sits_down(&world, &x, "");
+    person.awaits("it is at work");
+    person.awaits("left with 1");
+    world.model().open("gate");
+    let _ = world.adj(["wait", &x]).expect_code(0);
+    let person = Person::sits_down(&world, &x, "--read-only");
+    person.awaits("none to look at");
+    person.awaits("left with 2");
+    is_back(&world, &x);
+}
+
+#[test]
+fn what_a_person_leaves_at_work_goes_on_and_two_see_the_same() {
+    let world = ClaudeWorld::new();
+    let x = headless(&world, &[]);
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    let one = Person::at(&world, &x);
+    let other = Person::sits_down(&world, &x, "");
+    other.awaits("before");
+    let looker = Person::sits_down(&world, &x, "--read-only");
+    looker.awaits("before");
+    assert_eq!(programs(&world).len(), 1, "{:#?}", programs(&world));
+    one.types("[[hold gate]] [[say done alone]]");
+    assert!(world.model().await_held("gate", SOON));
+    other.awaits("done alone");
+    let message = world.send(&x, "[[say next]]");
+    one.detaches();
+    one.awaits("left with 0");
+    assert_eq!(status(&world, &x)["lent"], true, "one is still there");
+    other.vanishes();
+    // Nobody is there who could type; what was begun is not cut off.
+    await_fact("it is seen that they have left", SOON, || {
+        world.model().open("gate");
+        status(&world, &x)["lent"] == false
+    });
+    looker.awaits("left with 0");
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
+    assert_eq!(world.adj(["last-message", "-n", "2", &x]).expect_code(0).stdout, "done alone\n\nnext\n");
+    is_back(&world, &x);
+}
+
+#[test]
+fn a_question_that_its_person_leaves_is_cut_off_and_so_is_what_somebody_interrupts() {
+    let world = ClaudeWorld::new();
+    let x = headless(&world, &["--mode", "guarded"]);
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    let person = Person::at(&world, &x);
+    person.types(r#"[[tool Bash {"command":"touch made","description":"make a file"}]] [[then]] [[say ok]]"#);
+    person.awaits("Do you want");
+    person.vanishes();
+    let _ = world.adj(["wait", &x]).expect_code(130);
+    assert!(!world.has_file("made"));
+    assert_eq!(world.answer(&x, "[[say after]]"), "after");
+    let person = Person::at(&world, &x);
+    let message = world.send(&x, "[[say in between]]");
+    let _ = world.adj(["interrupt", &x]).expect_code(0);
+    person.awaits(BACK);
+    person.awaits("left with 0");
+    assert_eq!(status(&world, &x)["lent"], false);
+    let _ = world.adj(["queue", "release", &x]).expect_code(0);
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
+    is_back(&world, &x);
+}
+
+#[test]
+fn a_daemon_that_is_killed_does_not_take_the_terminal_along() {
+    let world = ClaudeWorld::new();
+    let x = headless(&world, &[]);
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    let person = Person::at(&world, &x);
+    let message = world.send(&x, "[[say after]]");
+    world.kill_daemon();
+    person.says("[[say still there]]");
+    assert_eq!(status(&world, &x)["lent"], true);
+    // Killed when nobody sits there any more, it is the next one that takes the conversation back.
+    world.kill_daemon();
+    person.vanishes();
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
+    assert_eq!(newest_texts(&world), ["[[say before]]", "[[say still there]]", "[[say after]]"]);
+    is_back(&world, &x);
+}
+
+#[test]
+fn a_daemon_that_is_killed_on_the_way_there_or_back_is_replaced() {
+    let world = ClaudeWorld::new();
+    let x = headless(&world, &[]);
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    for round in 1..=3 {
+        let person = Person::sits_down(&world, &x, "");
+        await_fact("the person gets it", SOON, || status(&world, &x)["lent"] == true);
+        world.kill_daemon();
+        person.awaits("before");
+        person.awaits("❯");
+        let message = world.send(&x, &format!("[[say round {round}]]"));
+        person.detaches();
+        person.awaits("left with 0");
+        let starts = 2 * round + 1;
+        await_fact("it is on its way back", SOON, || events(&world, &x, "session.started").len() >= starts);
+        world.kill_daemon();
+        let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
+        assert_eq!(newest_texts(&world).len(), 1 + round);
+    }
+    is_back(&world, &x);
+}
+
+#[test]
+fn what_is_killed_under_a_person_loses_nothing() {
+    let world = ClaudeWorld::new();
+    let x = headless(&world, &[]);
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    let person = Person::at(&world, &x);
+    let message = world.send(&x, "[[say after]]");
+    let agents = || {
+        let all = world.processes().into_iter().filter(|(_, line)| line.contains("--permission-mode"));
+        all.map(|(pid, _)| pid).collect::<Vec<_>>()
+    };
+    let [agent] = agents()[..] else { panic!("{:#?}", programs(&world)) };
+    Process::open(agent).expect("it lives").signal(Signal::KILL);
+    person.awaits(BACK);
+    person.awaits("left with 0");
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
+    assert_eq!(newest_texts(&world), ["[[say before]]", "[[say after]]"]);
+    is_back(&world, &x);
+    // The end of the session is told as that.
+    let person = Person::at(&world, &x);
+    let _ = world.adj(["kill", &x]).expect_code(0);
+    person.awaits("left with 4");
+    assert!(programs(&world).is_empty(), "{:#?}", programs(&world));
+}
