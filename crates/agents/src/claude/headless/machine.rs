@@ -308,19 +308,7 @@ impl Machine {
 
     fn on_said(&mut self, said: Said, at: Timestamp, told: &mut Vec<Told>) {
         match said {
-            Said::Hello { logged_in: true } => {
-                self.ready = true;
-                if let (None, Some(native)) = (&self.conversation, self.named.take()) {
-                    self.conversation = Some(native.clone());
-                    told.push((AgentReport::Conversation { native }, None));
-                }
-                told.push((AgentReport::Ready, None));
-                if let Some(Lent { step: LentStep::Returning { cut }, .. }) = self.lent {
-                    self.lent = None;
-                    let outcome = if cut { Outcome::Interrupted } else { Outcome::Completed };
-                    told.push((AgentReport::TurnEnded { end: TurnEnd::bare(outcome) }, None));
-                }
-            }
+            Said::Hello { logged_in: true } => self.on_ready(told),
             Said::Hello { logged_in: false } => {
                 self.failure = Some(login::missing());
             }
@@ -360,13 +348,7 @@ impl Machine {
                 let text = one_line(&format!("Claude Code wants `{kind}` of its host, which nobody here can give"));
                 told.push((AgentReport::Notice { text }, None));
             }
-            Said::Withdrawn(native) => {
-                self.refused.retain(|refused| *refused != native);
-                let form = self.forms.remove(&native);
-                if self.asked.remove(&native).is_some_and(|(_, verdict)| verdict.is_none()) || form.is_some() {
-                    told.push(closed(native, RequestEnd::Withdrawn));
-                }
-            }
+            Said::Withdrawn(native) => self.on_withdrawn(native, told),
             Said::Refuses(tool, words) => {
                 // Rules of the user's own refuse as well, and are none of the session's.
                 if names(&self.policy.deny, &tool) {
@@ -375,6 +357,28 @@ impl Machine {
                 }
             }
             Said::Notice(text) => told.push((AgentReport::Notice { text: one_line(&text) }, None)),
+        }
+    }
+
+    fn on_ready(&mut self, told: &mut Vec<Told>) {
+        self.ready = true;
+        if let (None, Some(native)) = (&self.conversation, self.named.take()) {
+            self.conversation = Some(native.clone());
+            told.push((AgentReport::Conversation { native }, None));
+        }
+        told.push((AgentReport::Ready, None));
+        if let Some(Lent { step: LentStep::Returning { cut }, .. }) = self.lent {
+            self.lent = None;
+            let outcome = if cut { Outcome::Interrupted } else { Outcome::Completed };
+            told.push((AgentReport::TurnEnded { end: TurnEnd::bare(outcome) }, None));
+        }
+    }
+
+    fn on_withdrawn(&mut self, native: String, told: &mut Vec<Told>) {
+        self.refused.retain(|refused| *refused != native);
+        let form = self.forms.remove(&native);
+        if self.asked.remove(&native).is_some_and(|(_, verdict)| verdict.is_none()) || form.is_some() {
+            told.push(closed(native, RequestEnd::Withdrawn));
         }
     }
 

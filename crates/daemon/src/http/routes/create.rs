@@ -112,16 +112,7 @@ async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSessi
     };
     // The last eight bytes of a version 7 UUID are random but for two bits, so that they serve as a seed too.
     let name_seed = u64::from_be_bytes(uuid.as_bytes()[8..].try_into().unwrap_or_default());
-    let message = message.map(|text| NewMessage {
-        text,
-        kind: MessageKind::Next,
-        key: None,
-        reply_to: None,
-        due: None,
-        after: None,
-        expires: None,
-        interrupt: false,
-    });
+    let message = message.map(first_message);
     let launch = Launch {
         caller_environment: wanted.environment,
         extra_environment: wanted.env,
@@ -131,6 +122,12 @@ async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSessi
     };
     let owned_live_max = bounds.live_max();
     Ok((NewSession { id, name_seed, name, profile, parent, message, owned_live_max }, launch, placed.made))
+}
+
+/// A message that waits for nothing.
+fn first_message(text: Arc<str>) -> NewMessage {
+    let kind = MessageKind::Next;
+    NewMessage { text, kind, key: None, reply_to: None, due: None, after: None, expires: None, interrupt: false }
 }
 
 pub(super) fn merged(caller: &BTreeMap<String, String>, extra: &BTreeMap<String, String>) -> BTreeMap<String, String> {
