@@ -219,8 +219,10 @@ fn what_is_asked_at_the_start_is_asked_of_the_person() {
         person.tmux(&["send-keys", "Down"]);
         person.screen().contains("❯ Yes")
     });
-    person.tmux(&["send-keys", "Escape"]);
-    person.awaits(BACK);
+    await_fact("the person declines", SOON, || {
+        person.tmux(&["send-keys", "Escape"]);
+        person.screen().contains(BACK)
+    });
     person.awaits("left with 0");
     is_back(&world, &x);
     let person = Person::sits_down(&world, &x, "");
