@@ -205,6 +205,9 @@ pub(crate) const QUIET_END_MS_MAX: u64 = 5_000;
 /// Time for which the status file must say what no hook has told before it counts, in milliseconds.
 pub(crate) const SETTLED_MS: u64 = 250;
 
+/// Time for a command to show in the status file that it runs, in milliseconds; one that does not has ended.
+pub(crate) const COMMAND_MS_MAX: u64 = 5_000;
+
 /// The same for work that nobody has announced, in milliseconds: behind an end it may be no more than tidying up.
 pub(crate) const UNANNOUNCED_MS: u64 = 2_000;
 

@@ -19,7 +19,7 @@ pub mod types;
 
 pub use adjutant_core::event::type_matches;
 pub use adjutant_core::limits;
-pub use adjutant_core::name::{NameMalformed, SessionName};
+pub use adjutant_core::name::{NameMalformed, SessionName, choose as choose_name};
 pub use error::{ErrorBody, ErrorDocument};
 pub use error_code::ErrorCode;
 pub use exit_code::ExitCode;

@@ -3,12 +3,14 @@
 
 mod ask;
 mod cache;
+mod create;
 mod kill;
 mod route;
 mod wait;
 
 pub(crate) use ask::{ask_all, requests};
 pub(crate) use cache::{Known, remember_created};
+pub(crate) use create::create;
 pub(crate) use kill::kill;
 pub(crate) use route::{Place, route};
 pub(crate) use wait::{all, boxed, wait};

@@ -2,6 +2,7 @@
 
 pub(crate) mod block;
 pub(crate) mod file;
+pub(crate) mod named;
 
 use std::path::PathBuf;
 

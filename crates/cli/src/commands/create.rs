@@ -13,8 +13,9 @@ use crate::context::Context;
 use crate::duration::Limit;
 use crate::error::CommandError;
 use crate::message::TextArgs;
+use crate::skills::named;
 use crate::value::{NameArg, SessionArg, Variable};
-use crate::{variables, way};
+use crate::{hosts, variables, way};
 
 /// Start a session and prove that it runs
 ///
@@ -66,6 +67,10 @@ pub(crate) struct CreateOptions {
     /// The agent's model; its own default unless given
     #[arg(long, value_name = "model")]
     model: Option<String>,
+
+    /// An installed skill of the agent, which the first message opens by naming
+    #[arg(long, value_name = "name")]
+    skill: Option<String>,
 
     /// How hard the agent thinks, in its own word, such as `low` or `high`
     #[arg(long, value_name = "level")]
@@ -176,14 +181,13 @@ pub(crate) fn mode(word: &str) -> Option<ModeWord> {
 pub(crate) async fn run_create(context: &mut Context, args: &CreateArgs) -> Outcome {
     let message = args.text.optional(context.message_max_bytes()?)?;
     let mut session = args.options.session(context).await?;
-    session.message = message.map(|message| message.text);
+    session.message = args.options.first_message(context, &session, message.map(|message| message.text))?;
     session.timeout_ms = match args.timeout {
         Some(limit) => limit.millis(),
         None => variables::ready_ms()?,
     };
     session.no_wait = args.no_wait;
-    let client = context.client()?;
-    let created = client.create(&session).await.map_err(|error| in_doubt(error.into(), &session))?;
+    let created = hosts::create(context, &session).await.map_err(|error| in_doubt(error, &session))?;
     context.note_created(&created);
     let ui = &mut context.ui;
     if ui.json {
@@ -216,13 +220,14 @@ pub(crate) struct StartOptions {
     pub(crate) cli: Vec<String>,
     pub(crate) mode: Option<ModeArg>,
     pub(crate) model: Option<String>,
+    pub(crate) skill: Option<String>,
     pub(crate) parent: Option<SessionArg>,
 }
 
 impl From<StartOptions> for CreateOptions {
     fn from(options: StartOptions) -> Self {
-        let StartOptions { path, worktree, cli, mode, model, parent } = options;
-        Self { path, worktree, cli, mode, model, parent, ..Self::default() }
+        let StartOptions { path, worktree, cli, mode, model, skill, parent } = options;
+        Self { path, worktree, cli, mode, model, skill, parent, ..Self::default() }
     }
 }
 
@@ -263,6 +268,19 @@ impl CreateOptions {
             key: Some(self.key.clone().unwrap_or_else(adjutant_client::new_key)),
             ..CreateSession::default()
         })
+    }
+
+    /// The first message, which names the skill that is wanted.
+    pub(crate) fn first_message(
+        &self,
+        context: &mut Context,
+        session: &CreateSession,
+        text: Option<String>,
+    ) -> Result<Option<String>, CommandError> {
+        match &self.skill {
+            Some(skill) => named::opened(context.way()?, session, skill, text).map(Some),
+            None => Ok(text),
+        }
     }
 
     /// Several names of one option may be given, if they say the same.

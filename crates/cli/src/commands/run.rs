@@ -42,7 +42,8 @@ pub(crate) struct RunArgs {
 pub(crate) async fn run_run(context: &mut Context, args: &RunArgs) -> Outcome {
     let text = args.text.required(context.message_max_bytes()?)?;
     let limit = context.timeout(args.timeout)?;
-    let session = CreateSession { message: Some(text.text), ..args.options.session(context).await? };
+    let mut session = args.options.session(context).await?;
+    session.message = args.options.first_message(context, &session, Some(text.text))?;
     let mut signals = EndSignals::catch()?;
     let (ui, client) = context.parts()?;
     note_dropped(ui, text.dropped);

@@ -147,7 +147,7 @@ mod tests {
             "worktree": null, "checkout": null, "workspace": null, "branch": null, "host": "box", "description": null,
             "model": null, "effort": null, "headless": false, "parent": null, "agent_session": null,
             "created_at": "2026-01-01T00:00:00.000Z", "last_used_at": "2026-01-01T00:00:00.000Z", "turn": null,
-            "last_turn": null, "pending": [], "queued": 0, "held": false, "goal": null, "exit": null,
+            "last_turn": null, "pending": [], "queued": 0, "held": false, "goal": null, "exit": null, "lent": false,
         });
         serde_json::from_value(text).unwrap()
     }

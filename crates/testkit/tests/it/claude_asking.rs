@@ -1,12 +1,14 @@
-//! What Claude Code asks of a person, in both of its faces: plans, several questions at once, and what rules answer.
+//! What Claude Code asks of a person, in both of its faces: plans, several questions at once, forms, and what rules answer.
 
 use adjutant_testkit::ClaudeWorld;
 use serde_json::Value;
 
-/// The words that ask for each face.
-const FACES: [&[&str]; 2] = [&[], &["--headless"]];
+/// The words that ask for each face: the terminal comes first.
+pub(crate) const FACES: [&[&str]; 2] = [&[], &["--headless"]];
 
-fn create(world: &ClaudeWorld, words: &[&str], face: &[&str]) -> String {
+/// Creates a session with these words in this face, and gives its id.
+#[track_caller]
+pub(crate) fn create(world: &ClaudeWorld, words: &[&str], face: &[&str]) -> String {
     let words = ["create", "-q", "--cli", "claude"].iter().chain(words).chain(face);
     world.adj(words).expect_code(0).word().to_owned()
 }

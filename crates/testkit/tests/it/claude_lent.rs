@@ -1,6 +1,7 @@
 //! A person sits down at a Claude Code that is held without a terminal, and gives the conversation back.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use adjutant_testkit::fakemodel::anthropic::user_texts;
 use adjutant_testkit::{AGENT_MAX, ClaudeWorld, Process, Running, await_fact};
@@ -70,10 +71,10 @@ impl<'a> Person<'a> {
     #[track_caller]
     fn awaits(&self, words: &str) {
         let mut screen = String::new();
-        let deadline = std::time::Instant::now() + SOON;
+        let deadline = Instant::now() + SOON;
         await_fact(words, SOON + AGENT_MAX, || {
             screen = self.screen();
-            assert!(std::time::Instant::now() < deadline, "no {words:?}:\n{screen}");
+            assert!(Instant::now() < deadline, "no {words:?}:\n{screen}");
             screen.contains(words)
         });
     }
@@ -203,6 +204,32 @@ fn a_conversation_that_a_person_begins_anew_is_gone_on_with() {
     let texts = newest_texts(&world);
     assert!(texts.ends_with(&["[[say anew]]".to_owned(), "[[say after]]".to_owned()]), "{texts:#?}");
     assert!(!texts.iter().any(|text| text.contains("before")), "{texts:#?}");
+}
+
+#[test]
+fn what_is_asked_at_the_start_is_asked_of_the_person() {
+    let world = ClaudeWorld::new();
+    world.write_home(".claude.json", r#"{"hasCompletedOnboarding":true}"#);
+    let x = headless(&world, &["--mode", "guarded"]);
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    let person = Person::sits_down(&world, &x, "");
+    person.awaits("No, exit");
+    // A dialog that has only just opened takes no key, and one that moves has shown that it does.
+    await_fact("the dialog takes keys", SOON, || {
+        person.tmux(&["send-keys", "Down"]);
+        person.screen().contains("❯ Yes")
+    });
+    await_fact("the person declines", SOON, || {
+        person.tmux(&["send-keys", "Escape"]);
+        person.screen().contains(BACK)
+    });
+    person.awaits("left with 0");
+    is_back(&world, &x);
+    let person = Person::sits_down(&world, &x, "");
+    person.awaits("No, exit");
+    person.vanishes();
+    is_back(&world, &x);
+    assert_eq!(world.answer(&x, "[[say after]]"), "after");
 }
 
 #[test]

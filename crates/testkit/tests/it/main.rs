@@ -4,6 +4,7 @@ mod answers;
 mod autostart;
 mod canary;
 mod claude_asking;
+mod claude_commands;
 mod claude_docker;
 mod claude_headless;
 mod claude_lent;

@@ -315,11 +315,24 @@ fn i2_what_a_host_leaves_out_is_unknown_and_a_session_is_found_by_its_id() {
     assert_eq!(host.near().adj(["ask", &away, "echo $FAR"]).expect_code(0).stdout, "away\n");
     assert_eq!(host.near().adj(["status", &away]).expect_code(0).word(), "idle");
     let _ = host.near().adj(["queue", "list", &away]).expect_code(0);
-    // The same id here: nobody guesses which is meant.
-    let _ = host.near().adj(["create", "-q", "--cli", "shell", "--id", &away]).expect_code(0);
-    let both = host.near().adj(["--json", "send", &away, "true"]).expect_error(2, "ambiguous_id");
+    // An id is given once, wherever the session is.
+    let near = host.near().shell();
+    let refused = host.near().adj(["--json", "create", "--cli", "shell", "--id", &away]).expect_error(1, "id_in_use");
+    assert!(refused.stderr.contains("another host"), "{refused:#?}");
+    let _ = there(&host, &["--json", "create", "--cli", "shell", "--id", &near]).expect_error(1, "id_in_use");
+    let repeat = ["create", "-q", "--cli", "shell", "--id", "own-id", "--key", "k"];
+    for _ in 0..2 {
+        assert_eq!(there(&host, &repeat).expect_code(0).word(), "own-id", "said again, it is the same");
+    }
+    // Somebody else has given one of that host a name that is one of here: nobody guesses which is meant.
+    let _ = host.far().adj(["create", "-q", "--cli", "shell", "--id", &near]).expect_code(0);
+    let _ = host.near().adj(["list"]).expect_code(0);
+    let both = host.near().adj(["--json", "send", &near, "true"]).expect_error(2, "ambiguous_id");
     assert!(both.stderr.contains("box") && both.stderr.contains("this machine"), "{both:#?}");
-    let _ = there(&host, &["send", &away, "true"]).expect_code(0);
+    let _ = there(&host, &["send", &near, "true"]).expect_code(0);
+    for id in [near.as_str(), "own-id"] {
+        let _ = there(&host, &["kill", "--purge", id]).expect_code(0);
+    }
     let near = host.near().adj(["--json", "list", "--path", "."]).expect_code(0).json()[0]["uuid"].clone();
     let _ = host.near().adj(["kill", "--purge", near.as_str().expect("a UUID")]).expect_code(0);
 

@@ -120,3 +120,24 @@ fn codex_delegates_by_a_skill_that_a_person_named() {
     assert_delegated(&codex.world, &said);
     assert!(bodies(&codex.model.recorder().requests())[0].contains(OF_THE_SKILL));
 }
+
+#[test]
+fn a_create_names_an_installed_skill_in_its_first_message() {
+    let claude = ClaudeWorld::new();
+    let world: &World = &claude;
+    let skill = world.root().join("home/.claude/skills/greet");
+    std::fs::create_dir_all(&skill).expect("a directory in the world");
+    std::fs::write(skill.join("SKILL.md"), "---\nname: greet\ndescription: Greets.\n---\nGreet.\n").expect("a file");
+    let create = |skill: &str, more: &[&str]| {
+        world.adj([&["--json", "create", "--cli", "claude", "--headless", "--skill", skill], more].concat())
+    };
+    for bad in ["nosuch", "../skills/greet", ""] {
+        let _ = create(bad, &["[[say hello]]"]).expect_error(2, "usage");
+    }
+    let _ = world.adj(["--json", "create", "--cli", "shell", "--skill", "greet"]).expect_error(2, "not_supported");
+    let created = create("greet", &["[[say hello]]"]).expect_code(0).json();
+    let id = created["id"].as_str().expect("an id");
+    assert_eq!(world.adj(["wait", "--print", id]).expect_code(0).stdout, "hello\n");
+    let queue = world.adj(["--json", "queue", "list", "-a", id]).expect_code(0).json();
+    assert_eq!(queue[0]["text"], "Use the skill `greet`.\n\n[[say hello]]", "{queue:#}");
+}

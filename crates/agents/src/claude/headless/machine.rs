@@ -349,13 +349,12 @@ impl Machine {
                 told.push((AgentReport::Notice { text }, None));
             }
             Said::Withdrawn(native) => self.on_withdrawn(native, told),
-            Said::Refuses(tool, words) => {
-                // Rules of the user's own refuse as well, and are none of the session's.
-                if names(&self.policy.deny, &tool) {
-                    let (decision, summary) = ("deny".to_owned(), one_line(&words));
-                    told.push((AgentReport::PolicyApplied { tool, decision, summary }, None));
-                }
+            // Rules of the user's own refuse as well, and are none of the session's.
+            Said::Refuses(tool, words) if names(&self.policy.deny, &tool) => {
+                let (decision, summary) = ("deny".to_owned(), one_line(&words));
+                told.push((AgentReport::PolicyApplied { tool, decision, summary }, None));
             }
+            Said::Refuses(..) => {}
             Said::Notice(text) => told.push((AgentReport::Notice { text: one_line(&text) }, None)),
         }
     }

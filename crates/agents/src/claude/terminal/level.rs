@@ -5,7 +5,9 @@ use super::machine::{LEVEL, LevelNote, QuietEnd};
 use super::status::{Activity, Status};
 use super::{Driven, Driver, Timer};
 use crate::claude::transcript;
-use crate::limits::{ANSWER_READ_MS_MAX, ANSWER_SHOWS_MS, DIALOG_MS, QUIET_END_MS_MAX, SETTLED_MS, UNANNOUNCED_MS};
+use crate::limits::{
+    ANSWER_READ_MS_MAX, ANSWER_SHOWS_MS, COMMAND_MS_MAX, DIALOG_MS, QUIET_END_MS_MAX, SETTLED_MS, UNANNOUNCED_MS,
+};
 use crate::runner::wall_ms;
 
 /// Things that may follow from one look.
@@ -47,8 +49,12 @@ impl Driver {
         let turn = self.machine.turn.as_ref()?;
         let (asked, began_at, has_spoken) = (turn.interrupt_asked, turn.began_at, turn.said.is_some());
         let is_command = turn.command;
-        // A file of before the turn: it says `busy` only a moment after the prompt was told of.
-        if status.since < began_at || !self.has_settled(status.since, SETTLED_MS) {
+        // A file of before the turn: it says `busy` only a moment after the prompt was told of, and never of some commands.
+        let has_settled = match status.since < began_at {
+            true => is_command && self.has_settled(began_at, COMMAND_MS_MAX),
+            false => self.has_settled(status.since, SETTLED_MS),
+        };
+        if !has_settled {
             return None;
         }
         if has_spoken {
@@ -59,7 +65,9 @@ impl Driver {
         let path = self.machine.transcript.as_deref();
         let noted = path.is_some_and(|path| transcript::was_interrupted(path, began_at));
         let answered = path.is_some_and(|path| transcript::has_answer(path, began_at));
+        let unknown = path.filter(|_| is_command).and_then(|path| transcript::unknown_command(path, began_at));
         let (end, detail) = match (is_command, noted || asked, answered) {
+            (true, _, _) if unknown.is_some() => (QuietEnd::Refused, unknown.as_deref().unwrap_or_default()),
             (true, _, _) => (QuietEnd::Command, ""),
             (false, true, true) => (QuietEnd::Interrupted, ""),
             (false, _, false) => (QuietEnd::Interrupted, "before the model had said anything"),

@@ -102,6 +102,8 @@ pub(super) enum QuietEnd {
     Interrupted,
     /// It was a command, of whose end no hook tells.
     Command,
+    /// It was a command that there is not.
+    Refused,
     /// Nothing.
     Unknown,
 }
@@ -455,6 +457,7 @@ fn ruled(asked: &Tool, ruling: Verdict) -> AgentReport {
 
 fn ended_quietly(end: QuietEnd, detail: String) -> (TurnEnd, String) {
     let (outcome, detail) = match end {
+        QuietEnd::Refused => return failed(FailReason::AgentError, &detail),
         QuietEnd::Interrupted => (Outcome::Interrupted, (!detail.is_empty()).then_some(detail)),
         QuietEnd::Command => (Outcome::Completed, None),
         QuietEnd::Unknown => (Outcome::Unknown { why: UnknownReason::EndUnseen { detail } }, None),

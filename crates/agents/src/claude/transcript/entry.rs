@@ -16,6 +16,9 @@ use crate::{ConversationEntry, Speaker};
 /// How the note begins that the client leaves where a turn was stopped.
 const INTERRUPTION: &str = "[Request interrupted by user";
 
+/// How it says that there is no such command.
+const UNKNOWN_COMMAND: &str = "Unknown command";
+
 /// One entry.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -81,6 +84,12 @@ impl Entry {
         self.r#type == "user" && texts(&self.message.content).iter().any(|text| text.starts_with(INTERRUPTION))
     }
 
+    /// What it says of a command that there is not.
+    pub(super) fn unknown_command(&self) -> Option<&str> {
+        let said = self.content.as_str().filter(|_| self.r#type == "system" && self.subtype == "informational");
+        said.filter(|said| said.starts_with(UNKNOWN_COMMAND))
+    }
+
     /// Whether the model said it after a moment.
     pub(super) fn is_answer_since(&self, at: i64) -> bool {
         self.r#type == "assistant" && !self.is_sidechain && self.at().is_some_and(|then| then >= at)
@@ -121,7 +130,9 @@ impl Entry {
                 texts(&self.attachment.prompt).into_iter().map(|text| self.entry(Speaker::Human, text, None)).collect()
             }
             "system" if matches!(self.subtype.as_str(), "informational" | "local_command") => {
-                texts(&self.content).into_iter().map(|text| self.entry(Speaker::Notice, text, None)).collect()
+                let told =
+                    texts(&self.content).into_iter().map(|text| within(text, "local-command-stdout").unwrap_or(text));
+                told.filter(|text| !text.is_empty()).map(|text| self.entry(Speaker::Notice, text, None)).collect()
             }
             _ => Vec::new(),
         }
@@ -131,7 +142,8 @@ impl Entry {
         let blocks = self.message.content.as_array().map(Vec::as_slice).unwrap_or_default();
         let results = blocks.iter().filter(|block| block["type"] == "tool_result");
         let results = results.map(|block| self.entry(Speaker::ToolResult, &texts(&block["content"]).join("\n"), None));
-        let said = texts(&self.message.content).into_iter().map(|text| self.entry(Speaker::Human, text, None));
+        let human = |text: &str| self.entry(Speaker::Human, &command(text).unwrap_or_else(|| text.to_owned()), None);
+        let said = texts(&self.message.content).into_iter().map(human);
         results.chain(said).collect()
     }
 
@@ -155,6 +167,19 @@ impl Entry {
         }
         ConversationEntry { role, text, tool: tool.map(str::to_owned), at: self.at().map(Timestamp::from_millis) }
     }
+}
+
+/// A command as it was typed, where a text tells of one.
+fn command(text: &str) -> Option<String> {
+    let name = within(text, "command-name").filter(|name| name.starts_with('/') && text.starts_with('<'))?;
+    let words = within(text, "command-args").unwrap_or_default();
+    Some(format!("{name} {words}").trim_end().to_owned())
+}
+
+/// What stands between a tag and its end.
+fn within<'a>(text: &'a str, tag: &str) -> Option<&'a str> {
+    let (_, behind) = text.split_once(&format!("<{tag}>"))?;
+    Some(behind.split_once(&format!("</{tag}>"))?.0)
 }
 
 /// The texts of a content, which is one string or a list of blocks. A block that says nothing is none.
@@ -208,6 +233,9 @@ mod tests {
             r#"{"type":"assistant","isSidechain":true,"message":{"content":[{"type":"text","text":"sub"}]}}"#,
             r#"{"type":"assistant","message":{"content":[{"type":"thinking","thinking":"x"},{"type":"text","text":"done"}]}}"#,
             r#"{"type":"file-history-snapshot","messageId":"x","snapshot":{}}"#,
+            r#"{"type":"user","message":{"content":"<command-name>/model</command-name>\n  <command-message>model</command-message>\n  <command-args>opus</command-args>"}}"#,
+            r#"{"type":"system","subtype":"local_command","content":"<local-command-stdout>Set</local-command-stdout>"}"#,
+            r#"{"type":"system","subtype":"local_command","content":"<local-command-stdout></local-command-stdout>"}"#,
         ];
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), lines.join("\n") + "\n").unwrap();
@@ -219,9 +247,11 @@ mod tests {
             (Speaker::ToolResult, "hi"),
             (Speaker::Human, "and this"),
             (Speaker::Assistant, "done"),
+            (Speaker::Human, "/model opus"),
+            (Speaker::Notice, "Set"),
         ];
         assert_eq!(told, expected);
-        assert_eq!(conversation(file.path(), 2, None).unwrap(), all[3..]);
+        assert_eq!(conversation(file.path(), 2, None).unwrap(), all[5..]);
     }
 
     #[test]

@@ -49,6 +49,12 @@ pub(crate) fn was_interrupted(path: &Path, began_at: i64) -> bool {
     since(path, began_at).any(|entry| entry.is_interruption())
 }
 
+/// What it says of a command that there is not, where one was sent since a moment.
+pub(crate) fn unknown_command(path: &Path, at: i64) -> Option<String> {
+    let mut later = since(path, at).filter(|entry| entry.at().is_none_or(|then| then >= at));
+    later.find_map(|entry| entry.unknown_command().map(str::to_owned))
+}
+
 /// Whether the model has said anything since a moment.
 pub(crate) fn has_answer(path: &Path, began_at: i64) -> bool {
     since(path, began_at).any(|entry| entry.is_answer_since(began_at))

@@ -158,6 +158,7 @@ impl Holder {
             Ok(program) => {
                 self.ending.childless = false;
                 self.input.begin_anew();
+                self.output.begin_anew();
                 self.note_started(program.incarnation());
                 self.program = program;
                 self.journal.append(&Record::Lent(LentRecord::Back { cut }));

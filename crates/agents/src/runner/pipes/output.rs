@@ -74,6 +74,12 @@ impl Output {
         self.room = room;
     }
 
+    /// Another program speaks from here on: half a line of the one before belongs to nobody.
+    pub(super) fn begin_anew(&mut self) {
+        self.line.clear();
+        self.too_long = false;
+    }
+
     /// Writes down the line that is whole.
     fn keep(&mut self, journal: &mut Journal) {
         let line = std::mem::take(&mut self.line);
@@ -176,6 +182,21 @@ mod tests {
     fn lines_come_whole_whatever_the_pieces() {
         assert_eq!(lines(&["a\nb", "c\n", "\n", "torn"], &[]), ["a", "bc", ""]);
         assert_eq!(lines(&["{\"x\"}\n{\"y\"}\n"], &["{\"x\""]), ["{\"y\"}"]);
+    }
+
+    #[test]
+    fn half_a_line_of_the_program_before_is_no_part_of_the_next_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path(), &Record::Ready).unwrap();
+        let mut output = Output::new(dir.path(), Vec::new());
+        for piece in [b"torn".as_slice(), b"whole\n"] {
+            output.begin_anew();
+            output.room()[..piece.len()].copy_from_slice(piece);
+            output.take(piece.len(), &mut journal);
+        }
+        let all = crate::runner::JournalReader::open(dir.path(), 0).unwrap().map(|found| found.unwrap().entry.record);
+        let line = AnswerRecord { bytes: 5, text: Some("whole".into()), ..AnswerRecord::default() };
+        assert_eq!(all.last(), Some(Record::Line(line)));
     }
 
     #[test]

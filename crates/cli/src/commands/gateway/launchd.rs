@@ -49,7 +49,7 @@ mod tests {
     fn read(text: &str) -> serde_json::Value {
         use std::io::Write;
         use std::process::{Command, Stdio};
-        const READER: &str = "import json, plistlib, sys; p = plistlib.load(sys.stdin.buffer); \
+        const READER: &str = "import json, plistlib, sys; p = plistlib.loads(sys.stdin.buffer.read()); \
                               print(json.dumps([p['ProgramArguments'], p['EnvironmentVariables']]))";
         let mut python = Command::new("python3");
         python.args(["-c", READER]).stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -11,8 +11,8 @@ use crate::commands::create::{CreateOptions, ModeArg, StartOptions, in_doubt};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::message::TextArgs;
-use crate::project;
 use crate::value::SessionArg;
+use crate::{hosts, project};
 
 /// Start a session, with a message
 ///
@@ -90,8 +90,8 @@ pub(super) async fn run(context: &mut Context, args: &StartArgs) -> Outcome {
     let text = text.optional(context.message_max_bytes()?)?;
     let options = options(context, args, found.project.as_deref()).await?;
     let mut session = options.session(context).await?;
-    session.message = text.map(|text| text.text);
-    let created = context.client()?.create(&session).await.map_err(|error| in_doubt(error.into(), &session))?;
+    session.message = options.first_message(context, &session, text.map(|text| text.text))?;
+    let created = hosts::create(context, &session).await.map_err(|error| in_doubt(error, &session))?;
     context.note_created(&created);
     let ui = &mut context.ui;
     if ui.json {
@@ -107,9 +107,6 @@ pub(super) async fn run(context: &mut Context, args: &StartArgs) -> Outcome {
 
 async fn options(context: &mut Context, args: &StartArgs, name: Option<&str>) -> Result<CreateOptions, CommandError> {
     let refused = |what: String| Err(CommandError::new(ErrorCode::NotSupported, what));
-    if let Some(skill) = &args.skill {
-        return refused(format!("this version knows of no skills that agents have, and `--skill {skill}` names one"));
-    }
     let mode = match &args.mode {
         None | Some(StartMode::Default) => None,
         Some(StartMode::Mode(mode)) => Some(mode.clone()),
@@ -125,6 +122,7 @@ async fn options(context: &mut Context, args: &StartArgs, name: Option<&str>) ->
         cli: args.provider.clone(),
         mode,
         model: args.model.clone(),
+        skill: args.skill.clone(),
         parent: args.parent.clone(),
     };
     Ok(options.into())

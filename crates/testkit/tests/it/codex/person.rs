@@ -297,9 +297,6 @@ fn what_did_not_get_into_a_turn_that_was_stopped_is_not_lost() {
 fn g13_text_for_a_running_turn_is_put_into_it_on_purpose() {
     let codex = Codex::new();
     let x = codex.native();
-    let told = codex.world.adj(["send", "--steer", &x, "[[say a turn of its own]]"]).expect_code(0);
-    assert_eq!(told.stderr, format!("adj: m1 is no part of a running turn; it is the next turn of {x}\n"));
-    assert_eq!(codex.world.adj(["wait", "--print", &x]).expect_code(0).stdout, "a turn of its own\n");
     begin(
         &codex.world,
         &x,
@@ -312,5 +309,8 @@ fn g13_text_for_a_running_turn_is_put_into_it_on_purpose() {
     gate.release(1);
     assert_eq!(codex.world.adj(["wait", "--print", &x]).expect_code(0).stdout, "steered\n");
     assert_eq!(origins(&codex, &x).len(), 1, "one turn");
+    let told = codex.world.adj(["send", "--steer", &x, "[[say a turn of its own]]"]).expect_code(0);
+    assert_eq!(told.stderr, format!("adj: m3 is no part of a running turn; it is the next turn of {x}\n"));
+    assert_eq!(codex.world.adj(["wait", "--print", &x]).expect_code(0).stdout, "a turn of its own\n");
     codex.assert_sound();
 }

@@ -62,6 +62,12 @@ pub(super) async fn order(driver: &mut Driver<Protocol>, link: &mut Link, order:
         return lend::order(driver, order).await.map(Ok);
     }
     Ok(match order {
+        Order::Deliver { message, attempt, text, as_command: true } if !text.starts_with('/') => {
+            // It would be a message like any other.
+            let detail = "a command of Claude Code is a line that begins with `/`".to_owned();
+            driver.report(AgentReport::Refused { message, attempt, detail }).await?;
+            Ok(())
+        }
         Order::Deliver { message, attempt, text, as_command } => {
             deliver(driver, link, message, attempt, &text, as_command).await
         }
