@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use super::machine::{ENTERING, FOUND, NOT_SEEN, TAKEN_BACK, TYPED, TypedNote, handing};
 use super::screen::draft;
 use super::status::Activity;
-use super::text::{bones, command, mark, pieces, typed};
+use super::text::{MENTIONED, Typed, bones, command, mark, mentions, pieces, typed};
 use super::tmux::Pane;
 use super::typing::{Pasted, Then, Typing};
 use super::{Driven, Driver, Timer};
@@ -115,11 +115,20 @@ impl Driver {
         }
     }
 
+    /// A file that a text names goes along with it, but where that is switched off; the receipt says so.
+    fn with_mentions(&self, typed: Typed) -> (String, Vec<&'static str>) {
+        let Typed { text, mut changes } = typed;
+        if !self.facts.keeps_mentions && mentions(&text) {
+            changes.push(MENTIONED);
+        }
+        (text, changes)
+    }
+
     async fn hand_over(&mut self, message: MessageId, attempt: Attempt, text: &str, as_command: bool) -> Driven {
         let made = if as_command {
             command(text).map(|text| (text, Vec::new()))
         } else {
-            typed(text).map(|t| (t.text, t.changes))
+            typed(text).map(|t| self.with_mentions(t))
         };
         let (text, changes) = match made {
             Ok(made) => made,

@@ -82,6 +82,9 @@ struct Facts {
     /// Claude Code itself.
     #[serde(default)]
     wrapped_since: Option<i64>,
+    /// What `@` names in a text stays a name.
+    #[serde(default)]
+    keeps_mentions: bool,
 }
 
 impl Facts {

@@ -193,11 +193,12 @@ fn within<'a>(text: &'a str, tag: &str) -> Option<&'a str> {
     Some(behind.split_once(&format!("</{tag}>"))?.0)
 }
 
-/// The texts of a content, which is one string or a list of blocks.
+/// The texts of a content, which is one string or a list of blocks. A block that says nothing is none.
 fn texts(content: &Value) -> Vec<&str> {
     let blocks = content.as_array().map(Vec::as_slice).unwrap_or_default();
     let text = |block: &'_ Value| block["type"] == "text";
     let texts = blocks.iter().filter(|block| text(block)).filter_map(|block| block["text"].as_str());
+    let texts = texts.filter(|text| !text.is_empty());
     content.as_str().into_iter().chain(texts).collect()
 }
 
