@@ -1,6 +1,7 @@
 //! A caller's connection, as the server sees it: one that takes nothing for too long is given up, and what the server itself
 //! says of a request that it cannot read gets a body.
 
+use std::future::{Pending, pending};
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use adjutant_api::{ErrorBody, ErrorCode, ErrorDocument};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
+use tokio::time::Timeout;
 
 /// How long a caller may take nothing of what is there for it. A stream in which nothing happens is not meant.
 const TAKEN_MAX: Duration = Duration::from_secs(30);
@@ -21,7 +22,7 @@ pub(super) struct Wire<S> {
     stream: S,
     taken_max: Duration,
     /// Runs while the caller takes nothing.
-    waiting: Option<Pin<Box<Sleep>>>,
+    waiting: Option<Pin<Box<Timeout<Pending<()>>>>>,
     /// What is written in the place of a refusal without a body, and how much of it is written.
     instead: Option<(Vec<u8>, usize)>,
 }
@@ -38,8 +39,8 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
             return step;
         }
         let limit = self.taken_max;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
-        waiting.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::timeout(limit, pending())));
+        waiting.as_mut().poll(context).map(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn write_instead(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
