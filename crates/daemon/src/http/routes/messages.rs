@@ -37,7 +37,10 @@ pub(super) async fn send(call: Incoming) -> Result<Json<Sent>, Failure> {
     let new = new_message(&call, wanted)?;
     if let Some(id) = new.reply_to {
         let known = call.app.read(move |reader| reader.message(id)).await?;
-        known.ok_or_else(|| resolve::message_not_found(id))?;
+        let about = known.ok_or_else(|| resolve::message_not_found(id))?;
+        if !call.is_from_caller(&about) && !call.may(about.session, Right::See).await? {
+            return Err(resolve::message_not_found(id));
+        }
     }
     if once && let Some(sent) = sent_before(&call, session, new.key.clone()).await? {
         return Ok(Json(sent));

@@ -284,9 +284,9 @@ fn slow_callers_are_cut_off_and_hold_up_nobody() {
 fn unread(gate: &Gate, token: &str, path: &str) -> (TcpStream, bool) {
     let mut stream = gate.connect();
     let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n");
-    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(head.as_bytes()).expect("the gateway listens");
     let mut status = [0; 12];
-    stream.read_exact(&mut status).unwrap();
+    stream.read_exact(&mut status).expect("an answer has a status");
     assert!(status.ends_with(b"200") || status.ends_with(b"429"), "{}", String::from_utf8_lossy(&status));
     let good = status.ends_with(b"200");
     (stream, good)

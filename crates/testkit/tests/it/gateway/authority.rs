@@ -183,6 +183,14 @@ fn a_token_sees_its_own_sessions_and_their_descendants_alone() {
     let mut own = [mine.as_str(), child.as_str()];
     own.sort_unstable();
     assert_eq!(names, own);
+    // Of a message that it may not see it is not even told that there is one.
+    let users_own = world.send(&users, "true");
+    let reply = |about: &str| json!({"text": "true", "reply_to": about}).to_string();
+    let refused = gate.call(&one, "POST", &format!("/v1/sessions/{mine}/messages"), &reply(&users_own));
+    assert_eq!(code(&refused), (404, "message_not_found"), "{:#}", refused.1);
+    let (_, own) = gate.call(&one, "POST", &format!("/v1/sessions/{mine}/messages"), r#"{"text":"true"}"#);
+    let about = own["id"].as_str().unwrap_or_default();
+    assert_eq!(gate.call(&one, "POST", &format!("/v1/sessions/{mine}/messages"), &reply(about)).0, 200, "{own:#}");
     let uuid = world.adj(["inspect", &users]).expect_code(0).json()["uuid"].as_str().unwrap().to_owned();
     for id in [&users, &theirs, &uuid] {
         let reads = ["", "/inspect", "/explain", "/log", "/answers", "/turns", "/messages", "/messages/m1", "/goal"];
