@@ -25,7 +25,7 @@ impl Room {
 }
 
 /// The size of a text in JSON: some characters are written as two, and control characters as six.
-fn written(text: &str) -> usize {
+pub(crate) fn written(text: &str) -> usize {
     let of = |byte: u8| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
         0..0x20 => 6,

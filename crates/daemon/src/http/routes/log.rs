@@ -12,7 +12,7 @@ use axum::Json;
 use crate::frame;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
-use crate::http::room::{Room, SHOWN_BYTES_MAX};
+use crate::http::room::{Room, SHOWN_BYTES_MAX, written};
 use crate::http::to_api;
 
 /// Turns that one call shows.
@@ -38,7 +38,7 @@ struct Asked {
 
 impl Asked {
     fn bytes(&self) -> usize {
-        self.text.len() + self.frame.as_ref().map_or(0, String::len)
+        written(&self.text) + self.frame.as_deref().map_or(0, written)
     }
 
     /// Whether the agent's record of what it was told is of this message.
@@ -54,21 +54,25 @@ pub(super) async fn log(call: Incoming) -> Result<Json<Vec<LogEntry>>, Failure> 
     let session = call.session_to_read().await?;
     let query: LogQuery = call.query()?;
     let tools = query.tools;
-    let whole = query.n.is_none() && query.since.is_none();
     let forward = query.since.is_some();
+    let all = query.n.is_none() && !forward;
     let (told, left_out) = call.app.read(move |reader| conversation(reader, session, &query)).await?;
+    let whole = all && left_out.is_none();
     let first = told.first().map(|told| told.turn.number.get()).filter(|first| !whole && *first > 1);
     let before =
         move |reader: &Reader| first.map_or(Ok(None), |first| reader.turn(session, TurnNumber::new(first - 1)));
     let after = call.app.read(before).await?.map(|turn| turn.ended_at);
     let kept = record(&call, session, after).await?;
-    let left_out = left_out.filter(|_| kept.is_none());
+    // The agent's record goes on to its end.
+    let is_recorded = kept.is_some();
+    let left_out = left_out.filter(|_| !(is_recorded && forward));
     let look = move |host: &Host| match kept {
         Some(kept) => recorded(host, session, &told, kept, after, tools),
         None => told.into_iter().flat_map(|told| entries(host, told)).collect(),
     };
     let mut shown: Vec<LogEntry> = call.app.look(look).await?;
-    if let Some(why) = cut(&mut shown, forward).or(left_out) {
+    let cut = if is_recorded { cut(&mut shown, forward) } else { None };
+    if let Some(why) = cut.or(left_out) {
         shown.insert(if forward { shown.len() } else { 0 }, notice(why));
     }
     Ok(Json(shown))
@@ -218,12 +222,12 @@ fn told_within(
 ) -> Result<(Vec<Told>, Option<u32>), ReadError> {
     let (mut shown, mut bytes) = (Vec::new(), 0);
     for turn in turns {
-        if bytes > SHOWN_BYTES_MAX {
-            return Ok((shown, Some(turn.number.get())));
-        }
         let turn = told(reader, session, turn)?;
-        bytes += turn.answer.as_ref().map_or(0, String::len);
+        bytes += turn.answer.as_deref().map_or(0, written);
         bytes += turn.asked.iter().map(Asked::bytes).sum::<usize>();
+        if bytes > SHOWN_BYTES_MAX && !shown.is_empty() {
+            return Ok((shown, Some(turn.turn.number.get())));
+        }
         shown.push(turn);
     }
     Ok((shown, None))
