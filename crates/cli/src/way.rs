@@ -92,17 +92,14 @@ impl Remote {
         Ok(Self { name: name.to_owned(), target: target.parse().map_err(wrong)?, program })
     }
 
-    /// All machines of the configuration. One that cannot be read is told, and names none: what is on this machine is seen and
-    /// ended all the same.
-    pub(crate) fn all(context: &mut Context) -> Vec<Self> {
+    /// All machines of the configuration. One that cannot be read names none, and what is to be said of that is given
+    /// beside: what is on this machine is seen and ended all the same.
+    pub(crate) fn all(context: &mut Context) -> (Vec<Self>, Option<String>) {
         let named = |config: &Config| config.hosts.keys().map(|name| Self::named(name, config)).collect();
         match context.config().and_then(named) {
-            Ok(all) => all,
-            Err(CommandError::Told(body)) => {
-                context.ui.warning(&format!("No other host is asked: {}.", body.message));
-                Vec::new()
-            }
-            Err(CommandError::ClosedPipe | CommandError::Interrupted) => Vec::new(),
+            Ok(all) => (all, None),
+            Err(CommandError::Told(body)) => (Vec::new(), Some(format!("No other host is asked: {}.", body.message))),
+            Err(CommandError::ClosedPipe | CommandError::Interrupted) => (Vec::new(), None),
         }
     }
 

@@ -87,6 +87,15 @@ impl Profile {
             owner: None,
         }
     }
+
+    /// Whether what lies in its directory is nobody's word: it asks before it acts, and it belongs to a token of the
+    /// gateway, whose holder may write there what would make of that something else.
+    pub fn distrusts_directory(&self) -> bool {
+        match self.mode {
+            Mode::Guarded => self.owner.is_some(),
+            Mode::Native | Mode::Docker => false,
+        }
+    }
 }
 
 /// Which conversation of the agent's a session takes up.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::claude::directory::NO_MENTIONS;
 use crate::path::path_with_adj;
 use crate::process::Stamp;
 use crate::variables::is_common_variable;
@@ -55,6 +56,9 @@ pub(super) fn environment(launch: &LaunchPlan, place: &Place, stamp: &Stamp) -> 
     if launch.trust {
         // Trust for this process alone: no file of the user's says so afterwards.
         environment.insert("CLAUDE_CODE_SANDBOXED".to_owned(), "1".to_owned());
+    }
+    if launch.profile.distrusts_directory() {
+        environment.insert(NO_MENTIONS.to_owned(), "1".to_owned());
     }
     let path = environment.get("PATH").cloned().unwrap_or_default();
     environment.insert("PATH".to_owned(), path_with_adj(&path, &place.adj));

@@ -2,6 +2,7 @@
 
 mod answer;
 mod changes;
+mod directory;
 mod environment;
 mod find;
 mod form;

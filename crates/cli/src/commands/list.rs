@@ -71,13 +71,14 @@ pub(crate) async fn run_list(context: &mut Context, args: &ListArgs) -> Outcome 
     name_project(context, &mut query).await?;
     // Where there is no home, that is what is wrong.
     context.client()?;
-    let others = others(context, &query)?;
+    let (others, unread) = others(context, &query)?;
     let (ui, client) = context.parts()?;
     let asked = LocalSet::new();
     let (here, there) = asked.run_until(async { tokio::join!(client.sessions(&query), hosts::ask_all(others)) }).await;
+    let here = here?;
     let (there, warnings) = there?;
-    warnings.iter().for_each(|warning| ui.warning(warning));
-    let sessions = merged(here?, there, &query);
+    warnings.iter().chain(&unread).for_each(|warning| ui.warning(warning));
+    let sessions = merged(here, there, &query);
     if args.ndjson {
         sessions.iter().try_for_each(|session| ui.document(session))?;
     } else if ui.json {
@@ -96,11 +97,11 @@ pub(crate) async fn run_list(context: &mut Context, args: &ListArgs) -> Outcome 
 
 /// The other machines that are asked too. A directory, a project or a parent is one of this machine, and a session's own list
 /// is about its own.
-fn others(context: &mut Context, query: &SessionsQuery) -> Result<Vec<Remote>, CommandError> {
+fn others(context: &mut Context, query: &SessionsQuery) -> Result<(Vec<Remote>, Option<String>), CommandError> {
     let SessionsQuery { parent, tree, path, checkout, project, worktree, .. } = query;
     let of_here = [parent, tree, path, checkout, project, worktree].into_iter().any(Option::is_some);
     if of_here || !matches!(context.way()?, Way::Here) || variables::token()?.is_some() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
     Ok(Remote::all(context))
 }

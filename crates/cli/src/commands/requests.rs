@@ -37,13 +37,13 @@ const COLUMNS: [Column; 5] = [
 pub(crate) async fn run_requests(context: &mut Context, args: &RequestsArgs) -> Outcome {
     let tree = args.tree.as_ref().map(ToString::to_string);
     let query = RequestsQuery { session: None, cli: args.cli.clone(), tree };
-    let others = others(context, &query)?;
+    let (others, unread) = others(context, &query)?;
     let (ui, client) = context.parts()?;
     let there = hosts::requests(others, query.clone());
     let (here, (there, warnings)) =
         LocalSet::new().run_until(async { tokio::join!(client.requests(&query), there) }).await;
-    warnings.iter().for_each(|warning| ui.warning(warning));
     let mut requests = here?;
+    warnings.iter().chain(&unread).for_each(|warning| ui.warning(warning));
     requests.extend(there);
     requests.sort_by_key(|request| request.opened_at.as_millis());
     if ui.json {
@@ -60,9 +60,9 @@ pub(crate) async fn run_requests(context: &mut Context, args: &RequestsArgs) -> 
 }
 
 /// The other machines that are asked too. A tree is one of this machine, and a session's own list is about its own.
-fn others(context: &mut Context, query: &RequestsQuery) -> Result<Vec<Remote>, CommandError> {
+fn others(context: &mut Context, query: &RequestsQuery) -> Result<(Vec<Remote>, Option<String>), CommandError> {
     if query.tree.is_some() || !matches!(context.way()?, Way::Here) || variables::token()?.is_some() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
     Ok(Remote::all(context))
 }

@@ -139,8 +139,8 @@ async fn show(ui: &mut Ui, client: &mut Client, args: &RespondArgs) -> Outcome {
 fn print(ui: &mut Ui, request: &Request) -> Result<(), CommandError> {
     ui.line(&format!("{} in {}", request_words(request), request.session))?;
     if request.questions.is_empty() {
-        details::lines(&request.input).iter().try_for_each(|line| ui.line(line))?;
         if request.kind == RequestKindWord::Permission {
+            details::lines(&request.input).iter().try_for_each(|line| ui.line(line))?;
             ui.line("  answer with --allow, --always, --deny [--reason <text>] or --dismiss")?;
         }
         return request.options.iter().try_for_each(|option| ui.line(&format!("  {} {}", option.n, option.label)));

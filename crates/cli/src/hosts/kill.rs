@@ -59,7 +59,9 @@ async fn elsewhere(context: &mut Context, which: &KillSessions) -> Result<Vec<Th
             let live = known.sessions.iter().filter(|session| session.status != StatusWord::Exited);
             There { remote, which: which.clone(), ids: live.map(|session| session.id.clone()).collect() }
         };
-        return Ok(Remote::all(context).into_iter().map(all).collect());
+        let (remotes, unread) = Remote::all(context);
+        unread.iter().for_each(|warning| context.ui.warning(warning));
+        return Ok(remotes.into_iter().map(all).collect());
     }
     let mut there: Vec<There> = Vec::new();
     let known = Known::all(&home);

@@ -3,13 +3,14 @@
 use adjutant_core::SessionId;
 use adjutant_core::agent::Mode;
 use adjutant_core::session::Profile;
+use serde_json::{Value, json};
+
+use crate::claude::directory::{own_rules, own_settings_only};
+use crate::claude::hooks::merge;
 
 /// Beginnings of lines that say nothing that is not said elsewhere: what was sent, and what a turn begins with.
 pub(super) const PASSING: [&str; 3] =
     [r#"{"type":"user""#, r#"{"type":"stream_event""#, r#"{"type":"system","subtype":"init""#];
-
-/// What is to be done while a plan is made is asked of us, and not of a judge of Claude Code's own.
-const SETTINGS: &str = r#"{"useAutoModeDuringPlan":false}"#;
 
 /// A conversation, by its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,12 +67,20 @@ fn common(profile: &Profile, conversation: &Conversation) -> Vec<String> {
     if !profile.policy.deny.is_empty() {
         option("--disallowedTools", &profile.policy.deny.join(","));
     }
+    words.extend(own_settings_only(profile));
     // Of two words of this name Claude Code takes one, and the caller's goes first.
     if !profile.arguments.iter().any(|word| word.starts_with("--settings")) {
-        words.extend(["--settings", SETTINGS].map(str::to_owned));
+        words.extend(["--settings".to_owned(), settings(profile).to_string()]);
     }
     words.extend(profile.arguments.iter().cloned());
     words
+}
+
+/// What is to be done while a plan is made is asked of us, and not of a judge of Claude Code's own.
+fn settings(profile: &Profile) -> Value {
+    let mut settings = json!({ "useAutoModeDuringPlan": false });
+    own_rules(profile).into_iter().for_each(|rules| merge(&mut settings, rules));
+    settings
 }
 
 fn permission_mode(mode: Mode) -> &'static str {
@@ -100,6 +109,17 @@ mod tests {
         let resumed = line(&Profile { arguments: vec!["--add-dir".into(), "/d".into()], ..more }, Some("x"));
         assert!(resumed.contains("--permission-mode manual --resume x"), "{resumed}");
         assert!(resumed.ends_with("--add-dir /d") && !resumed.contains("--session-id"), "{resumed}");
+    }
+
+    #[test]
+    fn a_session_of_a_token_that_asks_takes_no_settings_of_its_directory() {
+        let owned = |mode| Profile { mode, owner: Some(adjutant_core::TokenId::new(1)), ..profile() };
+        let guarded = line(&owned(Mode::Guarded), None);
+        let words = [r#""ask":["Bash(git *)"]"#, "--setting-sources user --strict-mcp-config"];
+        assert!(words.iter().all(|words| guarded.contains(words)), "{guarded}");
+        for other in [line(&owned(Mode::Docker), None), line(&Profile { mode: Mode::Guarded, ..profile() }, None)] {
+            assert!(!other.contains("--setting-sources"), "{other}");
+        }
     }
 
     #[test]

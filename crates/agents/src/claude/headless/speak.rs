@@ -93,13 +93,12 @@ fn request(id: &str, request: &Value) -> String {
     json!({"type": "control_request", "request_id": id, "request": request}).to_string()
 }
 
-/// A message. A text that begins with a slash is taken for a command where it is the last thing said, so nothing is
-/// said behind it; that nothing does not reach the model.
+/// A message. In the last thing said, a slash makes a command, and `@` fetches a file, so nothing is said behind it; that
+/// nothing does not reach the model.
 pub(super) fn message(uuid: &str, text: &str, as_command: bool) -> String {
-    let looks_like_command = text.trim_start().starts_with('/');
-    let content = match looks_like_command && !as_command {
-        true => json!([{"type": "text", "text": text}, {"type": "text", "text": ""}]),
-        false => json!(text),
+    let content = match as_command {
+        true => json!(text),
+        false => json!([{"type": "text", "text": text}, {"type": "text", "text": ""}]),
     };
     json!({"type": "user", "uuid": uuid, "message": {"role": "user", "content": content}}).to_string()
 }
@@ -156,7 +155,8 @@ mod tests {
             serde_json::from_str::<Value>(&message("u", text, as_command)).unwrap()["message"]["content"].clone()
         };
         assert_eq!(content("/compact", true), json!("/compact"));
-        assert_eq!(content("hello\t\u{1b}", false), json!("hello\t\u{1b}"));
-        assert_eq!(content(" /cost", false)[0]["text"], " /cost");
+        for text in [" /cost", "hello\t\u{1b}", "see @/etc/passwd"] {
+            assert_eq!(content(text, false), json!([{"type": "text", "text": text}, {"type": "text", "text": ""}]));
+        }
     }
 }

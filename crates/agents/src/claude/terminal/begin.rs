@@ -22,6 +22,7 @@ use super::typing::Typing;
 use super::words::words;
 use super::{Driven, Driver, Facts, LetGo, Timer, status};
 use crate::claude::changes::Changes;
+use crate::claude::directory::own_rules;
 use crate::claude::environment::{config_dir, environment};
 use crate::claude::hooks::{Spool, SpoolReader, given, keep_rules, merge, settings};
 use crate::claude::login;
@@ -113,6 +114,7 @@ impl Seat {
             held: VecDeque::new(),
             typing: Typing::default(),
             leftover: false,
+            given_back: None,
             uncounted: None,
             transcript_written: None,
             shown: None,
@@ -147,7 +149,7 @@ fn prepare(place: &Place, plan: &LaunchPlan, environment: &BTreeMap<String, Stri
     let policy = &plan.profile.policy;
     keep_rules(&place.state_dir, policy)?;
     let mut made = settings(&place.adj, &place.state_dir, !policy.deny.is_empty());
-    for more in given {
+    for more in own_rules(&plan.profile).into_iter().chain(given) {
         merge(&mut made, more);
     }
     if plan.trust {
@@ -155,7 +157,8 @@ fn prepare(place: &Place, plan: &LaunchPlan, environment: &BTreeMap<String, Stri
     }
     std::fs::write(place.state_dir.join(SETTINGS), made.to_string())?;
     let wrapped_since = (plan.profile.mode == Mode::Docker).then(crate::runner::wall_ms);
-    let facts = Facts { tmux, config_dir: config_dir(environment), wrapped_since };
+    let keeps_mentions = plan.profile.distrusts_directory();
+    let facts = Facts { tmux, config_dir: config_dir(environment), wrapped_since, keeps_mentions };
     std::fs::write(Facts::path(&place.state_dir), serde_json::to_vec(&facts)?)?;
     Ok(facts)
 }

@@ -89,6 +89,18 @@ fn composed(text: &str) -> String {
     if is_nfc(text) { text.to_owned() } else { text.nfc().collect() }
 }
 
+/// What is said of a text with such a name: whether there is such a file is found out by Claude Code.
+pub(super) const MENTIONED: &str = "where `@` names a file, Claude Code adds that";
+
+/// Whether a file may be named with `@`: in front of a word, and not within one as in an address.
+pub(super) fn mentions(text: &str) -> bool {
+    let at_of_word = |(at, _): (usize, &str)| {
+        let names = text[at + 1..].chars().next().is_some_and(|c| !c.is_whitespace());
+        names && !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric())
+    };
+    text.match_indices('@').any(at_of_word)
+}
+
 fn is_command(text: &str) -> bool {
     let text = text.trim();
     text.starts_with(['/', '!']) || EXITS.contains(&text)
@@ -222,6 +234,16 @@ mod tests {
         assert_eq!(typed("a\\").unwrap().text, "a\\\n[end of message]");
         assert_eq!(command(" /compact now "), Ok("/compact now".to_owned()));
         assert!(command("compact").is_err() && command("/a\nb").is_err() && command("/").is_err());
+    }
+
+    #[test]
+    fn names_of_files_are_told_from_addresses() {
+        for text in ["@a", "look at @/etc/passwd", "(@\"a b\")", "日本@x", "a\n@b"] {
+            assert!(mentions(text), "{text:?}");
+        }
+        for text in ["", "@", "a @ b", "me@example.org", "x@"] {
+            assert!(!mentions(text), "{text:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 use adjutant_core::agent::Mode;
 
 use crate::LaunchPlan;
+use crate::claude::directory::own_settings_only;
 use crate::claude::hooks::given;
 use crate::claude::resume::taken_up;
 
@@ -30,6 +31,7 @@ pub(super) fn words(plan: &LaunchPlan, config_dir: &Path, settings: &Path) -> Re
     if !profile.policy.deny.is_empty() {
         words.extend(["--disallowedTools".to_owned(), profile.policy.deny.join(",")]);
     }
+    words.extend(own_settings_only(profile));
     // The settings among them are in the file already.
     words.extend(given(&profile.arguments, &plan.directory)?.1);
     Ok(words)

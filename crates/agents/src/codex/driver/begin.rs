@@ -85,6 +85,7 @@ impl Driver {
         self.mind_creator(link.server(), &wanted, &home).await.map_err(unwritten)?;
         // What is wrong with the configuration is said first: with another one a login may not be needed.
         let thread = self.open_thread(&mut link).await?;
+        self.judge_hold(&thread)?;
         self.judge_model(&mut link, &thread).await?;
         self.judge_account(&mut link).await?;
         self.name_thread(&mut link).await?;

@@ -15,6 +15,9 @@ const SOURCES: [&str; 4] = ["cli", "vscode", "exec", "appServer"];
 /// Codex's key for whether commands may run in a login shell.
 const LOGIN_SHELL: &str = "allow_login_shell";
 
+/// Codex's key for how much it reads of the instructions in a directory, in bytes.
+const INSTRUCTION_BYTES_MAX: &str = "project_doc_max_bytes";
+
 impl Driver {
     /// Makes the thread of a new session, or takes up the one that was asked for; gives what the app-server says of it.
     ///
@@ -146,8 +149,14 @@ impl Driver {
         if !environment::has_key(codex_home, LOGIN_SHELL) {
             overrides.insert(LOGIN_SHELL.to_owned(), json!(false));
         }
-        if !environment::knows_project(codex_home, &self.profile.path) {
-            let level = if plan.trust { "trusted" } else { "untrusted" };
+        overrides.extend(self.definitions());
+        let distrusts = self.profile.distrusts_directory();
+        if distrusts {
+            // Instructions that lie in the directory may be a link to any file.
+            overrides.insert(INSTRUCTION_BYTES_MAX.to_owned(), json!(0));
+        }
+        if distrusts || !environment::knows_project(codex_home, &self.profile.path) {
+            let level = if plan.trust && !distrusts { "trusted" } else { "untrusted" };
             let project = json!({ &self.profile.path: { "trust_level": level } });
             overrides.insert("projects".to_owned(), project);
         }

@@ -8,10 +8,11 @@ use super::{Gate, code, created, token};
 use crate::SOON;
 
 /// What a model is told to do: a command that has to be permitted.
-const TOUCH: &str = r#"x [[tool Bash {"command":"touch made","description":"make a file"}]] [[then]] [[say done]]"#;
+pub(super) const TOUCH: &str =
+    r#"x [[tool Bash {"command":"touch made","description":"make a file"}]] [[then]] [[say done]]"#;
 
 /// The variables with which Claude Code finds the model of the test.
-const PASSED: [&str; 12] = [
+pub(super) const PASSED: [&str; 12] = [
     "--pass",
     "ANTHROPIC_BASE_URL",
     "--pass",

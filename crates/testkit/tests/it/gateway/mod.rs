@@ -4,6 +4,7 @@ mod attacks;
 mod authority;
 mod bound;
 mod container;
+mod directory;
 mod service;
 mod streams;
 
