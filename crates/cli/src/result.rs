@@ -40,6 +40,12 @@ pub(crate) fn explain(ui: &Ui, result: &TurnResult) {
             ui.note(&format!("{}: {why}", subject(session, result)));
             ui.hint(&format!("adj status --explain {session}"));
         }
+        OutcomeWord::Completed if result.answer.as_deref().is_none_or(str::is_empty) => {
+            // A shell's command needs no words; an agent that says nothing says why.
+            if let Some(why) = &result.error {
+                ui.note(&format!("{}: {why}", subject(session, result)));
+            }
+        }
         OutcomeWord::Completed | OutcomeWord::Failed | OutcomeWord::Timeout | OutcomeWord::Idle => {}
         OutcomeWord::Other(word) => ui.note(&format!("this version does not know the outcome `{word}`")),
     }

@@ -247,6 +247,8 @@ pub enum Answer {
     Interrupting {
         /// Which: the one that runs, or the one that the message in delivery is about to open; `None` without either.
         turn: Option<TurnNumber>,
+        /// There is none, and the goal that the agent pursues is to rest.
+        goal: bool,
     },
     /// A session is being ended.
     Killing {

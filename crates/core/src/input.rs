@@ -82,12 +82,12 @@ pub enum Act {
         /// Which handing-over.
         attempt: Attempt,
     },
-    /// Ask the agent to stop its turn.
+    /// Ask the agent to stop what it does.
     Interrupt {
         /// Which session.
         session: SessionId,
-        /// The turn that is meant.
-        turn: TurnNumber,
+        /// The turn that is meant; `None` between two turns of a goal, which is to rest.
+        turn: Option<TurnNumber>,
     },
     /// Answer a request.
     Respond {

@@ -246,6 +246,13 @@ pub struct Goal {
     pub token_budget: Option<u64>,
 }
 
+impl Goal {
+    /// Whether the agent pursues it: it begins turns by itself.
+    pub fn is_pursued(&self) -> bool {
+        self.status == "active"
+    }
+}
+
 /// Everything the host holds of one session in memory. Ended messages and turns live in the store alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {

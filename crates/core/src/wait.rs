@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::event::{Event, Logged};
 use crate::id::{MessageId, RequestId, SessionId, TurnNumber};
 use crate::message::{Message, MessageEnd, MessageState, Undeliverable};
-use crate::session::{Hold, Session};
+use crate::session::{Hold, Phase, Session};
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,9 +93,8 @@ impl Waiting {
     }
 
     fn at_once(&self, session: &Session) -> Option<Verdict> {
-        let open: Vec<RequestId> = session.requests().map(|request| request.id).collect();
-        if !open.is_empty() && !self.through_input {
-            return Some(Verdict::Input(open));
+        if let Some(input) = self.input(session) {
+            return Some(input);
         }
         if self.next_turn || self.is_open() {
             // The next turn of a session that has ended never comes, and an earlier one is not it.
@@ -103,6 +102,21 @@ impl Waiting {
         }
         let without_turn = if session.has_exited() { Verdict::Exited } else { Verdict::NeverWorked };
         Some(session.last_turn.as_ref().map_or(without_turn, |turn| Verdict::Turn(turn.number)))
+    }
+
+    /// What somebody has to answer first. While nobody sees the session, nobody knows whether that is still so.
+    fn input(&self, session: &Session) -> Option<Verdict> {
+        if self.through_input || matches!(session.phase, Phase::Unseen { .. }) {
+            return None;
+        }
+        let open: Vec<RequestId> = session.requests().map(|request| request.id).collect();
+        (!open.is_empty()).then_some(Verdict::Input(open))
+    }
+
+    /// The session has been seen again: a request that was on record when the wait began, and is still open, ends it. The
+    /// session is taken as it is, which may be later than the event.
+    pub fn on_seen(&self, session: &Session) -> Option<Verdict> {
+        self.input(session)
     }
 
     /// Takes in the next event of the log.

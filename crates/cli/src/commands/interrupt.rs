@@ -2,6 +2,7 @@
 
 use adjutant_api::ExitCode;
 use adjutant_api::types::session::InterruptSession;
+use adjutant_api::types::turn::TurnResult;
 
 use crate::commands::Outcome;
 use crate::commands::status::told;
@@ -11,7 +12,7 @@ use crate::value::SessionArg;
 
 /// Stop the running turn and keep the session
 ///
-/// Waits up to 10 s for the agent to confirm; exit 5 if it does not. The queue is held until the next message.
+/// Between two turns of a goal the goal is paused. Waits up to 10 s for the agent to confirm; exit 5 if it does not. The queue is held until the next message.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct InterruptArgs {
     /// The sessions
@@ -42,9 +43,8 @@ pub(crate) async fn run_interrupt(context: &mut Context, args: &InterruptArgs) -
             Err(error) if args.id.len() == 1 => return Err(error),
             Err(error) => code = ExitCode::of_several([code, told(ui, &error)]),
             Ok(result) => {
-                let said = if result.is_some() { "Interrupted" } else { "Nothing to interrupt on" };
                 if !ui.json && !ui.quiet {
-                    ui.line(&format!("{said} {id}"))?;
+                    ui.line(&said(id, result.as_ref()))?;
                 }
                 results.push(result);
             }
@@ -56,4 +56,13 @@ pub(crate) async fn run_interrupt(context: &mut Context, args: &InterruptArgs) -
         (false, _) => {}
     }
     Ok(code.number())
+}
+
+/// What was stopped. Without a turn that is the goal, and the result says how it stands.
+fn said(id: &SessionArg, result: Option<&TurnResult>) -> String {
+    match result {
+        None => format!("Nothing to interrupt on {id}"),
+        Some(TurnResult { turn: None, error: Some(stopped), .. }) => format!("Interrupted {id}: {stopped}"),
+        Some(_) => format!("Interrupted {id}"),
+    }
 }

@@ -145,15 +145,17 @@ fn print(ui: &mut Ui, request: &Request) -> Result<(), CommandError> {
         }
         return request.options.iter().try_for_each(|option| ui.line(&format!("  {} {}", option.n, option.label)));
     }
-    request.questions.iter().enumerate().try_for_each(|(n, question)| print_question(ui, n + 1, question))
+    request.questions.iter().enumerate().try_for_each(|(n, question)| print_question(ui, n + 1, question))?;
+    // A text says to no question which it is for.
+    let takes_text = matches!(request.questions.as_slice(), [only] if only.free_text);
+    if takes_text { ui.line("    or a text of your own") } else { Ok(()) }
 }
 
 fn print_question(ui: &mut Ui, n: usize, question: &Question) -> Result<(), CommandError> {
     let several = if question.multiple { " (several may be chosen)" } else { "" };
     ui.line(&format!("  {n} {}: {}{several}", question.label, question.text))?;
-    for option in &question.options {
+    question.options.iter().try_for_each(|option| {
         let description = option.description.as_ref().map_or_else(String::new, |text| format!(" - {text}"));
-        ui.line(&format!("    {} {}{description}", option.n, option.label))?;
-    }
-    if question.free_text { ui.line("    or a text of your own") } else { Ok(()) }
+        ui.line(&format!("    {} {}{description}", option.n, option.label))
+    })
 }

@@ -15,7 +15,7 @@ use crate::limits;
 use crate::message::{After, Message, MessageKind, MessageState, Sender};
 use crate::name::{self, SessionName};
 use crate::request::RequestAnswer;
-use crate::session::{Hold, Phase, Resume, Session};
+use crate::session::{Goal, Hold, Phase, Resume, Session};
 use crate::time::{Due, Now};
 
 const INTERRUPT: &str = "stop a running turn";
@@ -290,7 +290,7 @@ impl Host {
         let runs = session.turn().is_some();
         self.log(id, Stamp::at(now.wall), Event::TurnInterruptAsked { turn, by: sender(caller) }, step);
         if runs {
-            step.acts.push(Act::Interrupt { session: id, turn });
+            step.acts.push(Act::Interrupt { session: id, turn: Some(turn) });
         }
     }
 
@@ -307,6 +307,8 @@ impl Host {
             return Err(not_supported(&session.profile.agent, INTERRUPT));
         }
         let turn = turn_to_stop(session);
+        // Between two of its turns there is nothing but the goal to stop.
+        let goal = turn.is_none() && session.goal.as_ref().is_some_and(Goal::is_pursued);
         let (free, waiting) = (session.hold == Hold::Off, waiting_messages(session));
         if clear_queue {
             for message in waiting {
@@ -316,7 +318,12 @@ impl Host {
             self.log(id, Stamp::at(now.wall), Event::QueueHeld { by_hand: false }, step);
         }
         self.ask_interrupt(caller, id, now, step);
-        Ok(Answer::Interrupting { turn })
+        if goal {
+            let text = "interrupted between two turns: its goal is to rest".to_owned();
+            self.log(id, Stamp::at(now.wall), Event::SessionNotice { text }, step);
+            step.acts.push(Act::Interrupt { session: id, turn: None });
+        }
+        Ok(Answer::Interrupting { turn, goal })
     }
 
     fn kill(&mut self, caller: Caller, id: SessionId, force: bool, any: bool, now: Now, step: &mut Step) -> Told {

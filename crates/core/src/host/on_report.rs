@@ -143,7 +143,7 @@ impl Host {
         let evidence = self.beside(seen.session, message, evidence);
         self.log(seen.session, seen.stamp(), Event::MessageAccepted { message, turn, evidence }, step);
         if stop {
-            step.acts.push(Act::Interrupt { session: seen.session, turn });
+            step.acts.push(Act::Interrupt { session: seen.session, turn: Some(turn) });
         }
     }
 
@@ -284,7 +284,7 @@ impl Host {
     fn renew_interrupt(&self, id: SessionId, step: &mut Step) {
         let running = self.sessions.get(&id).and_then(Session::turn);
         if let Some(turn) = running.filter(|turn| turn.interrupt_asked_at.is_some()) {
-            step.acts.push(Act::Interrupt { session: id, turn: turn.number });
+            step.acts.push(Act::Interrupt { session: id, turn: Some(turn.number) });
         }
     }
 

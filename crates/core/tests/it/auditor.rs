@@ -152,7 +152,8 @@ fn warrants(logged: &Logged, act: &Act) -> bool {
         Act::Deliver { session, message, attempt } | Act::Steer { session, message, attempt } => {
             (session, *event == Event::MessageHanded { message: *message, attempt: *attempt })
         }
-        Act::Interrupt { session, turn } => {
+        Act::Interrupt { session, turn: None } => (session, matches!(event, Event::SessionNotice { .. })),
+        Act::Interrupt { session, turn: Some(turn) } => {
             let asked = matches!(event, Event::TurnInterruptAsked { turn: asked, .. } if asked == turn);
             let begun = matches!(event, Event::MessageAccepted { turn: begun, .. } if begun == turn);
             (session, asked || begun || *event == Event::SessionSeen)

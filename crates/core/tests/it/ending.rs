@@ -7,7 +7,7 @@ use adjutant_core::limits;
 use adjutant_core::message::{MessageEnd, MessageKind, MessageState, Undeliverable};
 use adjutant_core::outcome::{ExitStatus, Outcome, UnknownReason};
 use adjutant_core::request::RequestAnswer;
-use adjutant_core::session::{Hold, Phase, Status};
+use adjutant_core::session::{Goal, Hold, Phase, Status};
 use adjutant_core::{Act, Answer, Call, Caller, MessageId, Refusal, SessionId, TurnNumber};
 
 use crate::machine::{question, unclear};
@@ -23,7 +23,7 @@ fn e11_an_interrupt_holds_the_queue_until_the_next_send() {
     let x = stage.live("sure");
     let (a, b) = (stage.send(x, "a"), stage.send(x, "b"));
     stage.taken(x, a);
-    assert_eq!(stage.interrupt(x), Ok(Answer::Interrupting { turn: Some(TurnNumber::new(1)) }));
+    assert_eq!(stage.interrupt(x), Ok(Answer::Interrupting { turn: Some(TurnNumber::new(1)), goal: false }));
     assert_eq!(stage.session(x).hold, Hold::AfterInterrupt);
     stage.ends(x, Outcome::Interrupted);
     assert_eq!(stage.handed(), []);
@@ -66,8 +66,28 @@ fn e11_an_interrupt_can_cancel_the_queue_instead() {
 fn e11_nothing_to_interrupt_changes_nothing() {
     let mut stage = Stage::new();
     let x = stage.live("sure");
-    assert_eq!(stage.interrupt(x), Ok(Answer::Interrupting { turn: None }));
+    assert_eq!(stage.interrupt(x), Ok(Answer::Interrupting { turn: None, goal: false }));
     assert_eq!((stage.events(), stage.session(x).hold), (vec![], Hold::Off));
+}
+
+#[test]
+fn e11_between_two_turns_of_a_goal_the_goal_is_interrupted() {
+    let mut stage = Stage::new();
+    let x = stage.live("sure");
+    let goal = |status: &str| {
+        let (objective, status) = ("the tests pass".to_owned(), status.to_owned());
+        AgentReport::Goal { goal: Some(Goal { objective, status, token_budget: None }) }
+    };
+    stage.report_at(x, None, goal("active"));
+    assert_eq!(stage.interrupt(x), Ok(Answer::Interrupting { turn: None, goal: true }));
+    assert_eq!((interrupts(&stage), stage.session(x).hold), (1, Hold::Off));
+    let a = stage.send(x, "a");
+    assert_eq!(stage.interrupt(x), Ok(Answer::Interrupting { turn: Some(TurnNumber::new(1)), goal: false }));
+    stage.taken(x, a);
+    stage.ends(x, Outcome::Interrupted);
+    stage.report_at(x, None, goal("paused"));
+    assert_eq!(stage.interrupt(x), Ok(Answer::Interrupting { turn: None, goal: false }));
+    assert_eq!(interrupts(&stage), 0);
 }
 
 #[test]
@@ -75,7 +95,7 @@ fn e11_a_message_in_delivery_is_interrupted_as_soon_as_its_turn_begins() {
     let mut stage = Stage::new();
     let x = stage.live("sure");
     let (a, b) = (stage.send(x, "a"), stage.send(x, "b"));
-    assert_eq!(stage.interrupt(x), Ok(Answer::Interrupting { turn: Some(TurnNumber::new(1)) }));
+    assert_eq!(stage.interrupt(x), Ok(Answer::Interrupting { turn: Some(TurnNumber::new(1)), goal: false }));
     assert_eq!(interrupts(&stage), 0, "there is no turn yet");
     stage.taken(x, a);
     assert_eq!(interrupts(&stage), 1);

@@ -1,10 +1,10 @@
 //! What a wait waits for, and when it is over.
 
-use adjutant_core::agent::{AgentReport, SessionEnd};
+use adjutant_core::agent::{AgentReport, RequestEnd, SessionEnd};
 use adjutant_core::call::NewMessage;
 use adjutant_core::id::Attempt;
 use adjutant_core::message::{MessageEnd, Undeliverable};
-use adjutant_core::outcome::{FailReason, Outcome};
+use adjutant_core::outcome::{FailReason, Outcome, UnknownReason};
 use adjutant_core::wait::{Fallen, Verdict, WaitOptions, Waiting};
 use adjutant_core::{Call, Logged, SessionId, TurnNumber};
 
@@ -96,6 +96,33 @@ fn c9_an_open_request_ends_the_wait_unless_it_is_told_to_wait_through() {
     assert_eq!(through.verdict(&stage), None);
     stage.ends(x, Outcome::Completed);
     assert_eq!(through.verdict(&stage), Some(turn(1)));
+}
+
+#[test]
+fn a_request_of_a_session_that_nobody_sees_ends_no_wait_before_it_is_seen_again() {
+    for only_one in [false, true] {
+        for stays in [false, true] {
+            let mut stage = Stage::new();
+            let x = stage.live("sure");
+            let a = stage.send(x, "a");
+            stage.taken(x, a);
+            let r = stage.asks(x, "q1");
+            let why = UnknownReason::RunnerUnreachable { detail: "refused".to_owned() };
+            stage.report_at(x, None, AgentReport::Unseen { why });
+            let mut wait = Reader::begin(&stage, x, WaitOptions { only: only_one.then_some(a), ..WHOLE });
+            assert_eq!((wait.verdict(&stage), wait.waiting.on_seen(stage.session(x))), (None, None));
+            if !stays {
+                stage.report(x, AgentReport::RequestClosed { native: "q1".to_owned(), end: RequestEnd::Withdrawn });
+            }
+            stage.seen(x, true);
+            assert_eq!(wait.verdict(&stage), None, "the session as it is says it");
+            assert_eq!(wait.waiting.on_seen(stage.session(x)), stays.then(|| Verdict::Input(vec![r])));
+            let through = Waiting { through_input: true, ..wait.waiting.clone() };
+            assert_eq!(through.on_seen(stage.session(x)), None);
+            stage.ends(x, Outcome::Completed);
+            assert_eq!(wait.verdict(&stage), Some(turn(1)));
+        }
+    }
 }
 
 #[test]

@@ -86,7 +86,8 @@ impl Wait {
             return Some(Verdict::EndedBefore(gone.id));
         }
         let open: Vec<RequestId> = model.open(self.session).iter().map(|r| r.id).collect();
-        if !open.is_empty() && !self.options.through_input {
+        let is_seen = model.s(self.session).is_some_and(|s| s.seen);
+        if !open.is_empty() && !self.options.through_input && is_seen {
             return Some(Verdict::Input(open));
         }
         let exited = model.s(self.session).is_some_and(|s| s.exited);

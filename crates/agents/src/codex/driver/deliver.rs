@@ -108,6 +108,10 @@ impl Driver {
 
     async fn interrupt(&mut self, link: &mut Link) -> Driven {
         self.rest_goal(link).await?;
+        // Its goal may have begun another turn meanwhile.
+        while let Some(early) = link.take_early() {
+            self.on_heard(link, early).await?;
+        }
         let detail = match self.ask_to_stop(link).await? {
             Some(turn) => format!("turn/interrupt of the turn {turn}"),
             None => "no turn was running".to_owned(),

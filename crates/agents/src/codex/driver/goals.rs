@@ -59,17 +59,13 @@ impl Driver {
                 Some(spent) => Ok(GoalAnswer::Refused(format!("{spent}; give it more with `--max-turns`"))),
                 None => self.change_goal(link, ACTIVE, None).await,
             },
-            GoalWish::Clear => {
-                let params = json!({"threadId": self.thread()});
-                Ok(match self.try_ask(link, "thread/goal/clear", params).await? {
-                    Ok(cleared) => GoalAnswer::Cleared(cleared["cleared"].as_bool().unwrap_or(true)),
-                    Err(refusal) => GoalAnswer::Refused(refusal.message),
-                })
-            }
+            GoalWish::Clear => self.clear_goal(link).await,
         }
     }
 
     /// Sets another goal, which is pursued at once, whatever became of the one before. Its bounds are on the disk before.
+    /// The app-server would count on where the one before was, and keep its budget; so that one is cleared, once the
+    /// app-server has taken the new words.
     async fn begin_goal(
         &mut self,
         link: &mut Link,
@@ -77,15 +73,36 @@ impl Driver {
         token_budget: Option<u64>,
         max_turns: Option<u32>,
     ) -> Driven<GoalAnswer> {
+        let has_one = !matches!(self.goal_of(link).await?, GoalAnswer::Goal(None));
         let before = self.notes.goal.replace(GoalNotes::new(objective, max_turns, self.notes.begun));
         self.save_notes();
-        let wanted = json!({"objective": objective, "tokenBudget": token_budget, "status": ACTIVE});
-        let told = self.set_goal(link, wanted).await?;
+        let wanted = |status| json!({"objective": objective, "tokenBudget": token_budget, "status": status});
+        let mut told = if has_one { self.replace_goal(link, wanted(PAUSED)).await? } else { GoalAnswer::Goal(None) };
+        if !matches!(told, GoalAnswer::Refused(_)) {
+            told = self.set_goal(link, wanted(ACTIVE)).await?;
+        }
         if matches!(told, GoalAnswer::Refused(_)) {
             self.notes.goal = before;
             self.save_notes();
         }
         Ok(told)
+    }
+
+    /// Clears the goal that is there, unless the app-server refuses the one that is to take its place. That it was cleared
+    /// is heard when the other is there, and nobody is told of an end.
+    async fn replace_goal(&mut self, link: &mut Link, wanted: Value) -> Driven<GoalAnswer> {
+        match self.set_goal(link, wanted).await? {
+            GoalAnswer::Refused(why) => Ok(GoalAnswer::Refused(why)),
+            GoalAnswer::Goal(_) | GoalAnswer::Cleared(_) => self.clear_goal(link).await,
+        }
+    }
+
+    async fn clear_goal(&mut self, link: &mut Link) -> Driven<GoalAnswer> {
+        let params = json!({"threadId": self.thread()});
+        Ok(match self.try_ask(link, "thread/goal/clear", params).await? {
+            Ok(cleared) => GoalAnswer::Cleared(cleared["cleared"].as_bool().unwrap_or(true)),
+            Err(refusal) => GoalAnswer::Refused(refusal.message),
+        })
     }
 
     /// Bounds the goal that is there otherwise.

@@ -320,7 +320,11 @@ impl Model {
             self.change(id, |s| s.hold = if s.hold == Hold::Off { Hold::AfterInterrupt } else { s.hold });
         }
         self.asks_stop(caller, id);
-        Ok(Answer::Interrupting { turn })
+        let goal = turn.is_none() && self.s(id).is_some_and(|s| s.goal.as_ref().is_some_and(|g| g.status == "active"));
+        if goal {
+            self.acts.push(format!("interrupt {id} goal"));
+        }
+        Ok(Answer::Interrupting { turn, goal })
     }
 
     fn kill(&mut self, caller: Caller, id: SessionId, force: bool, any: bool) -> Told {

@@ -291,13 +291,16 @@ impl State {
     async fn take_in(&mut self, app: &App, logged: &Logged) -> Result<Option<Verdict>, Failure> {
         let verdict = self.open.get_mut(&logged.session).and_then(|waiting| waiting.on_event(logged));
         let may_stand = matches!(logged.event, Event::QueueHeld { .. } | Event::MessageReturned { .. });
-        if verdict.is_some() || !may_stand || self.is_for_one {
+        let may_stand = may_stand && !self.is_for_one;
+        let is_seen = logged.event == Event::SessionSeen;
+        if verdict.is_some() || !(may_stand || is_seen) {
             return Ok(verdict);
         }
         let id = logged.session;
         let Some(mut waiting) = self.open.get(&id).cloned() else { return Ok(None) };
         let look = move |host: &Host| {
-            let verdict = host.session(id).and_then(|session| waiting.leave_held(session));
+            let found = |session| if is_seen { waiting.on_seen(session) } else { waiting.leave_held(session) };
+            let verdict = host.session(id).and_then(found);
             (waiting, verdict)
         };
         let (waiting, verdict) = app.look(look).await?;

@@ -1,6 +1,7 @@
 //! Goals that Codex pursues by itself.
 
 use adjutant_fakemodel::script::{Book, Rule};
+use serde_json::Value;
 
 use super::Codex;
 use crate::look::{events, status, texts};
@@ -224,5 +225,80 @@ fn a_goal_goes_on_after_a_crash_and_is_stuck_after_an_error() {
     assert_eq!(wait.end().expect_code(1).stdout, "blocked\n");
     let why = || codex.world.adj(["--json", "goal", &x]).expect_code(0).json()["reason"].to_string();
     adjutant_testkit::await_fact("the error is told", crate::SOON, || why().contains("the script says so"));
+    codex.assert_sound();
+}
+
+#[test]
+fn another_goal_begins_with_nothing_used_and_no_bounds_of_the_one_before() {
+    // After a goal that was too dear, after one that was called done, and instead of one that is pursued.
+    for (first, is_dear, change) in [
+        ("[[say more]]", true, None),
+        ("[[hold gate]] [[say more]]", false, Some("--done")),
+        ("[[hold gate]] [[say more]]", false, None),
+    ] {
+        let second = Rule { contains: "- Token budget: none\n".to_owned(), script: update("complete") };
+        let codex = Codex::with_book(Book { rules: vec![second], otherwise: first.to_owned() });
+        let x = codex.native();
+        let budget = if is_dear { "50" } else { "9000" };
+        let _ = codex.world.adj(["goal", &x, "one", "--budget", budget, "--max-turns", "7"]).expect_code(0);
+        if is_dear {
+            assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(1).stdout, "budgetLimited\n");
+            let _ = codex.world.adj(["wait", &x]).expect_code(0);
+        } else {
+            assert!(codex.model.await_held("gate", crate::SOON));
+        }
+        if let Some(change) = change {
+            let _ = codex.world.adj(["goal", &x, change]).expect_code(0);
+        }
+        let wait = (!is_dear && change.is_none()).then(|| codex.world.start(["wait", "--goal", &x]));
+        let told = codex.world.adj(["--json", "goal", &x, "two"]).expect_code(0).json();
+        assert_eq!((&told["objective"], &told["status"]), (&"two".into(), &"active".into()), "{told:#}");
+        for (member, value) in [("tokens_used", 0.into()), ("turns_used", 0.into()), ("token_budget", Value::Null)] {
+            assert_eq!(told[member], value, "{told:#}");
+        }
+        assert_eq!(told["max_turns"], Value::Null, "{told:#}");
+        let wait = wait.unwrap_or_else(|| codex.world.start(["wait", "--goal", &x]));
+        codex.model.open("gate");
+        assert_eq!(wait.end().expect_code(0).stdout, "complete\n", "{first} {change:?}");
+        assert!(!goals(&codex, &x).contains(&String::new()), "nobody is told that there is none");
+        codex.assert_sound();
+    }
+}
+
+#[test]
+fn a_goal_that_is_refused_leaves_the_one_that_is_there() {
+    let codex = pursuing("[[hold gate]] [[say third]]");
+    let x = codex.native();
+    let _ = codex.world.adj(["goal", &x, "go on", "--max-turns", "9"]).expect_code(0);
+    assert!(codex.model.await_held("gate", crate::SOON));
+    let before = after_turns(&codex, &x, 3);
+    let _ = codex.world.adj(["--json", "goal", &x, &"x".repeat(4_001)]).expect_error(2, "not_supported");
+    let after = codex.world.adj(["--json", "goal", &x]).expect_code(0).json();
+    for kept in ["objective", "status", "tokens_used", "turns_used", "max_turns"] {
+        assert_eq!(after[kept], before[kept], "{after:#}");
+    }
+    codex.model.open("gate");
+    let _ = codex.world.adj(["kill", &x]).expect_code(0);
+    codex.assert_sound();
+}
+
+#[test]
+fn an_interrupt_between_two_turns_of_a_goal_has_it_rest() {
+    // Its turns are short and many: most interrupts come between two, and whichever they meet, no other turn begins.
+    let codex = Codex::with_book(Book { rules: Vec::new(), otherwise: "[[say on and on]]".to_owned() });
+    let x = codex.native();
+    for _ in 0..4 {
+        let _ = codex.world.adj(["goal", &x, "without an end"]).expect_code(0);
+        let _ = codex.world.adj(["wait", "--next-turn", &x]).expect_code(0);
+        let told = codex.world.adj(["interrupt", &x]).expect_code(0).stdout;
+        let paused = format!("Interrupted {x}: its goal is paused\n");
+        assert!(told == paused || told == format!("Interrupted {x}\n"), "{told}");
+        assert_eq!(codex.world.adj(["wait", "--goal", &x]).expect_code(1).stdout, "paused\n");
+        let goal = codex.world.adj(["--json", "goal", &x]).expect_code(0).json();
+        assert_eq!((&goal["status"], &goal["reason"]), (&"paused".into(), &"interrupted".into()), "{goal:#}");
+        // A turn that was begun in that very moment may have come to either end.
+        let _ = codex.world.adj(["wait", &x]);
+        assert_eq!(status(&codex.world, &x), "idle");
+    }
     codex.assert_sound();
 }

@@ -153,6 +153,26 @@ fn a_question_is_answered_by_option_by_word_or_not_at_all() {
 }
 
 #[test]
+fn a_text_is_offered_where_one_question_is_asked_and_not_where_several_are() {
+    let codex = Codex::new().with_features(&["default_mode_request_user_input"]);
+    let x = codex.native();
+    let option = |label: &str| serde_json::json!({"label": label, "description": "so"});
+    let question = |id: &str| serde_json::json!({"id": id, "header": id, "question": "Which?", "options": [option("Red"), option("Blue")]});
+    for asked in [&["q1"][..], &["q1", "q2"]] {
+        let questions: Vec<Value> = asked.iter().map(|id| question(id)).collect();
+        let asks = serde_json::json!({ "questions": questions });
+        begin(&codex.world, &x, &format!("[[tool request_user_input {asks}]] [[then]] [[say thanks]]"));
+        let _ = codex.request(&x);
+        let shown = codex.world.adj(["respond", &x]).expect_code(0).stdout;
+        assert_eq!(shown.matches(": Which?").count(), asked.len(), "{shown}");
+        assert_eq!(shown.contains("or a text of your own"), asked.len() == 1, "{shown}");
+        let _ = codex.world.adj(["respond", &x, "--dismiss"]).expect_code(0);
+        let _ = codex.world.adj(["wait", &x]).expect_code(0);
+    }
+    codex.assert_sound();
+}
+
+#[test]
 fn a_rule_answers_without_anybody_and_is_told() {
     let codex = Codex::new();
     let x = codex.create(&["--mode", "guarded", "--allow-tool", "command(echo *)", "--deny-tool", "command(rm *)"]);

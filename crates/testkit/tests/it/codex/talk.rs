@@ -142,6 +142,8 @@ fn d6_a_turn_that_fails_or_ends_silently_is_told_as_it_was() {
     }
     let silent = codex.world.adj(["ask", &x, "[[usage 5 0]]"]).expect_code(0);
     assert_eq!(silent.stdout.trim(), "");
+    let told = format!("adj: turn 6 of {x}: the model ended its turn without a message\n");
+    assert_eq!(silent.stderr, told, "a person is told, too");
     let ends = events(&codex.world, &x, "turn.completed");
     let detail = ends.last().map_or(Value::Null, |end| end["data"]["detail"].clone());
     assert_eq!(detail, "the model ended its turn without a message");
