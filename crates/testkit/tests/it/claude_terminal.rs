@@ -451,6 +451,8 @@ fn a_draft_is_kept_in_a_conversation_with_a_name() {
 fn an_agent_that_a_person_suspends_is_brought_back() {
     let world = ClaudeWorld::new();
     let x = world.claude("native");
+    // Its start is behind it then, in which it takes the terminal more than once.
+    assert_eq!(world.answer(&x, "[[say one]]"), "one");
     world.tmux(["send-keys", "-t", "%0", "-l", "half a line"]);
     world.await_screen("half a line");
     // As by another way than a person's keyboard.

@@ -1,6 +1,8 @@
 //! What a turn has cost. The transcript tells it, and is written in batches, mostly a moment after the turn has ended:
 //! nobody waits for that, and it is told as soon as it is there.
 
+use std::os::unix::fs::DirBuilderExt;
+
 use adjutant_core::agent::AgentReport;
 
 use super::machine::Told;
@@ -77,6 +79,10 @@ impl Driver {
         if self.transcript_written.is_none()
             && let Some(directory) = directory
         {
+            if directory.starts_with(&self.facts.config_dir) {
+                // The agent makes it for its first entry. Where that fails, so does the next step.
+                let _ = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+            }
             let made = Changes::new().and_then(|changes| changes.add(directory).map(|()| changes));
             self.transcript_written = made
                 .inspect_err(|error| tracing::warn!(session = %self.session, %error, "the transcript is not watched"))
