@@ -111,10 +111,18 @@ pub(crate) enum LentRecord {
     Shown,
     /// Somebody who may type is there, or nobody is any more.
     Watched { by_anybody: bool },
-    /// It has ended in the terminal, or could not be started there: why.
-    Over { detail: String },
-    /// It is held by its pipes again; `cut` when it was ended at work.
-    Back { cut: bool },
+    /// It has ended in the terminal, by a signal where it was `killed`, or could not be started there: why.
+    Over {
+        detail: String,
+        #[serde(default)]
+        killed: bool,
+    },
+    /// It is held by its pipes again; `cut` when it was ended at work, `unseen` when nobody could say whether it was.
+    Back {
+        cut: bool,
+        #[serde(default)]
+        unseen: bool,
+    },
     /// A step of a newer version.
     #[serde(other)]
     Unknown,
