@@ -205,8 +205,8 @@ pub(crate) const QUIET_END_MS_MAX: u64 = 5_000;
 /// Time for which the status file must say what no hook has told before it counts, in milliseconds.
 pub(crate) const SETTLED_MS: u64 = 250;
 
-/// Time for a command to show in the status file that it runs, in milliseconds; one that does not has ended.
-pub(crate) const COMMAND_MS_MAX: u64 = 5_000;
+/// Time for the transcript to say what became of a command, in milliseconds since nothing runs; then it is unknown.
+pub(crate) const COMMAND_MS_MAX: u64 = 30_000;
 
 /// The same for work that nobody has announced, in milliseconds: behind an end it may be no more than tidying up.
 pub(crate) const UNANNOUNCED_MS: u64 = 2_000;
@@ -228,6 +228,9 @@ pub(crate) const INTERRUPT_KEYS_MAX: u32 = 4;
 
 /// Looks at the screen after a draft was put aside, until it is seen to be gone.
 pub(crate) const DRAFT_LOOKS_MAX: u32 = 20;
+
+/// Looks at the terminal after a suspended agent was brought back, until it reads keys again; they take some seconds.
+pub(crate) const WAKE_LOOKS_MAX: u32 = 200;
 
 /// Pause between two such looks, in milliseconds.
 pub(crate) const DRAFT_LOOK_MS: u64 = 25;

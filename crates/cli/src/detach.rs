@@ -19,6 +19,38 @@ pub(crate) struct Typed {
 #[derive(Debug, Default)]
 pub(crate) struct KeyWatch {
     prefixed: bool,
+    between: Between,
+}
+
+/// What comes between the two keys. A terminal answers what a program asks of it by escape sequences, in the middle of
+/// what a person types; they are no key.
+#[derive(Clone, Copy, Debug, Default)]
+enum Between {
+    #[default]
+    Nothing,
+    Escape,
+    Control,
+    Words,
+    WordsEscape,
+}
+
+const ESCAPE: u8 = 0x1b;
+const BELL: u8 = 0x07;
+
+impl Between {
+    /// Where the byte leads to; nothing when it is of no sequence.
+    fn with(self, byte: u8) -> Option<Self> {
+        match (self, byte) {
+            (Self::Nothing, ESCAPE) => Some(Self::Escape),
+            (Self::Escape, b'[') => Some(Self::Control),
+            (Self::Escape, b']' | b'P' | b'^' | b'_') => Some(Self::Words),
+            (Self::Nothing | Self::Escape, _) => None,
+            (Self::Control, 0x40..=0x7e) | (Self::Words, BELL) | (Self::WordsEscape, _) => Some(Self::Nothing),
+            (Self::Control, _) => Some(Self::Control),
+            (Self::Words, ESCAPE) => Some(Self::WordsEscape),
+            (Self::Words, _) => Some(Self::Words),
+        }
+    }
 }
 
 impl KeyWatch {
@@ -26,6 +58,12 @@ impl KeyWatch {
     pub(crate) fn take(&mut self, typed: &[u8]) -> Typed {
         let mut bytes = Vec::with_capacity(typed.len() + 1);
         for byte in typed {
+            if let Some(between) = self.between.with(*byte).filter(|_| self.prefixed) {
+                self.between = between;
+                bytes.push(*byte);
+                continue;
+            }
+            self.between = Between::Nothing;
             match (std::mem::take(&mut self.prefixed), *byte) {
                 (false, PREFIX) => self.prefixed = true,
                 (false, other) => bytes.push(other),
@@ -61,5 +99,23 @@ mod tests {
         assert_eq!(take(&mut KeyWatch::default(), &all), (all.clone(), false));
         assert_eq!(take(&mut KeyWatch::default(), b"\x1d\x1dd"), (b"\x1dd".to_vec(), false));
         assert_eq!(take(&mut KeyWatch::default(), b"\x1dx\x1d"), (b"\x1dx".to_vec(), false));
+    }
+
+    #[test]
+    fn what_a_terminal_answers_between_the_keys_is_no_key() {
+        for answer in [&b"\x1b[?62;4c"[..], b"\x1b]11;rgb:00/00/00\x1b\\", b"\x1b]11;d\x07", b"\x1bP>|tmux\x1b\\"] {
+            let typed = [b"\x1d", answer, b"d"].concat();
+            assert_eq!(take(&mut KeyWatch::default(), &typed), (answer.to_vec(), true), "{answer:?}");
+            for at in 1..typed.len() {
+                let mut watch = KeyWatch::default();
+                let (first, left) = take(&mut watch, &typed[..at]);
+                let (rest, leaves) = take(&mut watch, &typed[at..]);
+                assert_eq!(
+                    ([first, rest].concat(), left, leaves),
+                    (answer.to_vec(), false, true),
+                    "{answer:?} at {at}"
+                );
+            }
+        }
     }
 }

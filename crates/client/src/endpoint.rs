@@ -77,6 +77,10 @@ fn with_token(error: ClientError) -> ClientError {
     }
     let how =
         "`ADJ_GATEWAY_TOKEN` or `ADJ_GATEWAY_TOKEN_FILE` holds what `adj gateway token create` printed on the host";
+    // A stream that is taken up again, and refused then, has been here before.
+    if body.message.ends_with(how) {
+        return ClientError::Refused(body);
+    }
     // The command of the hint is in that sentence, and is none for where this is called.
     ClientError::Refused(ErrorBody { message: format!("{}; {how}", body.message), hint: None, ..body })
 }
@@ -121,5 +125,19 @@ fn mismatch(name: &str, version: &str, protocol: &str, stop: Option<String>) -> 
     match stop {
         Some(stop) => body.with_hint(stop),
         None => body,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_not_known_is_told_once_how_to_be() {
+        let refused = |code| ClientError::Refused(ErrorBody::new(code, "no").with_hint("adj gateway token create"));
+        let once = with_token(refused(ErrorCode::Unauthorized)).to_string();
+        assert_eq!(once.matches("ADJ_GATEWAY_TOKEN_FILE").count(), 1, "{once}");
+        assert_eq!(with_token(with_token(refused(ErrorCode::Unauthorized))).to_string(), once);
+        assert!(!with_token(refused(ErrorCode::Forbidden)).to_string().contains("ADJ_GATEWAY_TOKEN"));
     }
 }

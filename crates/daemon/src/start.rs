@@ -28,7 +28,7 @@ use crate::project::Projects;
 use crate::read::Readers;
 use crate::supervisor::{Parts, Supervisor};
 use crate::testpoint;
-use crate::tokens::Tokens;
+use crate::tokens::{Stored, Tokens};
 use crate::workspace::Workspaces;
 use crate::{journal, notify, retention};
 
@@ -98,6 +98,7 @@ fn serve(options: &DaemonOptions) -> Result<(), ErrorBody> {
         projects: Arc::new(Projects::new(&home.state)),
         tokens: Arc::new(Tokens::new(&home.state)),
         audit: Audit::new(&home.state),
+        stored: Stored::default(),
         workspaces: Workspaces::new(&home.state, &places.host_id),
         places,
         agents,

@@ -133,6 +133,14 @@ impl ClaudeWorld {
         self.tmux(["capture-pane", "-p", "-t", "%0"])
     }
 
+    /// What stands in the line of the one session in which a person types.
+    #[track_caller]
+    pub fn line(&self) -> String {
+        let screen = self.screen();
+        let (_, line) = screen.rsplit_once('❯').unwrap_or_default();
+        line.split('─').next().unwrap_or_default().trim().to_owned()
+    }
+
     /// Waits until the screen of the one session shows something.
     #[track_caller]
     pub fn await_screen(&self, what: &str) {

@@ -78,7 +78,7 @@ answer! {
         pub blocked_by: Option<String>,
         /// The length of its text.
         pub bytes: u64,
-        /// Its text.
+        /// Its text. In a list the beginning, or nothing where there are many: `bytes` says how long it is.
         pub text: String,
         /// When it becomes due.
         pub run_at: Option<WireTime>,

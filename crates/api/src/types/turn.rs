@@ -69,7 +69,8 @@ answer! {
         pub error: Option<String>,
         /// The final text.
         pub answer: Option<String>,
-        /// Bytes that were left out of the middle of the answer; 0 when it is whole.
+        /// Bytes that were left out of the middle of the answer, or, where many turns are asked for at once, its whole size
+        /// with no text; 0 when it is whole.
         pub answer_cut_bytes: u64,
         /// What it cost, where the agent counts that.
         pub usage: Option<Usage>,
@@ -99,7 +100,8 @@ answer! {
         pub ended_at: Option<WireTime>,
         /// The text.
         pub text: String,
-        /// Bytes that were left out of its middle; 0 when it is whole.
+        /// Bytes that were left out of its middle, or, where many are asked for at once, its whole size with no text; 0 when
+        /// it is whole.
         pub cut_bytes: u64,
         /// What the turn cost, where the agent counts that.
         pub usage: Option<Usage>,

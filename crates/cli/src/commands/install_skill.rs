@@ -206,8 +206,19 @@ fn block_files(
     let set = |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let config = set("XDG_CONFIG_HOME").or_else(|| set("HOME").map(|home| home.join(".config")));
     let there = CONFIGURED_AGENTS.into_iter().filter_map(|name| Some((name, config.as_ref()?.join(name))));
-    let there = there.filter(|(_, directory)| directory.is_dir());
-    Ok(there.map(|(name, directory)| (name.to_owned(), directory.join(AGENTS_MD))).collect())
+    let there: Vec<_> = there.filter(|(_, directory)| directory.is_dir()).collect();
+    if there.is_empty() && args.agents_md && !args.remove {
+        return Err(no_reader());
+    }
+    Ok(there.into_iter().map(|(name, directory)| (name.to_owned(), directory.join(AGENTS_MD))).collect())
+}
+
+/// Nobody is there who would read the block that was asked for.
+fn no_reader() -> CommandError {
+    let agents = CONFIGURED_AGENTS.join(", ");
+    let message = format!("no agent that reads one {AGENTS_MD} for all directories is there ({agents})");
+    CommandError::new(ErrorCode::AgentNotFound, message)
+        .with_hint("adj install-skill --local --agents-md  # in that of the current directory")
 }
 
 fn check(context: &mut Context, found: &[(Copy, State)]) -> Outcome {

@@ -49,8 +49,13 @@ pub(crate) async fn run_last_message(context: &mut Context, args: &LastMessageAr
         ui.text(if at > 0 { "\n" } else { "" })?;
         ui.text(&answer.text)?;
         ui.text(if answer.text.is_empty() { "" } else { "\n" })?;
-        if answer.cut_bytes > 0 {
-            ui.warning(&format!("{} bytes are left out of the middle of turn {}", answer.cut_bytes, answer.turn));
+        match answer.cut_bytes {
+            0 => {}
+            bytes if answer.text.is_empty() => {
+                let turn = answer.turn;
+                ui.warning(&format!("{bytes} bytes of turn {turn} are left out here: adj logs --since {turn} -n 1"));
+            }
+            bytes => ui.warning(&format!("{bytes} bytes are left out of the middle of turn {}", answer.turn)),
         }
     }
     Ok(0)

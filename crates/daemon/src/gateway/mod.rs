@@ -15,6 +15,8 @@ mod ready;
 mod seats;
 mod serve;
 mod status;
+mod unread;
+mod wire;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -30,13 +32,14 @@ use adjutant_api::home::Home;
 use adjutant_api::protocol::BODY_BYTES_EXTRA;
 use adjutant_api::{ErrorBody, ErrorCode};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use self::bodies::Bodies;
 use self::lines::Lines;
 use self::listen::Listeners;
 use self::pace::{Known, Pace};
 use self::seats::Seats;
+use self::unread::Unread;
 use crate::listen::private_directory;
 use crate::lock::{HomeLock, LockError};
 
@@ -66,6 +69,9 @@ pub struct GatewayOptions {
 const FAILURES_BURST: u32 = 20;
 const FAILURES_PER_SECOND: u32 = 1;
 
+/// Tokens from addresses with too many failures about which the daemon is asked at once.
+const ASKED_AT_ONCE_MAX: usize = 4;
+
 /// Requests that one token may make at once, and how many more each second.
 const REQUESTS_BURST: u32 = 400;
 const REQUESTS_PER_SECOND: u32 = 100;
@@ -85,7 +91,10 @@ pub(crate) struct Gateway {
     failures: Pace<String>,
     requests: Pace<String>,
     known: Known,
+    /// Room for those whose tokens the daemon is asked about although their address is slowed down.
+    asked: Semaphore,
     bodies: Bodies,
+    unread: Unread,
     lines: Lines,
     started: Instant,
     addresses: Vec<String>,
@@ -170,7 +179,9 @@ async fn serve(options: &GatewayOptions) -> Result<(), ErrorBody> {
         failures: Pace::new(FAILURES_BURST, FAILURES_PER_SECOND),
         requests: Pace::new(REQUESTS_BURST, REQUESTS_PER_SECOND),
         known: Known::default(),
+        asked: Semaphore::new(ASKED_AT_ONCE_MAX),
         bodies: Bodies::default(),
+        unread: Unread::default(),
         lines: Lines::new(&options.home.gateway_log()),
         started: Instant::now(),
         addresses: listeners.addresses(),

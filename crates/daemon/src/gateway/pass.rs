@@ -19,7 +19,8 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
-use super::Gateway;
+use super::serve::not_read;
+use super::{Gateway, unread};
 use crate::http::error::Failure;
 
 /// Time for the daemon to take a connection.
@@ -51,8 +52,8 @@ const ANSWER_HEADERS: [HeaderName; 5] = [
 ];
 
 impl Gateway {
-    /// Passes a request on.
-    pub(super) async fn pass(&self, head: &Parts, body: Bytes, from: &str) -> Result<Response, Failure> {
+    /// Passes a request on. Its answer is counted as unread by its token until it is read.
+    pub(super) async fn pass(&self, head: &Parts, body: Bytes, token: &str, from: &str) -> Result<Response, Failure> {
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         let mut request = Request::builder().method(head.method.clone()).uri(target).header(HOST, "localhost");
         for name in REQUEST_HEADERS {
@@ -62,15 +63,20 @@ impl Gateway {
         }
         let request = request.header(GATEWAY_HEADER, from).body(Full::new(body));
         let request = request.map_err(|error| Failure::new(ErrorCode::Usage, error.to_string()))?;
-        let answer = self.ask(request, ANSWER_MAX, head.method == Method::GET).await?;
+        let reads = head.method == Method::GET;
+        let answer = self.ask(request, ANSWER_MAX, reads).await?;
         let (parts, body) = answer.into_parts();
+        let body = match unread::size(&body) {
+            Some(bytes) => self.unread.take(token, bytes, reads).ok_or_else(not_read)?.counted(body),
+            None => Body::new(body),
+        };
         let mut back = Response::builder().status(parts.status);
         for name in ANSWER_HEADERS {
             if let Some(value) = parts.headers.get(&name) {
                 back = back.header(name, value);
             }
         }
-        back.body(Body::new(body)).map_err(|error| Failure::internal(error.to_string()))
+        back.body(body).map_err(|error| Failure::internal(error.to_string()))
     }
 
     /// Whether the daemon finds a token good.

@@ -24,6 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::lines::Line;
 use super::seats::Seat;
+use super::wire::Wire;
 use super::{Gateway, gate};
 use crate::http::error::Failure;
 use crate::http::stream::told_to_end;
@@ -38,6 +39,9 @@ const BODY_MAX: Duration = Duration::from_secs(30);
 /// Longest head of a request, in bytes, and the most headers in it.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const HEADERS_MAX: usize = 64;
+
+/// How long a token from an address that is slowed down waits until the daemon is asked about it.
+const ASKED_MAX: Duration = Duration::from_secs(10);
 
 /// What is read of a body that is too large, so that its sender gets to hear why: so many bytes, for so long.
 const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -90,7 +94,7 @@ where
         .header_read_timeout(HEAD_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX);
-    let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut served = pin!(builder.serve_connection(TokioIo::new(Wire::new(stream)), service));
     tokio::select! {
         _ = served.as_mut() => return,
         () = seat.called_off() => return,
@@ -122,6 +126,7 @@ impl Gateway {
     }
 
     async fn checked(&self, request: Request<Incoming>, peer: &Peer, seat: &Seat) -> Result<Response, Failure> {
+        check_head(&request)?;
         gate::check_origin(request.headers(), request.uri(), &self.hosts, peer.bound)?;
         if request.uri().path() == "/health" && request.method() == Method::GET {
             return Ok(Json(GatewayHealth { ok: true }).into_response());
@@ -135,7 +140,7 @@ impl Gateway {
         self.admit(&token, &hash, request.body().is_end_stream(), peer, seat).await?;
         let (head, body) = request.into_parts();
         let body = self.whole(&hash, &head.headers, body).await?;
-        let answer = self.pass(&head, body, &peer.shown).await?;
+        let answer = self.pass(&head, body, &hash, &peer.shown).await?;
         self.learn(&hash, &answer, peer, seat);
         Ok(answer)
     }
@@ -144,18 +149,18 @@ impl Gateway {
     async fn admit(&self, token: &str, hash: &str, bodyless: bool, peer: &Peer, seat: &Seat) -> Result<(), Failure> {
         let now = Instant::now();
         if !self.known.has(hash, now) {
-            if !self.failures.has(&peer.counted, now) {
-                let message = "too many requests without a good token have come from there";
-                return Err(Failure::new(ErrorCode::RateLimited, message));
-            }
-            if bodyless {
+            let slowed = !self.failures.has(&peer.counted, now);
+            if bodyless && !slowed {
                 // The daemon says whether it is good, with the answer.
                 return Ok(());
             }
-            self.verify(token, hash, peer).await?;
+            self.verify(token, hash, peer, slowed).await?;
         }
         if !self.requests.take(&hash.to_owned(), now) {
             return Err(Failure::new(ErrorCode::RateLimited, "too many requests with this token in a short time"));
+        }
+        if !self.unread.has_room(hash) {
+            return Err(not_read());
         }
         match seat.is_guest_of(hash) {
             true => Ok(()),
@@ -163,11 +168,22 @@ impl Gateway {
         }
     }
 
-    /// Asks the daemon whether a token is good.
-    async fn verify(&self, token: &str, hash: &str, peer: &Peer) -> Result<(), Failure> {
+    /// Asks the daemon whether a token is good. Where too many without one have come from the same address (`slowed`), only
+    /// a few are asked about at once, and what is not good is called too much: whoever has a good token there is not kept out
+    /// by those who have none.
+    async fn verify(&self, token: &str, hash: &str, peer: &Peer, slowed: bool) -> Result<(), Failure> {
+        let too_many =
+            || Failure::new(ErrorCode::RateLimited, "too many requests without a good token have come from there");
+        let _turn = match slowed {
+            true => Some(tokio::time::timeout(ASKED_MAX, self.asked.acquire()).await.map_err(|_| too_many())?),
+            false => None,
+        };
         if self.is_good(token, &peer.shown).await? {
             self.known.good(hash, Instant::now());
             return Ok(());
+        }
+        if slowed {
+            return Err(too_many());
         }
         self.failures.take(&peer.counted, Instant::now());
         let message = "the token is not good: it has ended, was revoked, or never was one of this host's";
@@ -213,6 +229,23 @@ impl Gateway {
         let failure = Failure::new(ErrorCode::MessageTooLarge, message);
         failure.with_detail("bytes", said).with_detail("limit", self.body_bytes_max)
     }
+}
+
+/// The server refuses a head that is much too large by itself; the bound is held here.
+fn check_head(request: &Request<Incoming>) -> Result<(), Failure> {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = request.headers();
+    let bytes = target + headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>();
+    if bytes <= HEAD_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!("the head of the request is larger than {HEAD_BYTES_MAX} bytes");
+    Err(Failure::new(ErrorCode::Usage, message).head_too_large())
+}
+
+/// The caller first has to read what it has asked for.
+pub(super) fn not_read() -> Failure {
+    Failure::new(ErrorCode::RateLimited, "too many bytes of answers have not been read yet")
 }
 
 /// Reads on for a moment: a connection that is closed on what was not read takes the answer with it.

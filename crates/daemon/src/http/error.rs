@@ -33,6 +33,12 @@ impl Failure {
         self
     }
 
+    /// A request with too long a head.
+    pub(crate) fn head_too_large(mut self) -> Self {
+        self.status = Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        self
+    }
+
     pub(crate) fn with_detail(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
         *self.body = self.body.with_detail(name, value);
         self

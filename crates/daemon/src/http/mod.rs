@@ -10,6 +10,7 @@ pub(crate) mod error;
 mod follow;
 mod from_api;
 mod resolve;
+mod room;
 mod routes;
 mod sight;
 pub(crate) mod stream;
@@ -40,7 +41,7 @@ use crate::launch::{Launches, Places};
 use crate::project::Projects;
 use crate::read::Readers;
 use crate::supervisor::Handle;
-use crate::tokens::Tokens;
+use crate::tokens::{Stored, Tokens};
 use crate::workspace::Workspaces;
 
 /// All that handlers share.
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) workspaces: Workspaces,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) audit: Audit,
+    /// What the messages of tokens hold.
+    pub(crate) stored: Stored,
     pub(crate) message_bytes_max: usize,
     /// What a session inherits whose creator does not say: what the starter of the daemon would have handed on.
     pub(crate) inherited: Inherited,

@@ -4,6 +4,7 @@
 //! be read no token is good.
 
 mod grant;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 pub(crate) use self::grant::{Grant, ModeRow, SESSIONS_MAX_DEFAULT};
+pub(crate) use self::stored::{RECORD_BYTES, Room, Stored, limit as stored_max};
 use crate::{clock, file};
 
 /// Tokens that may be there at once, those that have ended among them.

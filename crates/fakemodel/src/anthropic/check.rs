@@ -63,9 +63,11 @@ fn one_message(message: &Value) -> Vec<String> {
     if !matches!(message["role"].as_str(), Some("user" | "assistant" | "system")) {
         faults.push(format!("its role is {}", message["role"]));
     }
+    let may_be_empty = message["role"] == "system";
     match &message["content"] {
         Value::String(text) => faults.extend(text.trim().is_empty().then(|| "its text is empty".to_owned())),
-        Value::Array(blocks) if !blocks.is_empty() => faults.extend(blocks.iter().filter_map(block_fault)),
+        // Claude Code says by such a message what else has changed, and may have nothing to say beside it.
+        Value::Array(blocks) if may_be_empty || !blocks.is_empty() => faults.extend(blocks.iter().filter_map(block_fault)),
         Value::Null => faults.push("its content is missing".to_owned()),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             faults.push("its content is empty or odd".to_owned());
@@ -153,5 +155,14 @@ mod tests {
         assert_eq!(of(json!([{"role": "user", "content": [{"type": "text", "text": ""}]}])).len(), 1);
         assert_eq!(of(json!([])).len(), 1);
         assert_eq!(of(json!([{"role": "tool", "content": "x"}])).len(), 2);
+        assert_eq!(of(json!([{"role": "user", "content": []}])), ["message 0: its content is empty or odd"]);
+    }
+
+    #[test]
+    fn a_message_of_the_system_may_say_nothing_beside_what_it_sets() {
+        let ask = json!({"role": "user", "content": "do"});
+        let sets = json!({"role": "system", "content": [], "output_config": {"effort": "high"}});
+        assert_eq!(of(json!([ask, sets])), Vec::<String>::new());
+        assert_eq!(of(json!([ask, {"role": "system", "content": {}}])), ["message 1: its content is empty or odd"]);
     }
 }

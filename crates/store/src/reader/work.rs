@@ -53,6 +53,16 @@ impl Reader {
         self.at_one_moment(|conn| decoded(conn, sql, (session.as_bytes(), count)))
     }
 
+    /// What the messages of these sessions hold, however they ended: the bytes of their texts, and so many more for each.
+    pub fn message_bytes_of(&self, sessions: &[SessionId], each: u64) -> Result<u64, ReadError> {
+        let sql = "SELECT coalesce(sum(json_extract(row, '$.bytes') + ?2), 0) FROM messages WHERE session = ?1";
+        self.at_one_moment(|conn| {
+            let mut statement = conn.prepare(sql)?;
+            let of = |id: &SessionId| Ok(statement.query_row((id.as_bytes(), each), |row| row.get::<_, u64>(0))?);
+            sessions.iter().map(of).sum()
+        })
+    }
+
     /// One message.
     pub fn message(&self, id: MessageId) -> Result<Option<Message>, ReadError> {
         self.at_one_moment(|conn| first(conn, "SELECT row FROM messages WHERE id = ?1", [id.get()]))

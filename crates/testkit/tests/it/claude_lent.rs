@@ -229,8 +229,10 @@ fn what_is_asked_at_the_start_is_asked_of_the_person() {
         person.tmux(&["send-keys", "Down"]);
         person.screen().contains("❯ Yes")
     });
-    person.tmux(&["send-keys", "Escape"]);
-    person.awaits(BACK);
+    await_fact("the person declines", SOON, || {
+        person.tmux(&["send-keys", "Escape"]);
+        person.screen().contains(BACK)
+    });
     person.awaits("left with 0");
     is_back(&world, &x);
     let person = Person::sits_down(&world, &x, "");
@@ -262,6 +264,34 @@ fn what_works_or_asks_is_not_lent() {
     let person = Person::sits_down(&world, &x, "--read-only");
     person.awaits("none to look at");
     person.awaits("left with 2");
+    is_back(&world, &x);
+}
+
+/// There is no shell behind it to which its person could go, and nobody who would bring it back.
+#[test]
+fn what_a_person_suspends_comes_back() {
+    let world = ClaudeWorld::new();
+    let x = headless(&world, &[]);
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    let person = Person::at(&world, &x);
+    person.awaits("before");
+    person.tmux(&["send-keys", "C-z"]);
+    person.says("[[say not gone]]");
+    person.awaits("not gone");
+    // The same key as newer terminals say it.
+    person.tmux(&["send-keys", "-l", "\u{1b}[122;5u"]);
+    person.awaits("suspended");
+    // The key itself goes to the terminal as it was.
+    person.tmux(&["send-keys", "-l", "x"]);
+    person.awaits("not gone");
+    person.tmux(&["send-keys", "C-u"]);
+    person.says("[[say here again]]");
+    person.awaits("here again");
+    person.tmux(&["send-keys", "-l", "\u{1b}[122;5u"]);
+    person.awaits("suspended");
+    person.vanishes();
+    let message = world.send(&x, "[[say after]]");
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
     is_back(&world, &x);
 }
 

@@ -234,6 +234,7 @@ fn an_interrupt_is_proven_before_and_after_the_first_word() {
         assert!(world.model().await_held(gate, AGENT_MAX));
         let _ = world.adj(["interrupt", &x]).expect_code(0);
         let _ = world.adj(["wait", &x, "--for", &message]).expect_code(130);
+        await_fact("it does not stay in the line", AGENT_MAX, || !world.line().contains("[["));
     }
     assert_eq!(world.answer(&x, "[[say alive]]"), "alive");
     assert_eq!(newest_text(&world), "[[say alive]]", "nothing of the interrupted prompt is typed in front of it");
@@ -429,6 +430,62 @@ fn a20_a_person_attaches_types_half_a_line_and_leaves_it() {
     assert_eq!(world.answer(&x, "[[say delivered]]"), "delivered");
     assert_eq!(newest_text(&world), "[[say delivered]]");
     world.await_screen("half a line");
+}
+
+/// A name stands in the frame of the line.
+#[test]
+fn a_draft_is_kept_in_a_conversation_with_a_name() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let renamed = world.adj(["send", "-q", &x, "--as-command", "/rename fizz top"]).expect_code(0);
+    let _ = world.adj(["wait", &x, "--for", renamed.word()]).expect_code(0);
+    world.await_screen("fizz top ─");
+    world.tmux(["send-keys", "-t", "%0", "-l", "half a line"]);
+    world.await_screen("half a line");
+    assert_eq!(world.answer(&x, "[[say delivered]]"), "delivered");
+    assert_eq!(newest_text(&world), "[[say delivered]]");
+}
+
+/// Nobody is there who would type `fg`.
+#[test]
+fn an_agent_that_a_person_suspends_is_brought_back() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    world.tmux(["send-keys", "-t", "%0", "-l", "half a line"]);
+    world.await_screen("half a line");
+    // As by another way than a person's keyboard.
+    world.tmux(["send-keys", "-t", "%0", "C-z"]);
+    world.await_screen("suspended");
+    assert_eq!(world.answer(&x, "[[say delivered]]"), "delivered");
+    assert_eq!(newest_text(&world), "[[say delivered]]");
+    world.await_screen("half a line");
+    let message = world.send(&x, "[[say begun]][[hold here]]");
+    assert!(world.model().await_held("here", AGENT_MAX));
+    world.await_screen("begun");
+    world.tmux(["send-keys", "-t", "%0", "C-z"]);
+    world.await_screen("suspended");
+    let _ = world.adj(["interrupt", &x]).expect_code(0);
+    let _ = world.adj(["wait", &x, "--for", &message]).expect_code(130);
+}
+
+#[test]
+fn a_person_who_attaches_cannot_suspend_the_agent() {
+    let world = ClaudeWorld::new();
+    let x = world.claude("native");
+    let outer = world.root().join("outer").display().to_string();
+    let person = |words: &[&str]| {
+        let mut tmux = world.command("tmux");
+        tmux.env("TERM", "xterm-256color").args(["-u", "-f", "/dev/null", "-S", &outer]).args(words);
+        adjutant_testkit::Running::start(tmux).end().expect_code(0).stdout
+    };
+    let adj = world.adj_path().display().to_string();
+    person(&["new-session", "-d", "-x", "150", "-y", "45", "--", &adj, "attach", &x]);
+    await_fact("the person sees it", AGENT_MAX, || person(&["capture-pane", "-p"]).contains("Claude Code"));
+    person(&["send-keys", "C-z"]);
+    person(&["send-keys", "-l", "and goes on"]);
+    world.await_screen("and goes on");
+    assert!(!world.screen().contains("suspended"), "{}", world.screen());
+    person(&["kill-server"]);
 }
 
 #[test]

@@ -144,6 +144,19 @@ fn what_was_installed_goes_without_a_trace() {
 }
 
 #[test]
+fn a_block_that_nobody_would_read_is_not_called_written() {
+    let world = World::new();
+    let refused = world.adj(["--json", "install-skill", "--agents-md"]).expect_error(1, "agent_not_found");
+    assert!(refused.error()["hint"].as_str().unwrap().contains("--local --agents-md"), "{refused:#?}");
+    let _ = world.adj(["--json", "install-skill", "--agents-md", "--check"]).expect_error(1, "agent_not_found");
+    let _ = world.adj(["install-skill", "--agents-md", "--remove"]).expect_code(0);
+    let amp = home(&world).join(".config/amp");
+    std::fs::create_dir_all(&amp).unwrap();
+    let told = world.adj(["install-skill", "--agents-md"]).expect_code(0).stdout;
+    assert!(told.contains("amp/AGENTS.md") && amp.join("AGENTS.md").is_file(), "{told}");
+}
+
+#[test]
 fn a_block_can_be_asked_for_where_no_file_is() {
     let world = world_with(&[]);
     let _ = world.adj(["install-skill", "--local", "--agents-md"]).expect_code(0);

@@ -113,6 +113,7 @@ impl Seat {
             held: VecDeque::new(),
             typing: Typing::default(),
             leftover: false,
+            given_back: None,
             uncounted: None,
             transcript_written: None,
             shown: None,

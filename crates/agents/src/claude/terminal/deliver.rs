@@ -7,16 +7,20 @@ use adjutant_core::MessageId;
 use adjutant_core::agent::AgentReport;
 use adjutant_core::id::Attempt;
 use adjutant_core::outcome::UnknownReason;
+use rustix::process::Signal;
 
 use super::machine::{ENTERING, FOUND, NOT_SEEN, TAKEN_BACK, TYPED, TypedNote, handing};
 use super::screen::draft;
 use super::status::Activity;
 use super::text::{bones, command, mark, pieces, typed};
+use super::tmux::Pane;
 use super::typing::{Pasted, Then, Typing};
 use super::{Driven, Driver, Timer};
 use crate::Order;
 use crate::claude::transcript;
-use crate::limits::{CONFIRM_MS_MAX, CONFIRM_PIECE_MS, DRAFT_LOOK_MS, DRAFT_LOOKS_MAX, PIECES_AT_ONCE, TYPING_MS_MAX};
+use crate::limits::{
+    CONFIRM_MS_MAX, CONFIRM_PIECE_MS, DRAFT_LOOK_MS, DRAFT_LOOKS_MAX, PIECES_AT_ONCE, TYPING_MS_MAX, WAKE_LOOKS_MAX,
+};
 use crate::runner::wall_ms;
 use crate::timer::pause;
 
@@ -234,18 +238,22 @@ impl Driver {
         self.not_taken(message, attempt, &why).await
     }
 
-    /// Takes the part of a message away that stands in the line and is not sent, once nothing runs.
+    /// Takes away what stands in the line of a message and is not wanted there, once nothing runs: a part of one that is not
+    /// sent, or the whole of one that was interrupted and given back. What a person has made of it is the person's.
     async fn clear_leftover(&mut self) {
         let rests = matches!(self.status().map(|status| status.activity), Some(Activity::Idle | Activity::Shell));
         let is_free = !self.typing.is_under_way() && self.machine.turn.is_none() && self.machine.requests.is_empty();
-        if !self.leftover || !rests || !is_free {
+        if !(self.leftover || self.given_back.is_some()) || !rests || !is_free {
             return;
         }
-        self.leftover = false;
+        let shown = self.tmux.look().await.ok().and_then(|pane| draft(&pane.lines)).unwrap_or_default();
+        let given_back = self.given_back.take_if(|given| *given == bones(&shown)).is_some();
+        let leftover = std::mem::take(&mut self.leftover);
         // In an empty line the key would be the first half of an exit.
-        let is_there =
-            self.tmux.look().await.is_ok_and(|pane| draft(&pane.lines).is_some_and(|draft| !draft.is_empty()));
-        if is_there && let Err(error) = self.tmux.press(&["C-c"]).await {
+        if (leftover || given_back)
+            && !shown.is_empty()
+            && let Err(error) = self.tmux.press(&["C-c"]).await
+        {
             tracing::warn!(session = %self.session, %error, "a part of a message stays in the line");
         }
     }
@@ -254,7 +262,7 @@ impl Driver {
     /// behind the message.
     async fn clear_the_way(&mut self) -> Result<(), String> {
         let told = |error: std::io::Error| error.to_string();
-        let pane = self.tmux.look().await.map_err(told)?;
+        let pane = self.look_at_work().await.map_err(told)?;
         if pane.in_mode {
             self.tmux.leave_mode().await.map_err(told)?;
         }
@@ -270,6 +278,24 @@ impl Driver {
             pause(DRAFT_LOOK_MS).await;
         }
         Err("a person is typing, and what stands in the line could not be put aside".to_owned())
+    }
+
+    /// Looks at the pane. An agent that a person has suspended is brought back first, as `fg` would: nobody else does.
+    pub(super) async fn look_at_work(&self) -> std::io::Result<Pane> {
+        let mut pane = self.tmux.look().await?;
+        if !pane.suspended {
+            return Ok(pane);
+        }
+        self.signal(Signal::CONT);
+        for _ in 0..WAKE_LOOKS_MAX {
+            pause(DRAFT_LOOK_MS).await;
+            pane = self.tmux.look().await?;
+            // What a person had begun to type is drawn a moment after the first key would be read.
+            if !pane.suspended && draft(&pane.lines).is_some() {
+                return Ok(pane);
+            }
+        }
+        Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "it was suspended, and does not come back"))
     }
 
     /// Whether the agent is still reading what was typed: since the last look its screen has changed, or it has been at work

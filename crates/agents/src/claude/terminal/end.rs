@@ -50,9 +50,11 @@ impl Driver {
 
     pub(super) async fn on_not_ready(&mut self) -> Driven {
         let shown = self.tmux.look().await.map(|pane| last_lines(&pane.lines, LINES_TOLD)).unwrap_or_default();
-        self.give_up(StartFailure::NotReady {
-            detail: format!("Claude Code did not get ready; its screen says: {shown}"),
-        });
+        let shown = match shown.as_str() {
+            "" => "is empty; see whether `claude` starts in a terminal of your own".to_owned(),
+            shown => format!("says: {shown}"),
+        };
+        self.give_up(StartFailure::NotReady { detail: format!("Claude Code did not get ready; its screen {shown}") });
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 use super::machine::{LEVEL, LevelNote, QuietEnd};
 use super::status::{Activity, Status};
 use super::{Driven, Driver, Timer};
-use crate::claude::transcript;
+use crate::claude::transcript::{self, CommandEnd};
 use crate::limits::{
     ANSWER_READ_MS_MAX, ANSWER_SHOWS_MS, COMMAND_MS_MAX, DIALOG_MS, QUIET_END_MS_MAX, SETTLED_MS, UNANNOUNCED_MS,
 };
@@ -30,6 +30,11 @@ impl Driver {
     }
 
     fn judge(&mut self, status: &Status) -> Option<LevelNote> {
+        let at_work = matches!(status.activity, Activity::Busy | Activity::Waiting { .. });
+        let command = self.machine.turn.as_ref().filter(|turn| turn.command && !turn.shown);
+        if at_work && command.is_some_and(|turn| status.since >= turn.began_at) {
+            return Some(LevelNote::Shown);
+        }
         match &status.activity {
             Activity::Idle | Activity::Shell if self.is_closed_there(status) => Some(LevelNote::AnsweredThere),
             Activity::Idle | Activity::Shell => self.judge_rest(status),
@@ -48,13 +53,12 @@ impl Driver {
     fn judge_rest(&mut self, status: &Status) -> Option<LevelNote> {
         let turn = self.machine.turn.as_ref()?;
         let (asked, began_at, has_spoken) = (turn.interrupt_asked, turn.began_at, turn.said.is_some());
-        let is_command = turn.command;
-        // A file of before the turn: it says `busy` only a moment after the prompt was told of, and never of some commands.
-        let has_settled = match status.since < began_at {
-            true => is_command && self.has_settled(began_at, COMMAND_MS_MAX),
-            false => self.has_settled(status.since, SETTLED_MS),
-        };
-        if !has_settled {
+        let ours = turn.ours.filter(|_| asked);
+        if turn.command && !has_spoken {
+            return self.judge_command(status, began_at, turn.shown);
+        }
+        // A file of before the turn: it says `busy` only a moment after the prompt was told of.
+        if status.since < began_at || !self.has_settled(status.since, SETTLED_MS) {
             return None;
         }
         if has_spoken {
@@ -65,17 +69,40 @@ impl Driver {
         let path = self.machine.transcript.as_deref();
         let noted = path.is_some_and(|path| transcript::was_interrupted(path, began_at));
         let answered = path.is_some_and(|path| transcript::has_answer(path, began_at));
-        let unknown = path.filter(|_| is_command).and_then(|path| transcript::unknown_command(path, began_at));
-        let (end, detail) = match (is_command, noted || asked, answered) {
-            (true, _, _) if unknown.is_some() => (QuietEnd::Refused, unknown.as_deref().unwrap_or_default()),
-            (true, _, _) => (QuietEnd::Command, ""),
-            (false, true, true) => (QuietEnd::Interrupted, ""),
-            (false, _, false) => (QuietEnd::Interrupted, "before the model had said anything"),
+        let (end, detail) = match (noted || asked, answered) {
+            (true, true) => (QuietEnd::Interrupted, ""),
+            (_, false) => {
+                self.given_back = ours;
+                (QuietEnd::Interrupted, "before the model had said anything")
+            }
             // The note of an interruption is written a moment after the file; a busy machine takes its time.
-            (false, false, true) if !self.has_settled(status.since, QUIET_END_MS_MAX) => return None,
-            (false, false, true) => (QuietEnd::Unknown, "it went idle without a word of the end"),
+            (false, true) if !self.has_settled(status.since, QUIET_END_MS_MAX) => return None,
+            (false, true) => (QuietEnd::Unknown, "it went idle without a word of the end"),
         };
         Some(LevelNote::Quiet { end, detail: detail.to_owned() })
+    }
+
+    /// A command was typed, of whose end no hook tells, and nothing runs. That nothing runs is no word of what became of it:
+    /// one that there is not looks the same until the transcript says so, which may be late.
+    fn judge_command(&mut self, status: &Status, began_at: i64, shown: bool) -> Option<LevelNote> {
+        let since = status.since.max(began_at);
+        if !self.has_settled(since, SETTLED_MS) {
+            return None;
+        }
+        self.listen_to_transcript();
+        let told = self.machine.transcript.as_deref().and_then(|path| transcript::command_end(path, began_at));
+        let (end, detail) = match told {
+            Some(CommandEnd::Unknown { words }) => (QuietEnd::Refused, words),
+            Some(CommandEnd::Done) => (QuietEnd::Command, String::new()),
+            None if shown => (QuietEnd::Command, String::new()),
+            None if !self.has_settled(since, COMMAND_MS_MAX) => return None,
+            None => {
+                let detail =
+                    "it was typed as a command, and neither a hook, the transcript nor the status file tells of it";
+                (QuietEnd::Unknown, detail.to_owned())
+            }
+        };
+        Some(LevelNote::Quiet { end, detail })
     }
 
     fn judge_work(&mut self, status: &Status) -> Option<LevelNote> {

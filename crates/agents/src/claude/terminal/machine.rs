@@ -90,6 +90,8 @@ pub(super) enum LevelNote {
     Working { since: i64 },
     /// Somebody at the terminal has answered what was open.
     AnsweredThere,
+    /// The command that was typed is at work, or has opened a dialog: it is one.
+    Shown,
     /// A dialog is open that no hook tells of.
     Dialog { id: String, what: String },
 }
@@ -100,7 +102,7 @@ pub(super) enum LevelNote {
 pub(super) enum QuietEnd {
     /// Somebody stopped it.
     Interrupted,
-    /// It was a command, of whose end no hook tells.
+    /// It was a command that was carried out.
     Command,
     /// It was a command that there is not.
     Refused,
@@ -119,10 +121,14 @@ pub(super) struct Turn {
     queued: usize,
     /// Somebody asked for its end.
     pub(super) interrupt_asked: bool,
+    /// The message of ours that began it, as [`TypedNote`] has its `bones`.
+    pub(super) ours: Option<(u64, u64)>,
     /// It has said its last word, and something of it still runs, or a prompt waits behind it.
     pub(super) said: Option<String>,
     /// It is a command of the agent's own.
     pub(super) command: bool,
+    /// It is a command that has shown that it is carried out.
+    pub(super) shown: bool,
 }
 
 /// What was folded.
@@ -300,6 +306,10 @@ impl Machine {
                 let open: Vec<String> = self.requests.keys().cloned().collect();
                 open.iter().flat_map(|id| self.close(id, RequestEnd::AnsweredThere)).collect()
             }
+            Ok(LevelNote::Shown) => {
+                self.on_shown();
+                Vec::new()
+            }
             Ok(LevelNote::Dialog { id, what }) => self.put(at, id, ask::dialog(&what)),
             Err(_) => Vec::new(),
         }
@@ -334,9 +344,14 @@ impl Machine {
         if !std::mem::replace(&mut self.ready, true) {
             told.push((AgentReport::Ready, None));
         } else if payload.source == "clear" {
+            self.on_shown();
             told.extend(notice("the conversation was cleared"));
         }
         told
+    }
+
+    fn on_shown(&mut self) {
+        self.turn.iter_mut().for_each(|turn| turn.shown = turn.command);
     }
 
     fn converse(&mut self, native: &str) -> Vec<Told> {
@@ -368,7 +383,9 @@ impl Machine {
         };
         match ours {
             Some(typed) => {
-                self.begin(at, &id);
+                if self.begin(at, &id) {
+                    self.turn.iter_mut().for_each(|turn| turn.ours = Some(typed.bones));
+                }
                 let how =
                     if mark(&payload.prompt) == typed.mark { "the same text" } else { "a text that it has changed" };
                 vec![taken(&typed, at, &format!("UserPromptSubmit with {how}, prompt {id}"))]
@@ -409,7 +426,7 @@ impl Machine {
         let reason = match payload.error.as_str() {
             "rate_limit" => FailReason::RateLimited,
             "authentication_failed" => FailReason::Auth,
-            "server_error" | "unknown" => FailReason::ApiError,
+            "server_error" | "max_output_tokens" | "unknown" => FailReason::ApiError,
             "invalid_request" => invalid(payload),
             _ => FailReason::AgentError,
         };

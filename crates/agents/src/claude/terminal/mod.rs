@@ -124,6 +124,8 @@ struct Driver {
     typing: Typing,
     /// A part of a message stands in the line that was not sent.
     leftover: bool,
+    /// A message that was interrupted before its first answer: the agent puts it back into the line. As `bones`.
+    given_back: Option<(u64, u64)>,
     /// The turn of which is not known yet what it has cost.
     uncounted: Option<Uncounted>,
     /// Rings when the transcript may have more, while something is looked for in it.
@@ -334,7 +336,9 @@ impl Driver {
         if self.machine.pending.is_none() {
             self.timers.disarm(Timer::Confirm);
         }
-        if self.machine.turn.is_none() {
+        if self.machine.turn.is_some() {
+            self.given_back = None;
+        } else {
             self.timers.disarm(Timer::Interrupt);
             self.interrupts = 0;
         }

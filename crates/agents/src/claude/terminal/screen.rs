@@ -82,7 +82,9 @@ fn changed(mut look: Look, sequence: &str) -> Look {
 
 fn is_frame(line: &str) -> bool {
     let line = line.trim();
-    line.chars().count() > 10 && (line.chars().all(|c| c == FRAME) || is_scrolled(line))
+    // A conversation that has a name shows it near the end of the upper one.
+    let ruled = line.chars().take_while(|c| *c == FRAME).count() > 10 && line.ends_with(FRAME);
+    ruled || line.chars().count() > 10 && is_scrolled(line)
 }
 
 /// Whether a frame says that more of what it holds is not shown: `─── ↑ 20 more ───`.
@@ -161,6 +163,9 @@ mod tests {
         let mut long = screen("  line 20\n  line 21");
         long[1] = format!("\x1b[38;5;244m─── ↑ 20 more {}\x1b[39m", "─".repeat(20));
         assert_eq!(draft(&long), Some("  line 20\n  line 21".to_owned()), "its beginning is not shown");
+        let mut named = screen("❯\u{a0}half\x1b[7m \x1b[0m");
+        named[1] = format!("\x1b[38;5;244m{} fizz top ─\x1b[39m", "─".repeat(20));
+        assert_eq!(draft(&named), Some("half".to_owned()));
         assert_eq!(draft(&["nothing".to_owned()]), None);
         assert_eq!(draft(&screen(" Do you want to proceed?\n 1. Yes")), None);
     }

@@ -47,6 +47,10 @@ impl Driver {
             return Ok(());
         }
         self.interrupts += 1;
+        // One that is suspended reads no key.
+        if let Err(error) = self.look_at_work().await {
+            tracing::warn!(session = %self.session, %error, "the terminal cannot be looked at");
+        }
         match self.tmux.press(&["Escape"]).await {
             Ok(()) => self.passed("Esc in its terminal").await,
             Err(error) => {

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode as FileMode, OFlags};
+use rustix::termios::{LocalModes, tcgetattr};
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -33,6 +35,8 @@ pub(super) struct Tmux {
 pub(super) struct Pane {
     /// A person looks back: keys do not reach the program.
     pub(super) in_mode: bool,
+    /// The program has given the terminal back, as it does when a person suspends it: it reads nothing.
+    pub(super) suspended: bool,
     /// The lines of the screen, with the sequences that colour them.
     pub(super) lines: Vec<String>,
 }
@@ -74,7 +78,10 @@ impl Tmux {
         command.args(words);
         finish(command, None).await?;
         // A person's terminal has whatever size it has, and clicks are the program's.
-        self.run(&["set-option", "-g", "status", "off", ";", "set-option", "-s", "escape-time", "10"]).await.map(drop)
+        let options = ["set-option", "-g", "status", "off", ";", "set-option", "-s", "escape-time", "10", ";"];
+        // There is no shell behind the program to which a person could go.
+        let unsuspended = ["bind-key", "-n", "C-z", "display-message", "no shell is here; leave with C-b d"];
+        self.run(&[&options[..], &unsuspended[..]].concat()).await.map(drop)
     }
 
     /// Looks at the pane.
@@ -82,12 +89,14 @@ impl Tmux {
     /// # Errors
     /// What tmux said.
     pub(super) async fn look(&self) -> io::Result<Pane> {
-        let format = "#{pane_in_mode}";
+        let format = "#{pane_in_mode} #{pane_tty}";
         let words = ["display-message", "-p", "-t", PANE, format, ";", "capture-pane", "-p", "-e", "-t", PANE];
         let text = self.run(&words).await?;
         let mut lines = text.lines().map(str::to_owned);
-        let in_mode = lines.next().is_some_and(|first| first != "0");
-        Ok(Pane { in_mode, lines: lines.collect() })
+        let first = lines.next().unwrap_or_default();
+        let (in_mode, tty) = first.split_once(' ').unwrap_or_default();
+        let suspended = is_cooked(tty).unwrap_or(false);
+        Ok(Pane { in_mode: in_mode != "0", suspended, lines: lines.collect() })
     }
 
     /// Presses keys, by tmux's names for them.
@@ -120,8 +129,7 @@ impl Tmux {
     /// What tmux said, or that the program does not read; some of it was typed.
     pub(super) async fn paste_slowly(&self, directory: &Path, pieces: &[&str], stop: &AtomicBool) -> io::Result<()> {
         let tty = self.run(&["display-message", "-p", "-t", PANE, "#{pane_tty}"]).await?;
-        let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let tty = rustix::fs::open(tty.trim(), flags, FileMode::empty())?;
+        let tty = open_tty(tty.trim())?;
         let began = Instant::now();
         for some in pieces.chunks(PIECES_AT_ONCE) {
             self.feed(directory, some, "").await?;
@@ -179,6 +187,16 @@ impl Tmux {
         command.args(["-u", "-f", "/dev/null", "-S"]).arg(&self.socket);
         command
     }
+}
+
+fn open_tty(path: &str) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, FileMode::empty())
+}
+
+/// Whether a terminal gives lines to its program, and not each key.
+fn is_cooked(path: &str) -> rustix::io::Result<bool> {
+    Ok(tcgetattr(open_tty(path)?)?.local_modes.contains(LocalModes::ICANON))
 }
 
 /// Time for a piece to be pasted, in milliseconds.

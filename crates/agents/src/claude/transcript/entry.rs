@@ -7,9 +7,9 @@ use adjutant_core::agent::Usage;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::CLOCK_SLACK_MS;
 use super::backwards::Backwards;
 use super::time::millis;
+use super::{CLOCK_SLACK_MS, CommandEnd};
 use crate::limits::ENTRY_BYTES_MAX;
 use crate::{ConversationEntry, Speaker};
 
@@ -18,6 +18,9 @@ const INTERRUPTION: &str = "[Request interrupted by user";
 
 /// How it says that there is no such command.
 const UNKNOWN_COMMAND: &str = "Unknown command";
+
+/// How the note begins of what a command has said; there is one even where that is nothing.
+const COMMAND_OUTPUT: [&str; 2] = ["<local-command-stdout>", "<local-command-stderr>"];
 
 /// One entry.
 #[derive(Debug, Default, Deserialize)]
@@ -84,10 +87,18 @@ impl Entry {
         self.r#type == "user" && texts(&self.message.content).iter().any(|text| text.starts_with(INTERRUPTION))
     }
 
-    /// What it says of a command that there is not.
-    pub(super) fn unknown_command(&self) -> Option<&str> {
-        let said = self.content.as_str().filter(|_| self.r#type == "system" && self.subtype == "informational");
-        said.filter(|said| said.starts_with(UNKNOWN_COMMAND))
+    /// What it says of the end of a command.
+    pub(super) fn command_end(&self) -> Option<CommandEnd> {
+        let said = match (self.r#type.as_str(), self.subtype.as_str()) {
+            ("system", "informational" | "local_command") => self.content.as_str(),
+            ("user", _) => self.message.content.as_str(),
+            _ => None,
+        }?;
+        if self.subtype == "informational" {
+            let words = said.to_owned();
+            return said.starts_with(UNKNOWN_COMMAND).then_some(CommandEnd::Unknown { words });
+        }
+        COMMAND_OUTPUT.iter().any(|tag| said.starts_with(tag)).then_some(CommandEnd::Done)
     }
 
     /// Whether the model said it after a moment.

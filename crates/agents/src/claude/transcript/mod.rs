@@ -49,10 +49,23 @@ pub(crate) fn was_interrupted(path: &Path, began_at: i64) -> bool {
     since(path, began_at).any(|entry| entry.is_interruption())
 }
 
-/// What it says of a command that there is not, where one was sent since a moment.
-pub(crate) fn unknown_command(path: &Path, at: i64) -> Option<String> {
-    let mut later = since(path, at).filter(|entry| entry.at().is_none_or(|then| then >= at));
-    later.find_map(|entry| entry.unknown_command().map(str::to_owned))
+/// What became of a command of Claude Code's own.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum CommandEnd {
+    /// It was carried out.
+    Done,
+    /// There is no such command.
+    Unknown {
+        /// What was said of it.
+        words: String,
+    },
+}
+
+/// What became of the command that was sent at a moment; `None` where nothing is told of it.
+pub(crate) fn command_end(path: &Path, at: i64) -> Option<CommandEnd> {
+    // What seems older is of the command before: all this is stamped on one machine.
+    let mut later = since(path, at).filter(|entry| entry.at().is_some_and(|then| then >= at));
+    later.find_map(|entry| entry.command_end())
 }
 
 /// Whether the model has said anything since a moment.
@@ -85,6 +98,34 @@ pub(crate) fn usage_between(path: &Path, began_at: i64, ended_at: i64, said: &st
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_ends_as_the_transcript_says_and_not_as_one_before() {
+        let line = |second: u32, kind: &str, content: &str| {
+            format!(r#"{{{kind},"timestamp":"2026-11-20T04:39:{second}.000Z","content":"{content}"}}"#)
+        };
+        let system = |second, subtype: &str, content: &str| {
+            line(second, &format!(r#""type":"system","subtype":"{subtype}""#), content)
+        };
+        let output = "<local-command-stdout>Set</local-command-stdout>";
+        let lines = [
+            system(10, "local_command", output),
+            system(20, "informational", "Unknown command: /x"),
+            format!(r#"{{"type":"user","timestamp":"2026-11-20T04:39:30.000Z","message":{{"content":"{output}"}}}}"#),
+            system(40, "local_command", "<command-name>/model</command-name>"),
+            system(41, "informational", "Retrying"),
+        ];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let end = |lines: &[String], from: &str| {
+            std::fs::write(file.path(), lines.join("\n") + "\n").unwrap();
+            command_end(file.path(), time::millis(&format!("2026-11-20T04:39:{from}.000Z")).unwrap())
+        };
+        assert_eq!(end(&lines[..1], "09"), Some(CommandEnd::Done));
+        assert_eq!(end(&lines[..1], "11"), None, "it is of the command before");
+        assert_eq!(end(&lines[..2], "11"), Some(CommandEnd::Unknown { words: "Unknown command: /x".to_owned() }));
+        assert_eq!(end(&lines, "21"), Some(CommandEnd::Done));
+        assert_eq!(end(&lines, "31"), None, "that it was begun is not its end");
+    }
 
     const LINES: &str = concat!(
         r#"{"type":"user","timestamp":"2026-11-20T04:38:40.000Z","message":{"role":"user","content":"old"}}"#,

@@ -18,6 +18,9 @@ use crate::process::{Left, ProcessHandle, Stamp, left_of, own_incarnation};
 use crate::runner::frame::{Frame, GIVEN_BACK};
 use crate::runner::{LentRecord, Record, Viewed};
 
+/// The key that suspends a program (Ctrl-Z).
+const SUSPEND: u8 = 0x1a;
+
 /// Where the program is held, and what is to become of it.
 #[derive(Debug)]
 pub(super) enum Hands {
@@ -266,6 +269,7 @@ impl Holder {
         };
         match event {
             Viewed::Opened { columns, rows, read_only, outlet } => {
+                lent.bring_back();
                 let first = !std::mem::replace(&mut lent.is_shown, true);
                 lent.viewers.open(number, read_only, outlet, lent.size(), Vec::new());
                 if !read_only {
@@ -276,7 +280,10 @@ impl Holder {
                     self.timers.arm(Timer::Nudge, NUDGE_MS);
                 }
             }
-            Viewed::Input(bytes) => {
+            Viewed::Input(mut bytes) => {
+                // There is no shell behind the program to which a person could go.
+                bytes.retain(|byte| *byte != SUSPEND);
+                lent.bring_back();
                 if lent.viewers.may_type(number) && lent.typing.len() + bytes.len() <= TYPING_BYTES_MAX {
                     lent.typing.extend_from_slice(&bytes);
                 }

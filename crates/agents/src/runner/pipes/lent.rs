@@ -5,8 +5,8 @@ use std::os::fd::OwnedFd;
 
 use adjutant_core::process::Incarnation;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::process::Pid;
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::process::{Pid, Signal};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -107,6 +107,15 @@ impl Lent {
                 Ok(read @ 1..) => self.viewers.show(&self.room[..read]),
                 Ok(_) | Err(_) => return,
             }
+        }
+    }
+
+    /// Brings a program back that a person has suspended: it has given the terminal back, and waits for this.
+    pub(super) fn bring_back(&self) {
+        let mode = tcgetattr(self.terminal.get_ref());
+        if mode.is_ok_and(|mode| mode.local_modes.contains(LocalModes::ICANON)) {
+            // What has ended meanwhile is told by its process.
+            let _ = self.handle.send(Signal::CONT);
         }
     }
 

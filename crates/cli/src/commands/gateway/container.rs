@@ -7,6 +7,10 @@ use adjutant_api::types::gateway::GatewayStatus;
 /// Where the directory of the gateway's socket is mounted. Not the socket alone: the next gateway makes another one.
 const GATE: &str = "/gate";
 
+/// How it is mounted: a container that could write there could put a socket of its own in the place of the gateway's, and be
+/// told the tokens of all others. A socket is connected to all the same.
+const GATE_READ_ONLY: &str = "/gate:ro";
+
 /// The command for a container whose workspace is `root`, with `adj` at a path of this host; `None` while no gateway runs.
 pub(super) fn command(adj: &str, root: &str, gateway: Option<&GatewayStatus>) -> Option<String> {
     let way = gateway?.addresses.iter().filter_map(|address| way(address)).max_by_key(|(rank, _)| *rank)?.1;
@@ -27,7 +31,7 @@ fn way(address: &str) -> Option<(u8, String)> {
     if let Some(socket) = address.strip_prefix("unix:") {
         let (directory, name) = (Path::new(socket).parent()?.to_str()?, Path::new(socket).file_name()?.to_str()?);
         let url = variable("ADJ_GATEWAY_URL", &format!("unix:{GATE}/{name}"));
-        return Some((2, format!("{} {url}", mount(directory, GATE))));
+        return Some((2, format!("{} {url}", mount(directory, GATE_READ_ONLY))));
     }
     let port = address.rsplit_once(':')?.1;
     if address.starts_with("http://127.") || address.starts_with("http://[::1]") {
@@ -77,7 +81,7 @@ mod tests {
     fn a_container_is_told_the_best_way_in() {
         assert_eq!(
             told("/srv/app", &["http://127.0.0.1:6767", "unix:/srv/gate/adj.sock"]),
-            "docker run -v /opt/adj:/usr/local/bin/adj:ro -v /srv/app:/workspace -v /srv/gate:/gate \
+            "docker run -v /opt/adj:/usr/local/bin/adj:ro -v /srv/app:/workspace -v /srv/gate:/gate:ro \
              -e ADJ_GATEWAY_URL=unix:/gate/adj.sock -e ADJ_SANDBOX=1 -e ADJ_HOST_PATH=/srv/app -e ADJ_GATEWAY_TOKEN \
              <image> <command>"
         );

@@ -5,11 +5,12 @@ use adjutant_api::types::turn::{Answer, AnswersQuery, TurnResult, TurnsQuery};
 use adjutant_core::agent::TurnOrigin;
 use adjutant_core::turn::EndedTurn;
 use adjutant_core::{SessionId, Timestamp, TurnNumber};
-use adjutant_store::Selection;
+use adjutant_store::{ReadError, Reader, Selection};
 use axum::Json;
 
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
+use crate::http::room::Room;
 use crate::http::{App, to_api};
 
 /// Answers that one call shows.
@@ -28,17 +29,16 @@ pub(super) async fn answers(call: Incoming) -> Result<Json<Vec<Answer>>, Failure
     let session = call.session_to_read().await?;
     let query: AnswersQuery = call.query()?;
     let wanted = query.n.unwrap_or(1).min(ANSWERS_MAX) as usize;
-    let read = move |reader: &adjutant_store::Reader| {
+    let read = move |reader: &Reader| {
         let mut turns = reader.turns_of(session, Selection::Last(wanted + SILENT_MAX))?;
         turns.retain(has_spoken);
         let turns = turns.split_off(turns.len().saturating_sub(wanted));
-        turns.into_iter().map(|turn| Ok((reader.answer(session, turn.number)?, turn))).collect::<Result<Vec<_>, _>>()
+        newest_first(reader, session, turns)
     };
     let found = call.app.read(read).await?;
     let before = found.first().map(|(_, turn)| turn.number.get()).filter(|first| *first > 1);
-    let earlier = move |reader: &adjutant_store::Reader| {
-        before.map_or(Ok(None), |first| reader.turn(session, TurnNumber::new(first - 1)))
-    };
+    let earlier =
+        move |reader: &Reader| before.map_or(Ok(None), |first| reader.turn(session, TurnNumber::new(first - 1)));
     let mut since = call.app.read(earlier).await?.map(|turn| turn.ended_at);
     let said = if query.full || query.blocks { super::log::record(&call, session, since).await? } else { None };
     let Some(said) = said else {
@@ -61,7 +61,47 @@ pub(super) async fn answers(call: Incoming) -> Result<Json<Vec<Answer>>, Failure
         }
         since = Some(turn.ended_at);
     }
+    let mut room = Room::default();
+    for answer in answers.iter_mut().rev().filter(|answer| !room.has(&answer.text)) {
+        answer.cut_bytes += std::mem::take(&mut answer.text).len() as u64;
+    }
     Ok(Json(answers))
+}
+
+/// Ended turns with their texts, in this order. Where there is no room for a text any more, it is left out and counted.
+fn with_texts(
+    reader: &Reader,
+    session: SessionId,
+    turns: impl Iterator<Item = EndedTurn>,
+) -> Result<Vec<(Option<String>, EndedTurn)>, ReadError> {
+    let mut room = Room::default();
+    let read = |mut turn: EndedTurn| {
+        let size = &mut turn.end.answer;
+        let text = match room.is_full() && size.bytes > 0 {
+            true => None,
+            false => reader.answer(session, turn.number)?,
+        };
+        match text {
+            Some(text) if room.has(&text) => Ok((Some(text), turn)),
+            None if size.bytes == 0 => Ok((None, turn)),
+            Some(_) | None => {
+                size.cut_bytes += size.bytes;
+                Ok((Some(String::new()), turn))
+            }
+        }
+    };
+    turns.map(read).collect()
+}
+
+/// The same for turns of which the newest come first in line for the room.
+fn newest_first(
+    reader: &Reader,
+    session: SessionId,
+    turns: Vec<EndedTurn>,
+) -> Result<Vec<(Option<String>, EndedTurn)>, ReadError> {
+    let mut found = with_texts(reader, session, turns.into_iter().rev())?;
+    found.reverse();
+    Ok(found)
 }
 
 /// `GET /v1/sessions/{id}/turns`
@@ -73,9 +113,12 @@ pub(super) async fn turns(call: Incoming) -> Result<Json<Vec<TurnResult>>, Failu
         Some(since) => Selection::Since(TurnNumber::new(since), wanted),
         None => Selection::Last(wanted),
     };
-    let read = move |reader: &adjutant_store::Reader| {
+    let read = move |reader: &Reader| {
         let turns = reader.turns_of(session, selection)?;
-        turns.into_iter().map(|turn| Ok((reader.answer(session, turn.number)?, turn))).collect::<Result<Vec<_>, _>>()
+        match selection {
+            Selection::Since(..) => with_texts(reader, session, turns.into_iter()),
+            Selection::Last(_) => newest_first(reader, session, turns),
+        }
     };
     let found = call.app.read(read).await?;
     let name = call.app.look(move |host| to_api::caller_name(host, session)).await?;
@@ -89,7 +132,7 @@ pub(super) async fn result_of(
     name: &str,
     turn: TurnNumber,
 ) -> Result<TurnResult, Failure> {
-    let read = move |reader: &adjutant_store::Reader| Ok((reader.turn(session, turn)?, reader.answer(session, turn)?));
+    let read = move |reader: &Reader| Ok((reader.turn(session, turn)?, reader.answer(session, turn)?));
     match app.read(read).await? {
         (Some(turn), text) => Ok(to_api::turn_result(name, &turn, text)),
         (None, _) => Err(Failure::internal(format!("turn {turn} of {name} is not in the store"))),

@@ -4,8 +4,9 @@
 //! A token that does not name the mode `native` gives no way to let an agent do more than it asks for: no variables, no words
 //! for its command line, no rules that answer for the user, and no answers to its permissions.
 
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::Arc;
+use std::time::Instant;
 
 use adjutant_api::ErrorCode;
 use adjutant_api::types::message::{SendMessage, WakeSession};
@@ -15,11 +16,13 @@ use adjutant_core::agent::{Mode, NewRequest, RequestKind};
 use adjutant_core::call::Caller;
 use adjutant_core::request::Request;
 use adjutant_core::{Host, Right, SessionId, TokenId};
+use rustix::fs::{AtFlags, CWD, FileType, Mode as Permissions, OFlags, openat, statat};
+use rustix::io::Errno;
 
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::http::to_api;
-use crate::tokens::Grant;
+use crate::tokens::{Grant, RECORD_BYTES, Room, stored_max};
 
 /// What holds for a session that is to be created.
 pub(super) struct Bounds {
@@ -135,13 +138,13 @@ impl Bounds {
             .with_hint("adj gateway token create  # on the host, where it is found")
     }
 
-    /// What is wrong with a directory, said to a caller that may know: nothing is told of what lies outside of its roots.
+    /// What is wrong with a directory, said to a caller that may know: nothing is told of what lies outside of its roots,
+    /// also where a link in them leads there. So it is looked at anew, and no link is followed.
     pub(super) fn told(&self, text: &str, failure: Failure) -> Failure {
         let path = Path::new(text);
-        let plain = path.is_absolute() && !path.components().any(|part| part == std::path::Component::ParentDir);
         match &self.grant {
-            Some(grant) if !plain || !grant.holds(path) => outside_roots(path, grant),
-            Some(_) | None => failure,
+            Some(grant) => flaw_within(path, grant).unwrap_or_else(|| outside_roots(path, grant)),
+            None => failure,
         }
     }
 }
@@ -154,6 +157,31 @@ fn outside_roots(directory: &Path, grant: &Grant) -> Failure {
     let roots: Vec<String> = grant.roots.iter().map(|root| root.display().to_string()).collect();
     let message = format!("{} is outside of the directories of the token: {}", directory.display(), roots.join(", "));
     Failure::new(ErrorCode::PathNotTranslatable, message).with_detail("roots", roots)
+}
+
+/// Why a path is no directory, if that can be said without following a link: one may lead anywhere, and be another the
+/// next moment.
+fn flaw_within(path: &Path, grant: &Grant) -> Option<Failure> {
+    let root = grant.roots.iter().find(|root| path.starts_with(root))?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut at = openat(CWD, root, flags, Permissions::empty()).ok()?;
+    let shown = path.display();
+    for part in path.strip_prefix(root).ok()?.components() {
+        let Component::Normal(part) = part else { return None };
+        at = match openat(&at, part, flags, Permissions::empty()) {
+            Ok(next) => next,
+            Err(error @ (Errno::NOENT | Errno::ACCESS)) => {
+                return Some(Failure::new(ErrorCode::PathNotFound, format!("{shown}: {error}")));
+            }
+            Err(_) => {
+                let found = statat(&at, part, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+                let message = format!("{shown} is not a directory");
+                let is_link = FileType::from_raw_mode(found.st_mode).is_symlink();
+                return (!is_link).then(|| Failure::new(ErrorCode::PathNotDirectory, message));
+            }
+        };
+    }
+    None
 }
 
 /// What only a token with the mode `native` may ask for.
@@ -225,6 +253,39 @@ pub(super) async fn check_message(call: &Incoming, wanted: &SendMessage) -> Resu
             Err(forbidden("only a token with the mode `native` sends commands of the agent's own".to_owned()))
         }
         Some(_) | None => Ok(()),
+    }
+}
+
+/// What a token's sessions are told stays in the store until they are forgotten, so that there is a bound on it.
+pub(super) async fn check_stored(call: &Incoming, bytes: usize) -> Result<(), Failure> {
+    let token = match call.caller {
+        Caller::Human => None,
+        Caller::Token(token) => Some(token),
+        Caller::Session(by) => call.app.look(move |host| host.session(by)?.profile.owner).await?,
+    };
+    let Some(token) = token else { return Ok(()) };
+    let bytes = bytes as u64;
+    let mut room = call.app.stored.take(token, bytes, Instant::now());
+    if room == Room::Uncounted {
+        let own = move |host: &Host| {
+            let own = host.sessions().filter(|session| session.profile.owner == Some(token));
+            own.map(|session| session.id).collect::<Vec<_>>()
+        };
+        let own = call.app.look(own).await?;
+        let held = call.app.read(move |reader| reader.message_bytes_of(&own, RECORD_BYTES)).await?;
+        call.app.stored.counted(token, held, Instant::now());
+        room = call.app.stored.take(token, bytes, Instant::now());
+    }
+    match room {
+        Room::Taken => Ok(()),
+        Room::None | Room::Uncounted => {
+            let limit = stored_max();
+            let message = format!(
+                "the messages of the token {token} hold {limit} bytes, which is the limit; they are kept until their sessions \
+                 are forgotten"
+            );
+            Err(Failure::new(ErrorCode::QueueFull, message).with_detail("limit", limit))
+        }
     }
 }
 

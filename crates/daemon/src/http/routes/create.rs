@@ -16,7 +16,7 @@ use adjutant_core::{AgentName, Right, SessionId, SessionName};
 use axum::Json;
 use uuid::Uuid;
 
-use super::bounds::{Bounds, check_resume};
+use super::bounds::{Bounds, check_resume, check_stored};
 use super::placed;
 use super::ready::{await_ready, start_failure};
 use super::sessions::record;
@@ -75,6 +75,9 @@ async fn prepare(call: &Incoming, mut wanted: CreateSession) -> Result<(NewSessi
     let name = wanted.id.as_deref().map(str::parse::<SessionName>).transpose();
     let name = name.map_err(|error| Failure::new(ErrorCode::IdInvalid, error.to_string()))?;
     let message = wanted.message.take().map(|text| from_api::text(text, call.app.message_bytes_max)).transpose()?;
+    if let Some(message) = &message {
+        check_stored(call, message.len()).await?;
+    }
     let description = from_api::description(wanted.description.clone())?;
     let key = from_api::key(wanted.key.clone())?;
     let directory = placed::directory(wanted.path.clone()).await;

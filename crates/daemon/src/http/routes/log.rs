@@ -12,13 +12,11 @@ use axum::Json;
 use crate::frame;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
+use crate::http::room::{Room, SHOWN_BYTES_MAX};
 use crate::http::to_api;
 
 /// Turns that one call shows.
 const TURNS_MAX: u32 = 1_000;
-
-/// Bytes of messages and answers that one call shows; at least one turn is shown, however large.
-const TOLD_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Entries of an agent's own record that one call shows, the newest.
 const ENTRIES_MAX: usize = 20_000;
@@ -70,10 +68,26 @@ pub(super) async fn log(call: Incoming) -> Result<Json<Vec<LogEntry>>, Failure> 
         None => told.into_iter().flat_map(|told| entries(host, told)).collect(),
     };
     let mut shown: Vec<LogEntry> = call.app.look(look).await?;
-    if let Some(why) = left_out {
+    if let Some(why) = cut(&mut shown, forward).or(left_out) {
         shown.insert(if forward { shown.len() } else { 0 }, notice(why));
     }
     Ok(Json(shown))
+}
+
+/// Leaves out what one call has no room for, the oldest or, `forward`, the newest; in a line what it was.
+fn cut(shown: &mut Vec<LogEntry>, forward: bool) -> Option<String> {
+    let mut room = Room::default();
+    let mut is_left_out =
+        |entry: &LogEntry| !room.has(&entry.text) || !room.has(entry.appended.as_deref().unwrap_or_default());
+    if forward {
+        let first = shown.iter().position(&mut is_left_out)?;
+        let next = shown.split_off(first).first().and_then(|entry| entry.turn);
+        let next = next.map_or(String::new(), |next| format!(": adj logs --since {next}"));
+        return Some(format!("More follows{next}"));
+    }
+    let last = shown.iter().rposition(&mut is_left_out)?;
+    drop(shown.drain(..=last));
+    Some("What was said before is left out here: adj logs --since 1".to_owned())
 }
 
 /// What the agent itself keeps of the conversation, if it keeps anything; what was said before a moment may be left out.
@@ -204,7 +218,7 @@ fn told_within(
 ) -> Result<(Vec<Told>, Option<u32>), ReadError> {
     let (mut shown, mut bytes) = (Vec::new(), 0);
     for turn in turns {
-        if bytes > TOLD_BYTES_MAX {
+        if bytes > SHOWN_BYTES_MAX {
             return Ok((shown, Some(turn.number.get())));
         }
         let turn = told(reader, session, turn)?;

@@ -10,7 +10,7 @@ use adjutant_core::event::Event;
 use adjutant_core::message::{Message, MessageKind, MessageState, Sender};
 use adjutant_core::time::Due;
 use adjutant_core::{Host, MessageId, Right, SessionId};
-use adjutant_store::ReadError;
+use adjutant_store::{ReadError, Reader};
 use axum::Json;
 
 use super::heard::heard;
@@ -19,6 +19,7 @@ use crate::frame;
 use crate::http::call::Incoming;
 use crate::http::error::Failure;
 use crate::http::follow::{Follower, known};
+use crate::http::room::Room;
 use crate::http::{from_api, resolve, to_api};
 
 /// Text of one message that a list shows, in bytes; the whole is in the message itself.
@@ -112,6 +113,7 @@ pub(super) async fn enqueue(
     text: &str,
     wake_me: bool,
 ) -> Result<Sent, Failure> {
+    super::bounds::check_stored(call, text.len()).await?;
     let told = call.app.supervisor.call(call.caller, Call::Send { session, message, wake_me }).await?;
     let Answer::Queued { message, handed, ahead, replayed } = told else {
         return Err(Failure::internal(format!("a send was answered with {told:?}")));
@@ -190,10 +192,7 @@ pub(super) async fn list(call: Incoming) -> Result<Json<Vec<WireMessage>>, Failu
     let query: MessagesQuery = call.query()?;
     let found = if query.all { stored(&call, session).await? } else { waiting(&call, session).await? };
     let ids: Vec<MessageId> = found.iter().map(|message| message.id).collect();
-    let texts = call
-        .app
-        .read(move |reader| ids.iter().map(|id| listed_text(reader, *id)).collect::<Result<Vec<_>, _>>())
-        .await?;
+    let texts = call.app.read(move |reader| listed_texts(reader, &ids, query.all)).await?;
     let appended = appended(&call, session, found.clone()).await?;
     let look = move |host: &Host| {
         let Some(record) = host.session(session) else { return Vec::new() };
@@ -220,8 +219,24 @@ async fn waiting(call: &Incoming, session: SessionId) -> Result<Vec<Message>, Fa
     call.app.look(look).await
 }
 
+/// The texts of a list, as far as there is room: that of the first in the queue before the others, or of the newest.
+fn listed_texts(reader: &Reader, ids: &[MessageId], newest_first: bool) -> Result<Vec<String>, ReadError> {
+    let mut room = Room::default();
+    let mut texts = vec![String::new(); ids.len()];
+    let mut read = |index: usize| {
+        let text = if room.is_full() { String::new() } else { listed_text(reader, ids[index])? };
+        texts[index] = if room.has(&text) { text } else { String::new() };
+        Ok::<_, ReadError>(())
+    };
+    match newest_first {
+        true => (0..ids.len()).rev().try_for_each(&mut read)?,
+        false => (0..ids.len()).try_for_each(&mut read)?,
+    }
+    Ok(texts)
+}
+
 /// As much of a text as a list shows. It is cut one by one, so that never more than one whole text is in memory.
-fn listed_text(reader: &adjutant_store::Reader, id: MessageId) -> Result<String, ReadError> {
+fn listed_text(reader: &Reader, id: MessageId) -> Result<String, ReadError> {
     let mut text = reader.text_of_message(id)?.unwrap_or_default();
     text.truncate(text.floor_char_boundary(LISTED_TEXT_BYTES_MAX));
     text.shrink_to_fit();
@@ -256,7 +271,7 @@ pub(super) async fn one(
     id: MessageId,
     text: Option<String>,
 ) -> Result<WireMessage, Failure> {
-    let read = move |reader: &adjutant_store::Reader| {
+    let read = move |reader: &Reader| {
         let message = reader.message(id)?;
         let text = match text {
             Some(text) => Some(text),
@@ -292,7 +307,7 @@ async fn appended(call: &Incoming, session: SessionId, messages: Vec<Message>) -
     }
     let style = move |host: &Host| host.session(session).and_then(|s| host.capabilities(s)).map(|can| can.frame);
     let style = call.app.look(style).await?.unwrap_or(FrameStyle::Plain);
-    let read = move |reader: &adjutant_store::Reader| {
+    let read = move |reader: &Reader| {
         let answers = |session, turn| frame::final_text(reader, session, turn);
         let bytes = |message: &Message| {
             let after = message.after.as_ref().filter(|_| framed(message))?;

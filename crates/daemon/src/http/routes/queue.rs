@@ -12,6 +12,7 @@ use adjutant_core::outcome::Outcome;
 use adjutant_core::{Host, MessageId, Refusal, SessionId};
 use axum::Json;
 
+use super::bounds::check_stored;
 use super::messages::one;
 use super::sessions::record;
 use crate::clock::Clock;
@@ -36,8 +37,9 @@ pub(super) async fn edit(call: Incoming) -> Result<Json<WireMessage>, Failure> {
     if text.is_none() && due.is_none() && place.is_none() {
         return Err(Failure::new(ErrorCode::Usage, "an edit changes the text, the time or the place"));
     }
-    if text.is_some() {
+    if let Some(text) = &text {
         check_author(&call, session, message).await?;
+        check_stored(&call, text.len()).await?;
     }
     change(&call, session, message, Call::Edit { session, message, text, due, place }).await?;
     one(&call, session, message, None).await.map(Json)
@@ -116,6 +118,7 @@ pub(super) async fn retry(call: Incoming) -> Result<Json<WireMessage>, Failure> 
     if !may_be_retried(&message.state) {
         return Err(Failure::new(ErrorCode::MessageStarted, format!("{id} has not failed, expired or become unknown")));
     }
+    check_stored(&call, text.len()).await?;
     let new = NewMessage {
         text: Arc::from(text),
         kind: MessageKind::Next,

@@ -134,7 +134,7 @@ async fn prepare(
     let directory = tokio::task::spawn_blocking(move || Path::new(&path).canonicalize()).await;
     let directory = directory.ok().and_then(Result::ok).filter(|directory| directory.is_dir()).ok_or_else(|| {
         let message = format!("its directory {} is not there any more", profile.path);
-        Failure::new(ErrorCode::PathNotFound, message)
+        bounds.told(&profile.path, Failure::new(ErrorCode::PathNotFound, message))
     })?;
     bounds.check_directory(&profile.path, &directory)?;
     let (environment, extra) = (or_base(&means.environment, &means.env)?, means.extra(profile));

@@ -67,6 +67,10 @@ fn in_a_turn_a_crash_ends_it_or_does_not_touch_it() {
         assert!(codex.model.await_held("gate", SOON));
         codex.world.send(&x, "[[say behind]]");
         victim.kill(&codex, &x);
+        if victim.spares_server() {
+            // What a turn has used is told while it runs, to whoever is there.
+            adjutant_testkit::await_fact("it is seen again", SOON, || status(&codex.world, &x) == "working");
+        }
         codex.model.open("gate");
         adjutant_testkit::await_fact("both are settled", SOON, || {
             messages(&codex.world, &x).iter().all(|message| message["state"] == "done" || message["state"] == "failed")

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
-use adjutant_testkit::World;
+use adjutant_testkit::{World, await_fact};
 use serde_json::{Value, json};
 
 use super::{Gate, answer, code, created, shell_in, token};
@@ -229,6 +229,27 @@ fn wrong_tokens_are_slowed_down_and_a_good_one_is_not() {
     assert_eq!(gate.call(&t, "GET", "/v1/sessions", "").0, 200, "whose token is known is not held up");
 }
 
+/// Whoever has no token calls from the same address as whoever has one that was never seen.
+#[test]
+fn those_without_a_token_keep_out_nobody_who_has_one() {
+    let world = World::new();
+    let gate = Gate::new(&world);
+    let tokens: Vec<String> = (0..4).map(|_| token(&world, &["--mode", "native"])).collect();
+    let without = || gate.raw("GET", "/v1/sessions", &["host: localhost"], b"").0;
+    let path = "/v1/sessions";
+    let body = shell_in(&world.work());
+    for (number, fresh) in tokens.iter().enumerate() {
+        (0..60).for_each(|_| assert_eq!(without(), 401));
+        assert_eq!(gate.call("adjgw_bad", "GET", path, "").0, 429, "what is not good is too much there");
+        assert_eq!(gate.call("adjgw_bad", "POST", path, &body).0, 429);
+        // With and without a body.
+        let first =
+            if number % 2 == 0 { gate.call(fresh, "GET", path, "") } else { gate.call(fresh, "POST", path, &body) };
+        assert_eq!(first.0, 200, "{:#}", first.1);
+    }
+    assert_eq!(world.adj(["-q", "list"]).expect_code(0).stdout.lines().count(), 2);
+}
+
 /// A head or a body that trickles in keeps its own connection waiting and nobody else.
 #[test]
 fn slow_callers_are_cut_off_and_hold_up_nobody() {
@@ -257,6 +278,131 @@ fn slow_callers_are_cut_off_and_hold_up_nobody() {
     let (status, told) = answer(body);
     assert_eq!((status, &told["error"]["code"]), (408, &"usage".into()), "{told:#}");
     assert_eq!(messages(&world, &id), Vec::<Value>::new());
+}
+
+/// Asks for something and reads no more of it than its status.
+fn unread(gate: &Gate, token: &str, path: &str) -> (TcpStream, bool) {
+    let mut stream = gate.connect();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).unwrap();
+    assert!(status.ends_with(b"200") || status.ends_with(b"429"), "{}", String::from_utf8_lossy(&status));
+    let good = status.ends_with(b"200");
+    (stream, good)
+}
+
+#[test]
+fn answers_that_nobody_reads_are_bounded_and_given_up() {
+    let world = World::new();
+    let gate = Gate::new(&world);
+    let (t, other) = (token(&world, &["--mode", "native"]), token(&world, &["--mode", "native"]));
+    let id = created(&gate.call(&t, "POST", "/v1/sessions", &shell_in(&world.work())));
+    let bytes = 15 << 19;
+    let large = json!({"text": format!(": {}", "x".repeat(bytes)), "delay_ms": 86_400_000}).to_string();
+    let (_, sent) = gate.call(&t, "POST", &format!("/v1/sessions/{id}/messages"), &large);
+    let path = format!("/v1/sessions/{id}/messages/{}", sent["id"].as_str().expect("it has an id"));
+    let mut held = Vec::new();
+    while held.len() < 100 {
+        let (stream, good) = unread(&gate, &t, &path);
+        if !good {
+            break;
+        }
+        held.push(stream);
+    }
+    assert!((4..100).contains(&held.len()), "{} are held", held.len());
+    assert_eq!(gate.call(&other, "GET", "/v1/sessions", "").0, 200, "another's are others");
+    // What is read, or let go, makes room.
+    let mut first = held.remove(0);
+    let mut rest = vec![0; bytes];
+    first.read_exact(&mut rest).unwrap();
+    drop(first);
+    await_fact("there is room again", SOON, || unread(&gate, &t, &path).1);
+    let open = || world.adj(["--json", "gateway", "status"]).expect_code(0).json()["connections"].as_u64();
+    await_fact("who reads nothing is given up", SOON, || open() == Some(0));
+    for mut stream in held {
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+        assert!(rest.len() < bytes, "{} bytes came through", rest.len());
+    }
+    assert_eq!(gate.call(&t, "GET", &path, "").1["text"].as_str().map(str::len), Some(bytes + 2));
+}
+
+#[test]
+fn what_one_call_shows_of_texts_has_a_bound() {
+    const MOST: usize = 9 << 20;
+    let world = World::new();
+    let gate = Gate::new(&world);
+    let t = token(&world, &["--mode", "native"]);
+    let id = created(&gate.call(&t, "POST", "/v1/sessions", &shell_in(&world.work())));
+    let path = format!("/v1/sessions/{id}/messages");
+    let text = json!({"text": format!(": {}", "y".repeat(70_000)), "delay_ms": 86_400_000}).to_string();
+    for _ in 0..140 {
+        let (_, sent) = gate.call(&t, "POST", &path, &text);
+        let taken = gate.call(&t, "DELETE", &format!("{path}/{}", sent["id"].as_str().unwrap()), "");
+        assert_eq!(taken.0, 200, "{:#}", taken.1);
+    }
+    let (_, listed) = gate.call(&t, "GET", &format!("{path}?all=true"), "");
+    let listed = listed.as_array().unwrap();
+    let shown: Vec<usize> = listed.iter().map(|message| message["text"].as_str().unwrap().len()).collect();
+    assert_eq!((shown.len(), shown[0], shown[139]), (140, 0, 65_536));
+    assert!(shown.iter().sum::<usize>() <= MOST && shown.is_sorted(), "{shown:?}");
+    assert!(listed.iter().all(|message| message["bytes"] == 70_002));
+    // What JSON writes as two bytes counts as two: four of these six fit.
+    for _ in 0..6 {
+        world.send(&id, "head -c 1000000 /dev/zero | tr '\\0' '\"'");
+        let _ = world.adj(["wait", &id]).expect_code(0);
+    }
+    let ask = |path: &str| gate.call(&t, "GET", &format!("/v1/sessions/{id}/{path}"), "").1;
+    for (path, text, cut, newest) in [
+        ("answers?n=9", "text", "cut_bytes", true),
+        ("turns", "answer", "answer_cut_bytes", true),
+        ("turns?since=1", "answer", "answer_cut_bytes", false),
+    ] {
+        let told = ask(path);
+        assert!(told.to_string().len() < MOST, "{path}");
+        let told: Vec<(usize, u64)> = told
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| (one[text].as_str().unwrap().len(), one[cut].as_u64().unwrap()))
+            .collect();
+        let (whole, left_out) = ((1_000_000, 0), (0, 1_000_000));
+        let mut expected = vec![left_out, left_out, whole, whole, whole, whole];
+        if !newest {
+            expected.reverse();
+        }
+        assert_eq!(told, expected, "{path}");
+    }
+    assert_eq!(ask("turns?since=2&n=1")[0]["answer"].as_str().map(str::len), Some(1_000_000), "alone it is whole");
+    let log = ask("log");
+    assert!(log.to_string().len() < MOST);
+    assert_eq!(log[0]["role"], "notice", "{:.200}", log[0].to_string());
+    assert!(log[0]["text"].as_str().unwrap().contains("adj logs --since 1"));
+    let said = ask("log?since=1");
+    assert_eq!(said.as_array().unwrap().last().unwrap()["role"], "notice");
+    assert!(world.adj(["last-message", &id, "-n", "9"]).expect_code(0).stderr.contains("1000000 bytes of turn 1"));
+}
+
+/// What the server itself refuses, and what is a little too much.
+#[test]
+fn heads_that_cannot_be_read_are_refused_with_the_error_object() {
+    let world = World::new();
+    let gate = Gate::new(&world);
+    let many: Vec<String> = (0..100).map(|number| format!("x-{number}: y")).collect();
+    let many = [vec!["host: localhost"], many.iter().map(String::as_str).collect()].concat();
+    let (medium, large) = (format!("x: {}", "y".repeat(70_000)), format!("x: {}", "y".repeat(300_000)));
+    for (headers, status) in [
+        (many, 431),
+        (vec!["host: localhost", &medium], 431),
+        (vec!["host: localhost", &large], 431),
+        (vec!["host: localhost", "content-length: 7"], 400),
+        (vec!["host: localhost", "no header at all"], 400),
+    ] {
+        let refused = gate.raw("GET", "/health", &headers, b"");
+        assert_eq!(code(&refused), (status, "usage"), "{:.60?}: {:#}", headers, refused.1);
+        assert!(refused.1["error"]["message"].is_string());
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 
 use adjutant_testkit::{World, await_fact};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Gate, code, created, shell_in, token};
 use crate::SOON;
@@ -102,6 +102,70 @@ fn h8_a_token_is_held_to_its_directories_however_they_are_named() {
     let id = created(&gate.call(&t, "POST", "/v1/sessions", &shell_in(&outside.join("back"))));
     assert_eq!(status(&world, &id), "idle");
     assert_eq!(code(&gate.call(&t, "POST", "/v1/sessions", &shell_in(&root.join("none")))), (400, "path_not_found"));
+}
+
+/// What was sent stays in the store until its session is forgotten, taken back or not.
+#[test]
+fn what_a_tokens_messages_hold_has_a_bound() {
+    let world = World::new().with_variable("ADJ_TEST_STORED_BYTES", "100000");
+    let gate = Gate::new(&world);
+    let (t, other) = (token(&world, &["--mode", "native"]), token(&world, &["--mode", "native"]));
+    let create = || created(&gate.call(&t, "POST", "/v1/sessions", &shell_in(&world.work())));
+    let (id, second) = (create(), create());
+    let text = json!({"text": format!(": {}", "z".repeat(28_000)), "delay_ms": 86_400_000}).to_string();
+    let send = |token: &str, id: &str| gate.call(token, "POST", &format!("/v1/sessions/{id}/messages"), &text);
+    for id in [&id, &id, &second] {
+        let (status, sent) = send(&t, id);
+        assert_eq!(status, 200, "{sent:#}");
+        let message = sent["id"].as_str().unwrap();
+        let path = format!("/v1/sessions/{id}/messages/{message}");
+        assert_eq!(gate.call(&t, "DELETE", &path, "").0, 200);
+    }
+    for _ in 0..2 {
+        let refused = send(&t, &second);
+        assert_eq!(code(&refused), (429, "queue_full"), "{:#}", refused.1);
+        let mut create: Value = serde_json::from_str(&shell_in(&world.work())).unwrap();
+        create["message"] = "z".repeat(28_000).into();
+        let refused = gate.call(&t, "POST", "/v1/sessions", &create.to_string());
+        assert_eq!(code(&refused), (429, "queue_full"), "{:#}", refused.1);
+        // The next daemon counts what is there.
+        world.kill_daemon();
+    }
+    let others = created(&gate.call(&other, "POST", "/v1/sessions", &shell_in(&world.work())));
+    assert_eq!(send(&other, &others).0, 200, "another's room is another one");
+    world.send(&id, "true");
+}
+
+/// Whoever can write into a root can make links there, and learns nothing of what they lead to.
+#[test]
+fn a_link_tells_nothing_of_what_it_leads_to() {
+    let world = World::new();
+    let (root, outside) = (world.work().join("mine"), world.work().join("others"));
+    std::fs::create_dir_all(root.join("sub")).unwrap();
+    std::fs::create_dir_all(outside.join("directory")).unwrap();
+    std::fs::write(outside.join("file"), "").unwrap();
+    std::fs::write(root.join("plain"), "").unwrap();
+    for target in ["file", "directory", "none", "file/none"] {
+        symlink(outside.join(target), root.join(format!("to-{}", target.replace('/', "-")))).unwrap();
+    }
+    symlink(&outside, root.join("sub/up")).unwrap();
+    symlink("to-file", root.join("twice")).unwrap();
+    let gate = Gate::new(&world);
+    let t = token(&world, &["--mode", "native", "--root", root.to_str().unwrap()]);
+    let ask = |path: &str| gate.call(&t, "POST", "/v1/sessions", &shell_in(&root.join(path)));
+    let links =
+        ["to-file", "to-directory", "to-none", "to-file-none", "sub/up/file", "sub/up/none", "twice", "to-file/x"];
+    for path in links {
+        let refused = ask(path);
+        assert_eq!(code(&refused), (403, "path_not_translatable"), "{path}: {:#}", refused.1);
+        let said = refused.1["error"]["message"].as_str().unwrap().replace(path, "it");
+        assert_eq!(said, ask("to-none").1["error"]["message"].as_str().unwrap().replace("to-none", "it"));
+    }
+    // What is wrong with its own it may know.
+    assert_eq!(code(&ask("plain")), (400, "path_not_directory"));
+    assert_eq!(code(&ask("plain/x")), (400, "path_not_directory"));
+    assert_eq!(code(&ask("sub/none/x")), (400, "path_not_found"));
+    assert_eq!(world.adj(["-q", "list", "-a"]).expect_code(0).stdout, "");
 }
 
 #[test]

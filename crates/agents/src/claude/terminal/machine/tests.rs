@@ -112,6 +112,7 @@ fn failures_have_their_reasons() {
         (json!({"error": "rate_limit"}), FailReason::RateLimited),
         (json!({"error": "authentication_failed"}), FailReason::Auth),
         (json!({"error": "server_error"}), FailReason::ApiError),
+        (json!({"error": "max_output_tokens"}), FailReason::ApiError),
         (json!({"error": "invalid_request", "error_details": "request_too_large: 413"}), FailReason::ContextFull),
         (json!({"error": "invalid_request", "last_assistant_message": "safeguards flagged this"}), FailReason::Refused),
         (json!({"error": "new"}), FailReason::AgentError),
