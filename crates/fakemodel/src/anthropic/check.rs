@@ -67,7 +67,9 @@ fn one_message(message: &Value) -> Vec<String> {
     match &message["content"] {
         Value::String(text) => faults.extend(text.trim().is_empty().then(|| "its text is empty".to_owned())),
         // Claude Code says by such a message what else has changed, and may have nothing to say beside it.
-        Value::Array(blocks) if may_be_empty || !blocks.is_empty() => faults.extend(blocks.iter().filter_map(block_fault)),
+        Value::Array(blocks) if may_be_empty || !blocks.is_empty() => {
+            faults.extend(blocks.iter().filter_map(block_fault))
+        }
         Value::Null => faults.push("its content is missing".to_owned()),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             faults.push("its content is empty or odd".to_owned());
