@@ -264,8 +264,12 @@ mod tests {
 
     #[test]
     fn the_steps_of_lending_have_their_form() {
-        let back = Entry { at: 1, record: Record::Lent(LentRecord::Back { cut: true }) };
-        assert_eq!(serde_json::to_string(&back).unwrap(), r#"{"at":1,"type":"lent","step":"back","cut":true}"#);
+        let back = Entry { at: 1, record: Record::Lent(LentRecord::Back { cut: true, unseen: false }) };
+        assert_eq!(
+            serde_json::to_string(&back).unwrap(),
+            r#"{"at":1,"type":"lent","step":"back","cut":true,"unseen":false}"#
+        );
+        assert_eq!(read(r#"{"at":1,"type":"lent","step":"back","cut":true}"#), back, "of an older runner");
         assert_eq!(read(&serde_json::to_string(&back).unwrap()), back);
         let newer = read(r#"{"at":1,"type":"lent","step":"stolen","by":"x"}"#);
         assert_eq!(newer.record, Record::Lent(LentRecord::Unknown));
