@@ -25,7 +25,7 @@ pub(super) fn taken_up(plan: &LaunchPlan, config_dir: &Path) -> Result<Option<St
         // It writes nothing down before the first turn.
         return if plan.begins_anew { Ok(None) } else { Err(format!("Claude Code has no conversation {id}")) };
     }
-    match holder(config_dir, &id) {
+    match holder(config_dir, &id, None) {
         Some(pid) => {
             Err(format!("the conversation {id} is open in the process {pid}; end it first, or start a new one"))
         }

@@ -14,7 +14,7 @@ pub use inherited::{Inherited, raise_open_files};
 pub(crate) use place::StartIn;
 pub(crate) use stat::takes_signal_by_default;
 pub use stat::{ProcStat, parse_proc_stat};
-pub(crate) use survey::{Left, left_below, members_of_group};
+pub(crate) use survey::{Left, left_below, left_of, members_of_group};
 pub use survey::{Stamp, end_leftovers};
 
 use std::io;

@@ -134,7 +134,18 @@ impl Tree {
 
 /// What lives below `root`. A process with the stamp of somebody else is left out, with all below it.
 pub(crate) fn left_below(root: u32, stamp: &Stamp) -> io::Result<Left> {
+    left_where(root, stamp, |_| true)
+}
+
+/// What of it is in the process group, or the kernel's session, that a process had led.
+pub(crate) fn left_of(root: u32, stamp: &Stamp, leader: u32) -> io::Result<Left> {
+    let leader = i64::from(leader);
+    left_where(root, stamp, |stat| stat.group == leader || stat.session == leader)
+}
+
+fn left_where(root: u32, stamp: &Stamp, wanted: impl Fn(&ProcStat) -> bool) -> io::Result<Left> {
     let tree = Tree::read()?;
+    let lives = |pid| tree.lives(pid) && tree.processes.get(&pid).is_some_and(&wanted);
     let mut left = Left::default();
     let mut open = tree.children.get(&root).cloned().unwrap_or_default();
     while let Some(pid) = open.pop() {
@@ -143,8 +154,8 @@ pub(crate) fn left_below(root: u32, stamp: &Stamp) -> io::Result<Left> {
             open.extend(tree.children.get(&pid).into_iter().flatten());
         }
         match of_whom {
-            Stamped::Ours | Stamped::Not if tree.lives(pid) => left.add(&tree, pid)?,
-            Stamped::Unclear if tree.lives(pid) => left.unclear += 1,
+            Stamped::Ours | Stamped::Not if lives(pid) => left.add(&tree, pid)?,
+            Stamped::Unclear if lives(pid) => left.unclear += 1,
             Stamped::Ours | Stamped::Not | Stamped::Unclear | Stamped::Other => {}
         }
     }

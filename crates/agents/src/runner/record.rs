@@ -111,10 +111,18 @@ pub(crate) enum LentRecord {
     Shown,
     /// Somebody who may type is there, or nobody is any more.
     Watched { by_anybody: bool },
-    /// It has ended in the terminal, or could not be started there: why.
-    Over { detail: String },
-    /// It is held by its pipes again; `cut` when it was ended at work.
-    Back { cut: bool },
+    /// It has ended in the terminal, by a signal where it was `killed`, or could not be started there: why.
+    Over {
+        detail: String,
+        #[serde(default)]
+        killed: bool,
+    },
+    /// It is held by its pipes again; `cut` when it was ended at work, `unseen` when nobody could say whether it was.
+    Back {
+        cut: bool,
+        #[serde(default)]
+        unseen: bool,
+    },
     /// A step of a newer version.
     #[serde(other)]
     Unknown,
@@ -256,8 +264,12 @@ mod tests {
 
     #[test]
     fn the_steps_of_lending_have_their_form() {
-        let back = Entry { at: 1, record: Record::Lent(LentRecord::Back { cut: true }) };
-        assert_eq!(serde_json::to_string(&back).unwrap(), r#"{"at":1,"type":"lent","step":"back","cut":true}"#);
+        let back = Entry { at: 1, record: Record::Lent(LentRecord::Back { cut: true, unseen: false }) };
+        assert_eq!(
+            serde_json::to_string(&back).unwrap(),
+            r#"{"at":1,"type":"lent","step":"back","cut":true,"unseen":false}"#
+        );
+        assert_eq!(read(r#"{"at":1,"type":"lent","step":"back","cut":true}"#), back, "of an older runner");
         assert_eq!(read(&serde_json::to_string(&back).unwrap()), back);
         let newer = read(r#"{"at":1,"type":"lent","step":"stolen","by":"x"}"#);
         assert_eq!(newer.record, Record::Lent(LentRecord::Unknown));

@@ -38,8 +38,14 @@ pub(crate) enum OrderLine {
     End { grace_ms: u64 },
     /// Have the program that is held by pipes started again with these words, in a terminal of this size.
     Lend { arguments: Vec<String>, columns: u16, rows: u16 },
-    /// Have the program that is lent started again with these words, by its pipes; `cut` when it is at work.
-    TakeBack { arguments: Vec<String>, cut: bool },
+    /// Have the program that is lent started again with these words, by its pipes; `cut` when it is at work, `unseen` when
+    /// nobody can say whether it is.
+    TakeBack {
+        arguments: Vec<String>,
+        cut: bool,
+        #[serde(default)]
+        unseen: bool,
+    },
 }
 
 impl OrderLine {

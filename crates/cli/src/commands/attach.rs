@@ -29,7 +29,8 @@ use crate::way::Way;
 /// the session ends meanwhile, exit 4.
 ///
 /// A session that is held without a terminal has to be idle. Its conversation is yours at a terminal as long as you are
-/// there; messages wait, and it goes on without one when everybody has left and it is at rest.
+/// there; messages wait, and it goes on without one when everybody has left and it is at rest. A line that was not sent is lost
+/// then. When its program there does not end well, exit 1.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct AttachArgs {
     /// The session
@@ -69,11 +70,13 @@ pub(crate) async fn run_attach(context: &mut Context, args: &AttachArgs) -> Outc
     let terminal = open(client, args).await?;
     let mode = if args.read_only { ", only to look" } else { "" };
     ui.note(&format!("attached to {}{mode}; {}", args.id, detach::HOW));
+    let lent = client.session(args.id.as_str()).await?.lent && !args.read_only;
     let screen = Screen::take()?;
     let left = look(client, terminal, screen, args).await?;
     match left {
         Left::Detached => {
-            ui.note(&format!("detached from {}; it goes on", args.id));
+            let lost = if lent { "; what was typed there and not sent is gone" } else { "" };
+            ui.note(&format!("detached from {}; it goes on{lost}", args.id));
             Ok(0)
         }
         Left::Signal(code) => Ok(code),
@@ -147,7 +150,8 @@ fn view(args: &AttachArgs) -> TerminalQuery {
 async fn closed(ui: &Ui, client: &mut Client, args: &AttachArgs, why: &str) -> Outcome {
     if why.starts_with(GIVEN_BACK) {
         ui.note(&format!("{}: {why}", args.id));
-        return Ok(0);
+        // What is said behind that is why its program did not end well.
+        return Ok(if why == GIVEN_BACK { 0 } else { ExitCode::Refused.number() });
     }
     let session = client.session(args.id.as_str()).await?;
     if session.status == StatusWord::Exited {

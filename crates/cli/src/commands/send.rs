@@ -152,6 +152,7 @@ pub(crate) fn note_hold(ui: &Ui, message: &Message) {
         ui.note(&format!(
             "a person has the conversation of {session} at a terminal; {id} waits until it is given back"
         ));
+        ui.hint(&format!("adj interrupt {session}"));
     }
 }
 

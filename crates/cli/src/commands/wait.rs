@@ -236,6 +236,7 @@ async fn note_lent(ui: &Ui, client: &mut Client, sessions: &[String]) {
     for id in sessions {
         if client.session(id).await.is_ok_and(|session| session.lent) {
             ui.note(&format!("a person has the conversation of {id} at a terminal; it goes on when it is given back"));
+            ui.hint(&format!("adj interrupt {id}"));
         }
     }
 }

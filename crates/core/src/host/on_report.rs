@@ -83,10 +83,18 @@ impl Host {
         }
     }
 
+    /// What a person takes up inside of an agent nobody can refuse; that another session has it is told at least.
     fn on_conversation(&mut self, seen: &Seen, native: String, step: &mut Step) {
-        if self.sessions.get(&seen.session).is_some_and(|s| s.conversation.as_ref() != Some(&native)) {
-            self.log(seen.session, seen.stamp(), Event::SessionConversation { native }, step);
+        let Some(session) = self.sessions.get(&seen.session) else { return };
+        if session.conversation.as_ref() == Some(&native) {
+            return;
         }
+        if let Some(by) = self.writer_besides(seen.session, &session.profile.agent, &native) {
+            let text =
+                format!("two sessions write one conversation now, {native}: this one and {}; end one of them", by.name);
+            self.log(seen.session, Stamp::at(seen.observed_at), Event::SessionNotice { text }, step);
+        }
+        self.log(seen.session, seen.stamp(), Event::SessionConversation { native }, step);
     }
 
     fn on_goal(&mut self, seen: &Seen, goal: Option<Goal>, step: &mut Step) {
@@ -114,7 +122,7 @@ impl Host {
     fn on_start_failed(&mut self, seen: &Seen, why: StartFailure, step: &mut Step) {
         let Some(session) = self.sessions.get(&seen.session) else { return };
         if session.was_ready() || session.has_worked() {
-            let detail = format!("it had come to life before its start was said to have failed: {why:?}");
+            let detail = format!("it had come to life before its start was said to have failed: {why}");
             return self.end_session(seen, SessionEnd::Lost { detail }, step);
         }
         let keep = session.profile.keep_failed || session.stopping.is_some() || session.revivals > 0;

@@ -82,11 +82,20 @@ impl Host {
 
     /// One conversation has one writer.
     pub(super) fn check_writer(&self, agent: &AgentName, conversation: &str) -> Result<(), Refusal> {
-        let is_it = |s: &&Session| !s.has_exited() && s.profile.agent == *agent && s.holds(conversation);
-        match self.sessions.values().find(is_it) {
+        match self.writers(agent, conversation).next() {
             Some(by) => Err(Refusal::ConversationInUse { conversation: conversation.to_owned(), by: by.name.clone() }),
             None => Ok(()),
         }
+    }
+
+    /// A session besides this one that has a conversation.
+    pub(super) fn writer_besides(&self, id: SessionId, agent: &AgentName, conversation: &str) -> Option<&Session> {
+        self.writers(agent, conversation).find(|session| session.id != id)
+    }
+
+    fn writers(&self, agent: &AgentName, conversation: &str) -> impl Iterator<Item = &Session> {
+        let is_it = move |s: &&Session| !s.has_exited() && s.profile.agent == *agent && s.holds(conversation);
+        self.sessions.values().filter(is_it)
     }
 
     /// Whether a session's conversation can be taken up once its process has ended, as far as is known here.

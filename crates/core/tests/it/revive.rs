@@ -178,6 +178,19 @@ fn c20_no_two_sessions_that_live_have_one_conversation() {
 }
 
 #[test]
+fn a_conversation_that_two_sessions_have_got_into_is_told_of() {
+    let mut stage = Stage::new();
+    let (x, y, other) = (stage.live("sure"), stage.live("sure"), stage.live("deaf"));
+    for session in [x, other, x] {
+        stage.report(session, AgentReport::Conversation { native: "c".to_owned() });
+        assert!(!stage.events().contains(&"session.notice"), "its own, or another agent's");
+    }
+    stage.report(y, AgentReport::Conversation { native: "c".to_owned() });
+    assert_eq!(stage.events(), ["session.notice", "session.conversation"]);
+    assert_eq!(stage.session(y).conversation.as_deref(), Some("c"), "what is the case is on record");
+}
+
+#[test]
 fn what_cannot_be_taken_up_again_is_refused() {
     let mut stage = Stage::new();
     let (plain, mute) = (stage.live("plain"), stage.live("sure"));

@@ -1,5 +1,6 @@
 //! A person sits down at a Claude Code that is held without a terminal, and gives the conversation back.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -32,6 +33,14 @@ fn newest_texts(world: &ClaudeWorld) -> Vec<String> {
 fn programs(world: &ClaudeWorld) -> Vec<String> {
     let claude = |(_, line): (u32, String)| (line.contains("--permission-mode")).then_some(line);
     world.processes().into_iter().filter_map(claude).collect()
+}
+
+/// The one process that runs Claude Code.
+#[track_caller]
+fn agent(world: &ClaudeWorld) -> u32 {
+    let all = world.processes().into_iter().filter(|(_, line)| line.contains("--permission-mode"));
+    let [agent] = all.map(|(pid, _)| pid).collect::<Vec<_>>()[..] else { panic!("{:#?}", programs(world)) };
+    agent
 }
 
 /// A terminal in which a person sits, whose screen stays when `adj attach` has ended.
@@ -152,6 +161,7 @@ fn a20_a_person_sits_down_at_a_session_without_a_terminal_and_gives_it_back() {
     person.tmux(&["send-keys", "-l", "half a line"]);
     person.awaits("half a line");
     person.detaches();
+    person.awaits("what was typed there and not sent is gone");
     person.awaits("left with 0");
     is_back(&world, &x);
     let said = world.adj(["last-message", "-n", "3", &x]).expect_code(0).stdout;
@@ -386,14 +396,9 @@ fn what_is_killed_under_a_person_loses_nothing() {
     assert_eq!(world.answer(&x, "[[say before]]"), "before");
     let person = Person::at(&world, &x);
     let message = world.send(&x, "[[say after]]");
-    let agents = || {
-        let all = world.processes().into_iter().filter(|(_, line)| line.contains("--permission-mode"));
-        all.map(|(pid, _)| pid).collect::<Vec<_>>()
-    };
-    let [agent] = agents()[..] else { panic!("{:#?}", programs(&world)) };
-    Process::open(agent).expect("it lives").signal(Signal::KILL);
-    person.awaits(BACK);
-    person.awaits("left with 0");
+    Process::open(agent(&world)).expect("it lives").signal(Signal::KILL);
+    person.awaits("signal 9");
+    person.awaits("left with 1");
     let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
     assert_eq!(newest_texts(&world), ["[[say before]]", "[[say after]]"]);
     is_back(&world, &x);
@@ -402,4 +407,134 @@ fn what_is_killed_under_a_person_loses_nothing() {
     let _ = world.adj(["kill", &x]).expect_code(0);
     person.awaits("left with 4");
     assert!(programs(&world).is_empty(), "{:#?}", programs(&world));
+}
+
+#[test]
+fn a_conversation_that_another_session_has_is_left_to_it() {
+    let world = ClaudeWorld::new();
+    let (a, b) = (headless(&world, &[]), headless(&world, &[]));
+    assert_eq!(world.answer(&a, "[[say in a]]"), "in a");
+    assert_eq!(world.answer(&b, "[[say in b]]"), "in b");
+    let conversation = |of: &str| status(&world, of)["agent_session"].as_str().expect("it has one").to_owned();
+    let (of_a, of_b) = (conversation(&a), conversation(&b));
+    let person = Person::at(&world, &a);
+    person.types(&format!("/resume {of_b}"));
+    let told = || events(&world, &a, "session.notice").iter().any(|event| event.to_string().contains(&of_b));
+    await_fact("it is told of", SOON, told);
+    person.detaches();
+    person.awaits("left with 0");
+    let _ = world.adj(["wait", &a]).expect_code(0);
+    assert_eq!((conversation(&a), conversation(&b)), (of_a.clone(), of_b));
+    assert_eq!(world.answer(&a, "[[say again in a]]"), "again in a");
+    assert_eq!(newest_texts(&world), ["[[say in a]]", "[[say again in a]]"]);
+    assert_eq!(world.answer(&b, "[[say again in b]]"), "again in b");
+    assert_eq!(newest_texts(&world), ["[[say in b]]", "[[say again in b]]"]);
+    assert!(programs(&world).iter().any(|line| line.contains(&format!("--resume {of_a}"))));
+}
+
+#[test]
+fn what_is_not_to_be_seen_from_here_is_not_lent() {
+    let world = ClaudeWorld::new();
+    let elsewhere = world.root().join("elsewhere").display().to_string();
+    wrapper(&world, &format!("export CLAUDE_CONFIG_DIR='{elsewhere}'\nclaude \"$@\""));
+    let x = headless(&world, &["--mode", "docker"]);
+    let refused = || {
+        let person = Person::sits_down(&world, &x, "");
+        person.awaits("not to be seen from here");
+        person.awaits("left with 2");
+    };
+    refused();
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    refused();
+    assert_eq!(world.answer(&x, "[[say after]]"), "after");
+}
+
+#[test]
+fn the_next_program_waits_for_all_that_the_last_one_was() {
+    let world = ClaudeWorld::new();
+    let path = |name: &str| world.root().join(name).display().to_string();
+    let (last, two, never) = (path("last"), path("two"), path("never"));
+    // What is behind the wrapper hears no signal and does not end by itself.
+    let inside = format!("echo $$ > \"{last}\"; trap \"\" TERM HUP; claude \"$@\"; read line < \"{never}\"");
+    let lives = format!("[ -e '{last}' ] && grep -q 'State:.[^ZX]' \"/proc/$(cat '{last}')/status\"");
+    let script = format!("mkfifo '{never}'\nif {lives}; then touch '{two}'; fi\nsh -c '{inside}' sh \"$@\"\nexit 0");
+    wrapper(&world, &script);
+    let x = headless(&world, &["--mode", "docker"]);
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    let person = Person::at(&world, &x);
+    person.says("[[say to the person]]");
+    let _ = world.adj(["interrupt", &x]).expect_code(0);
+    person.awaits(BACK);
+    let _ = world.adj(["wait", &x]).expect_code(130);
+    let _ = world.adj(["queue", "release", &x]).expect_code(0);
+    assert_eq!(world.answer(&x, "[[say after]]"), "after");
+    assert_eq!(newest_texts(&world), ["[[say before]]", "[[say to the person]]", "[[say after]]"]);
+    assert!(!world.root().join("two").try_exists().expect("a directory"), "two programs at once");
+}
+
+/// Puts a wrapper in the place of Claude Code.
+fn wrapper(world: &ClaudeWorld, script: &str) {
+    let file = world.root().join("bin/clauded");
+    std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).expect("a file in the world");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("a mode that can be set");
+}
+
+#[test]
+fn a_turn_that_is_killed_or_lost_from_sight_is_not_done() {
+    let world = ClaudeWorld::new();
+    let x = headless(&world, &[]);
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    let person = Person::at(&world, &x);
+    person.types("[[hold never]]");
+    assert!(world.model().await_held("never", SOON));
+    Process::open(agent(&world)).expect("it lives").signal(Signal::KILL);
+    person.awaits("left with 1");
+    let waited = world.adj(["wait", &x]);
+    let last = status(&world, &x)["last_turn"].clone();
+    assert!(waited.code != 0 && last["outcome"] == "exited", "{waited:?} {last:#}");
+    let ends = events(&world, &x, "turn.exited");
+    assert!(ends.last().is_some_and(|end| end.to_string().contains("signal 9")), "{ends:#?}");
+    // Nobody can say what a program is at that does not say it any more.
+    let person = Person::at(&world, &x);
+    person.types("[[hold again]]");
+    assert!(world.model().await_held("again", SOON));
+    let of = agent(&world);
+    await_fact("it says that it works", SOON, || said(&world, of).contains("busy"));
+    world.write_home(&format!(".claude/sessions/{of}.json"), "");
+    person.vanishes();
+    await_fact("it is taken back", SOON, || status(&world, &x)["lent"] == false);
+    assert_eq!(status(&world, &x)["last_turn"]["outcome"], "unknown");
+    assert_eq!(world.answer(&x, "[[say after]]"), "after");
+}
+
+/// What a program says that it is at.
+fn said(world: &ClaudeWorld, agent: u32) -> String {
+    let file = world.root().join(format!("home/.claude/sessions/{agent}.json"));
+    std::fs::read_to_string(file).unwrap_or_default()
+}
+
+#[test]
+fn rules_hold_at_the_terminal_and_what_is_asked_there_is_told() {
+    let world = ClaudeWorld::new();
+    let x = headless(&world, &["--mode", "guarded", "--allow-tool", "Bash(mkdir *)"]);
+    assert_eq!(world.answer(&x, "[[say before]]"), "before");
+    let person = Person::at(&world, &x);
+    person.types(r#"[[tool Bash {"command":"mkdir permitted","description":"make it"}]] [[then]] [[say made]]"#);
+    person.awaits("● made");
+    assert!(world.has_file("permitted"));
+    person.types(r#"[[tool Bash {"command":"touch asked","description":"make it"}]] [[then]] [[say asked for]]"#);
+    person.awaits("Do you want");
+    let _ = world.adj(["wait", &x]).expect_code(3);
+    let asks = status(&world, &x);
+    assert_eq!((&asks["status"], &asks["pending"][0]["tool"]), (&"waiting_for_input".into(), &"terminal".into()));
+    // The next daemon knows as much.
+    world.kill_daemon();
+    let _ = world.adj(["wait", &x]).expect_code(3);
+    person.tmux(&["send-keys", "Enter"]);
+    person.awaits("● asked for");
+    assert!(world.has_file("asked"));
+    await_fact("nothing is asked any more", SOON, || status(&world, &x)["pending"] == serde_json::json!([]));
+    person.detaches();
+    person.awaits("left with 0");
+    is_back(&world, &x);
 }

@@ -45,10 +45,15 @@ pub(super) fn arguments(profile: &Profile, conversation: &Conversation) -> Vec<S
     words
 }
 
-/// The words for the same session at a terminal. What its rules permit, the person there is asked; what they refuse stays
-/// refused.
+/// The words for the same session at a terminal, where its rules are Claude Code's own to keep: what goes on when the person
+/// has left asks nobody for what they permit.
 pub(super) fn lent_arguments(profile: &Profile, conversation: &Conversation) -> Vec<String> {
-    common(profile, conversation)
+    let mut words = Vec::new();
+    if !profile.policy.allow.is_empty() {
+        words.extend(["--allowedTools".to_owned(), profile.policy.allow.join(",")]);
+    }
+    words.extend(common(profile, conversation));
+    words
 }
 
 fn common(profile: &Profile, conversation: &Conversation) -> Vec<String> {
@@ -127,8 +132,9 @@ mod tests {
         let policy = adjutant_core::session::Policy { allow: vec!["Read".into()], deny: vec!["Write".into()] };
         let guarded = Profile { mode: Mode::Guarded, model: Some("opus".into()), policy, ..profile() };
         let lent = lent_arguments(&guarded, &Conversation::Resumed("x".into())).join(" ");
+        let lent = lent.strip_prefix("--allowedTools Read ").expect("what is permitted asks nobody there either");
         let same = "--permission-mode manual --resume x --model opus --disallowedTools Write --settings";
         assert!(lent.starts_with(same), "{lent}");
-        assert!(line(&guarded, Some("x")).ends_with(&lent), "the words of both faces are the same");
+        assert!(line(&guarded, Some("x")).ends_with(lent), "the words of both faces are the same");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use adjutant_core::agent::{AgentReport, Evidence, RequestEnd, StartFailure, TurnEnd, TurnOrigin, Usage};
 use adjutant_core::id::Attempt;
-use adjutant_core::outcome::{Outcome, UnknownReason};
+use adjutant_core::outcome::{FailReason, Outcome, UnknownReason};
 use adjutant_core::session::{Policy, Profile, Resume};
 use adjutant_core::{MessageId, SessionId, Timestamp};
 
@@ -53,6 +53,8 @@ pub(super) struct Machine {
     conversation: Option<String>,
     /// The one that was named on its command line.
     named: Option<String>,
+    /// The one in which a turn was seen, so that it is written down.
+    spoken_in: Option<String>,
     sent: Vec<Sent>,
     turn: Option<Turn>,
     /// What it asks and nobody has answered; with the verdict of a rule.
@@ -94,11 +96,15 @@ pub(super) enum LentStep {
     Over {
         /// Empty where the person left it.
         detail: String,
+        /// By a signal, which nobody here had sent.
+        killed: bool,
     },
-    /// It has been taken back, and is not ready yet; `cut` where it was at work.
+    /// It has been taken back, and is not ready yet.
     Returning {
-        /// See above.
-        cut: bool,
+        /// What became of the person's turn.
+        outcome: Outcome,
+        /// What more there is to say of that.
+        detail: Option<String>,
     },
 }
 
@@ -114,6 +120,7 @@ impl Machine {
             session,
             policy: profile.policy.clone(),
             named,
+            spoken_in: None,
             greeted: false,
             ready: false,
             failure: None,
@@ -138,6 +145,11 @@ impl Machine {
     /// The conversation, once it is known.
     pub(super) fn conversation(&self) -> Option<&str> {
         self.conversation.as_deref()
+    }
+
+    /// Whether a turn was seen in this conversation.
+    pub(super) fn has_spoken_in(&self, native: &str) -> bool {
+        self.spoken_in.as_deref() == Some(native)
     }
 
     /// It is still to be asked whether it is ready.
@@ -270,9 +282,12 @@ impl Machine {
             }
             LentRecord::Shown => go(&mut self.lent, LentStep::There { watched: true }),
             LentRecord::Watched { by_anybody } => go(&mut self.lent, LentStep::There { watched: *by_anybody }),
-            LentRecord::Over { detail } => go(&mut self.lent, LentStep::Over { detail: detail.clone() }),
-            LentRecord::Back { cut } => {
-                go(&mut self.lent, LentStep::Returning { cut: *cut });
+            LentRecord::Over { detail, killed } => {
+                go(&mut self.lent, LentStep::Over { detail: detail.clone(), killed: *killed });
+            }
+            LentRecord::Back { cut, unseen } => {
+                let (outcome, detail) = outcome_there(self.lent.as_ref().map(|lent| &lent.step), *cut, *unseen);
+                go(&mut self.lent, LentStep::Returning { outcome, detail });
                 (self.greeted, self.background) = (false, 0);
             }
             LentRecord::Unknown => {}
@@ -366,10 +381,10 @@ impl Machine {
             told.push((AgentReport::Conversation { native }, None));
         }
         told.push((AgentReport::Ready, None));
-        if let Some(Lent { step: LentStep::Returning { cut }, .. }) = self.lent {
-            self.lent = None;
-            let outcome = if cut { Outcome::Interrupted } else { Outcome::Completed };
-            told.push((AgentReport::TurnEnded { end: TurnEnd::bare(outcome) }, None));
+        if let Some(Lent { step: LentStep::Returning { outcome, detail }, .. }) =
+            self.lent.take_if(|lent| matches!(lent.step, LentStep::Returning { .. }))
+        {
+            told.push((AgentReport::TurnEnded { end: TurnEnd { detail, ..TurnEnd::bare(outcome) } }, None));
         }
     }
 
@@ -391,6 +406,7 @@ impl Machine {
         sent.settled = true;
         let message = sent.message;
         self.turn.get_or_insert_default();
+        self.spoken_in = self.conversation.clone();
         let detail = format!("Claude Code said `{said}` of {uuid}");
         let evidence = Evidence { source: EVIDENCE_SOURCE.to_owned(), detail, at };
         told.push((AgentReport::Taken { message, evidence }, None));
@@ -417,6 +433,7 @@ impl Machine {
         turn.usage.cache_read_tokens += ended.usage.cache_read_tokens;
         turn.usage.cache_write_tokens += ended.usage.cache_write_tokens;
         turn.last = Some(ended);
+        self.spoken_in = self.conversation.clone();
     }
 
     fn on_idle(&mut self, told: &mut Vec<Told>) {
@@ -451,6 +468,30 @@ impl Machine {
             turn.text.push('\n');
         }
         turn.text.push_str(text);
+    }
+}
+
+/// What became of a person's turn at a terminal.
+fn outcome_there(step: Option<&LentStep>, cut: bool, unseen: bool) -> (Outcome, Option<String>) {
+    match step {
+        Some(LentStep::Over { detail, killed: true }) => (Outcome::Exited, Some(detail.clone())),
+        Some(LentStep::Over { detail, killed: false }) if !detail.is_empty() => {
+            (Outcome::Failed { reason: FailReason::AgentError }, Some(detail.clone()))
+        }
+        Some(LentStep::Over { .. } | LentStep::Going | LentStep::There { .. } | LentStep::Returning { .. }) | None => {
+            let detail = "nobody was at the terminal any more, and Claude Code did not say what it was at";
+            let unknown = UnknownReason::EndUnseen { detail: detail.to_owned() };
+            (
+                if unseen {
+                    Outcome::Unknown { why: unknown }
+                } else if cut {
+                    Outcome::Interrupted
+                } else {
+                    Outcome::Completed
+                },
+                None,
+            )
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{RequestAnswer, Verdict};
 
 /// A question as it was put.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Asked {
+pub(in crate::claude) enum Asked {
     /// A tool wants to be used, or asks a person something.
     Tool(Tool),
     /// A server of tools asks for something.
@@ -34,7 +34,7 @@ pub(super) fn read(payload: &str) -> Option<Asked> {
 }
 
 /// A dialog of which no hook tells.
-pub(super) fn dialog(what: &str) -> Asked {
+pub(in crate::claude) fn dialog(what: &str) -> Asked {
     Asked::Dialog { what: what.to_owned() }
 }
 
@@ -76,7 +76,7 @@ impl Asked {
     }
 
     /// The request that is reported.
-    pub(super) fn request(&self, id: &str) -> NewRequest {
+    pub(in crate::claude) fn request(&self, id: &str) -> NewRequest {
         match self {
             Self::Tool(tool) => tool.request(id),
             Self::Form(form) => form.request(id),

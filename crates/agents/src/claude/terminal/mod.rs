@@ -4,7 +4,7 @@
 //! that is reconciled; what was typed is confirmed by the hook that tells of it. The screen is looked at for a draft of a
 //! person's and for the dialogs of a start, and never for the state of a turn.
 
-mod ask;
+pub(super) mod ask;
 mod begin;
 mod deliver;
 mod end;

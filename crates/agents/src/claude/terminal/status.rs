@@ -73,15 +73,15 @@ pub(in crate::claude) fn read_behind(config_dir: &Path, conversation: &str, not_
     ours.max_by_key(|file| file.started_at).map(File::status)
 }
 
-/// The living process that holds a conversation, if one does.
-pub(in crate::claude) fn holder(config_dir: &Path, conversation: &str) -> Option<u32> {
+/// The living process that holds a conversation, if one besides this one does.
+pub(in crate::claude) fn holder(config_dir: &Path, conversation: &str, besides: Option<u32>) -> Option<u32> {
     let files = std::fs::read_dir(directory(config_dir)).ok()?;
     let holds = |bytes: Vec<u8>| {
         let file: File = serde_json::from_slice(&bytes).ok()?;
         // What has been killed and waits for its parent to look at it writes nothing any more.
         let lives = stat_of(file.pid).ok()?.filter(|stat| !stat.is_dead());
         let same = lives.is_some_and(|now| file.proc_start == Some(now.start_ticks.to_string()));
-        (same && file.session_id == conversation).then_some(file.pid)
+        (same && file.session_id == conversation && Some(file.pid) != besides).then_some(file.pid)
     };
     files.filter_map(|entry| std::fs::read(entry.ok()?.path()).ok()).find_map(holds)
 }
@@ -140,13 +140,14 @@ mod tests {
         let start = stat_of(child.id()).unwrap().unwrap().start_ticks;
         let text = format!(r#"{{"pid":{},"sessionId":"s","procStart":"{start}","startedAt":3}}"#, child.id());
         std::fs::write(directory(config.path()).join("1.json"), text).unwrap();
-        assert_eq!(holder(config.path(), "s"), Some(child.id()));
-        assert_eq!(holder(config.path(), "t"), None);
+        assert_eq!(holder(config.path(), "s", None), Some(child.id()));
+        assert_eq!(holder(config.path(), "s", Some(child.id())), None);
+        assert_eq!(holder(config.path(), "t", None), None);
         drop(child.stdin.take());
         let id = rustix::process::WaitId::Pid(rustix::process::Pid::from_child(&child));
         let unreaped = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
         rustix::process::waitid(id, unreaped).unwrap();
-        assert_eq!(holder(config.path(), "s"), None);
+        assert_eq!(holder(config.path(), "s", None), None);
         child.wait().unwrap();
     }
 

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 
+use super::hands::Return;
 use super::{Hands, Holder};
 use crate::runner::{Caller, FromPeer, Notice, OrderLine, Record, read_text};
 
@@ -31,7 +32,9 @@ impl Holder {
             }
             (OrderLine::End { grace_ms }, _) => return self.on_end(grace_ms),
             (OrderLine::Lend { arguments, columns, rows }, _) => self.on_lend(arguments, columns, rows),
-            (OrderLine::TakeBack { arguments, cut }, _) => return self.on_take_back(arguments, cut),
+            (OrderLine::TakeBack { arguments, cut, unseen }, _) => {
+                return self.on_take_back(Return { arguments, cut, unseen });
+            }
             // These are for a shell.
             (OrderLine::Write { .. }, None)
             | (OrderLine::Deliver { .. } | OrderLine::Respond { .. } | OrderLine::Interrupt {}, _) => {}

@@ -13,6 +13,9 @@ impl Holder {
     /// The order to end the session. A second one with a shorter grace hastens the first.
     pub(super) fn on_end(&mut self, grace_ms: u64) -> ControlFlow<()> {
         let first = self.ending.order();
+        if let Some(parting) = self.parting.take() {
+            return self.on_program_ended(parting.exit);
+        }
         if let Hands::Nobody(exit) = self.hands {
             return self.on_program_ended(exit);
         }
@@ -85,8 +88,9 @@ impl Holder {
         if let Some(lent) = self.hands.lent() {
             lent.viewers.close("the session has ended");
         }
+        // Of a program that could not be started again, the end of the one before says nothing.
+        let exit = self.ended.filter(|_| self.trouble.is_none()).map(Into::into);
         let detail = trouble.or_else(|| self.trouble.take()).or_else(|| self.complaints.last_lines());
-        let exit = self.ended.map(Into::into);
         self.journal.append(&Record::Exited { exit, killed: self.ending.is_ordered(), detail });
         ControlFlow::Break(())
     }

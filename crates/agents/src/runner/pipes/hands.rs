@@ -11,9 +11,10 @@ use super::lent::{Lent, Moved};
 use super::program::Program;
 use super::{Holder, Timer};
 use crate::limits::{
-    DRAIN_PIECES_MAX, HAND_OVER_MS, LAGGING_LOOK_MS, NUDGE_MS, TYPING_BYTES_MAX, UNWATCHED_MS, VIEWER_MS_MAX,
+    DRAIN_PIECES_MAX, HAND_OVER_MS, LAGGING_LOOK_MS, NUDGE_MS, TYPING_BYTES_MAX, UNCLEAR_LOOK_MS, UNWATCHED_MS,
+    VIEWER_MS_MAX,
 };
-use crate::process::{ProcessHandle, own_incarnation};
+use crate::process::{Left, ProcessHandle, Stamp, left_of, own_incarnation};
 use crate::runner::frame::{Frame, GIVEN_BACK};
 use crate::runner::{LentRecord, Record, Viewed};
 
@@ -32,7 +33,29 @@ pub(super) enum Hands {
     /// It has ended so in the terminal, and nothing of it was started since.
     Nobody(ExitStatus),
     /// On its way back to its pipes, from wherever it was.
-    Returning { lent: Option<Box<Lent>>, arguments: Vec<String>, cut: bool },
+    Returning { lent: Option<Box<Lent>>, back: Return },
+}
+
+/// How the program is to be started by its pipes again.
+#[derive(Debug)]
+pub(super) struct Return {
+    pub(super) arguments: Vec<String>,
+    /// It is at work where it is.
+    pub(super) cut: bool,
+    /// Nobody can say what it is at.
+    pub(super) unseen: bool,
+}
+
+/// The program's own process has ended, and others of its terminal or group may be left, which may be the one that holds
+/// the conversation: a wrapper's child, say.
+#[derive(Debug)]
+pub(super) struct Parting {
+    /// How it has ended.
+    pub(super) exit: ExitStatus,
+    /// What was left was told to end.
+    told: bool,
+    /// A look has found nothing; what was just being started may have slipped through it.
+    found_nothing: bool,
 }
 
 impl Hands {
@@ -75,18 +98,18 @@ impl Holder {
     }
 
     /// The order to take it back.
-    pub(super) fn on_take_back(&mut self, arguments: Vec<String>, cut: bool) -> ControlFlow<()> {
+    pub(super) fn on_take_back(&mut self, back: Return) -> ControlFlow<()> {
         if self.ending.is_ordered() {
             return ControlFlow::Continue(());
         }
         match std::mem::replace(&mut self.hands, Hands::Pipes) {
-            Hands::Lending { .. } => self.hands = Hands::Returning { lent: None, arguments, cut },
+            Hands::Lending { .. } => self.hands = Hands::Returning { lent: None, back },
             Hands::Lent(lent) => {
                 let _ = lent.handle.send(Signal::TERM);
-                self.hands = Hands::Returning { lent: Some(lent), arguments, cut };
+                self.hands = Hands::Returning { lent: Some(lent), back };
                 self.timers.arm(Timer::HandOver, HAND_OVER_MS);
             }
-            Hands::Nobody(exit) => return self.take_up(arguments, cut, exit),
+            Hands::Nobody(exit) => return self.take_up(back, exit),
             // It is there already, or on its way.
             same @ (Hands::Pipes | Hands::Returning { .. }) => self.hands = same,
         }
@@ -94,29 +117,75 @@ impl Holder {
     }
 
     /// The program takes its time to end: one that was only shown the end of its input is told, and then it is made to.
-    pub(super) fn on_slow_hand_over(&mut self) {
+    pub(super) fn on_slow_hand_over(&mut self) -> ControlFlow<()> {
+        if self.parting.is_some() {
+            for handle in self.left_of_held().ours {
+                // What may not be signalled is still there at the next look.
+                let _ = handle.send(Signal::KILL);
+            }
+            self.timers.arm(Timer::HandOver, HAND_OVER_MS);
+            return self.on_parting();
+        }
         let signal = match &self.hands {
-            Hands::Pipes | Hands::Lent(_) | Hands::Nobody(_) => return,
+            Hands::Pipes | Hands::Lent(_) | Hands::Nobody(_) => return ControlFlow::Continue(()),
             Hands::Lending { .. } | Hands::Returning { lent: None, .. } if !self.program.told_to_end => Signal::TERM,
             Hands::Lending { .. } | Hands::Returning { .. } => Signal::KILL,
         };
         self.program.told_to_end = true;
         let _ = self.held().send(signal);
         self.timers.arm(Timer::HandOver, HAND_OVER_MS);
+        ControlFlow::Continue(())
     }
 
-    /// The program has ended, and not the session: whoever is to have it next gets it.
-    pub(super) fn on_handed_over(&mut self, exit: ExitStatus) -> ControlFlow<()> {
+    /// What is left of the program's terminal and process group. What it has put into a group of its own, such as a server
+    /// that it began, stays with the session.
+    fn left_of_held(&self) -> Left {
+        let stamp = Stamp::from_text(self.plan.stamp.clone());
+        let left = left_of(std::process::id(), &stamp, self.held().incarnation().pid);
+        left.unwrap_or(Left { ours: Vec::new(), unclear: 1 })
+    }
+
+    /// The program's own process has ended, and not the session.
+    pub(super) fn on_held_ended(&mut self, exit: ExitStatus) -> ControlFlow<()> {
+        self.parting = Some(Parting { exit, told: false, found_nothing: false });
+        self.timers.arm(Timer::HandOver, HAND_OVER_MS);
+        self.on_parting()
+    }
+
+    /// Looks whether anything of the program is left; if nothing is, the next may be started.
+    pub(super) fn on_parting(&mut self) -> ControlFlow<()> {
+        let left = if self.ending.childless { Left::default() } else { self.left_of_held() };
+        let Some(parting) = &mut self.parting else { return ControlFlow::Continue(()) };
+        if !left.ours.is_empty() && !std::mem::replace(&mut parting.told, true) {
+            for handle in &left.ours {
+                // One that does not hear this hears what follows.
+                let _ = handle.send(Signal::TERM);
+            }
+        }
+        let (nothing, exit) = (left.is_nothing(), parting.exit);
+        let again = std::mem::replace(&mut parting.found_nothing, nothing);
+        if self.ending.childless || (again && nothing) {
+            self.parting = None;
+            return self.on_handed_over(exit);
+        }
+        if nothing || left.unclear > 0 {
+            self.timers.arm(Timer::Leftovers, UNCLEAR_LOOK_MS);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Nothing of the program is left: whoever is to have it next gets it.
+    fn on_handed_over(&mut self, exit: ExitStatus) -> ControlFlow<()> {
         self.timers.disarm(Timer::HandOver);
         match std::mem::replace(&mut self.hands, Hands::Nobody(exit)) {
             Hands::Lending { arguments, columns, rows } => self.put_into_terminal(&arguments, columns, rows),
             Hands::Lent(lent) => self.on_lent_ended(*lent, exit),
-            Hands::Returning { lent, arguments, cut } => {
+            Hands::Returning { lent, back } => {
                 if let Some(mut lent) = lent {
                     lent.show_rest(DRAIN_PIECES_MAX);
                     lent.viewers.close(GIVEN_BACK);
                 }
-                return self.take_up(arguments, cut, exit);
+                return self.take_up(back, exit);
             }
             same @ (Hands::Pipes | Hands::Nobody(_)) => self.hands = same,
         }
@@ -135,26 +204,26 @@ impl Holder {
             }
             Err(error) => {
                 let detail = format!("{} cannot be started in a terminal: {error}", self.plan.program.display());
-                self.journal.append(&Record::Lent(LentRecord::Over { detail }));
+                self.journal.append(&Record::Lent(LentRecord::Over { detail, killed: false }));
             }
         }
     }
 
     fn on_lent_ended(&mut self, mut lent: Lent, exit: ExitStatus) {
         lent.show_rest(DRAIN_PIECES_MAX);
-        let detail = match exit {
-            ExitStatus::Code(0) => String::new(),
-            ExitStatus::Code(_) | ExitStatus::Signal(_) => {
-                format!("its program ended with exit code {}", exit.shell_code())
-            }
+        let (detail, killed) = match exit {
+            ExitStatus::Code(0) => (String::new(), false),
+            ExitStatus::Code(code) => (format!("its program ended with exit code {code}"), false),
+            ExitStatus::Signal(signal) => (format!("its program was ended by signal {signal}"), true),
         };
         let colon = if detail.is_empty() { "" } else { ": " };
         lent.viewers.close(&format!("{GIVEN_BACK}{colon}{detail}"));
-        self.journal.append(&Record::Lent(LentRecord::Over { detail }));
+        self.journal.append(&Record::Lent(LentRecord::Over { detail, killed }));
     }
 
     /// Starts the program by its pipes again; where that fails, the session has ended.
-    fn take_up(&mut self, arguments: Vec<String>, cut: bool, exit: ExitStatus) -> ControlFlow<()> {
+    fn take_up(&mut self, back: Return, exit: ExitStatus) -> ControlFlow<()> {
+        let Return { arguments, cut, unseen } = back;
         self.hands = Hands::Pipes;
         self.plan.pipes.get_or_insert_default().arguments = arguments;
         match Program::start(&self.plan) {
@@ -164,7 +233,7 @@ impl Holder {
                 self.output.begin_anew();
                 self.note_started(program.incarnation());
                 self.program = program;
-                self.journal.append(&Record::Lent(LentRecord::Back { cut }));
+                self.journal.append(&Record::Lent(LentRecord::Back { cut, unseen }));
                 ControlFlow::Continue(())
             }
             Err(error) => {

@@ -18,7 +18,7 @@ use adjutant_core::outcome::ExitStatus;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use self::hands::Hands;
+use self::hands::{Hands, Parting};
 use self::input::Input;
 use self::lent::Moved;
 use self::output::{Complaints, Output};
@@ -69,6 +69,8 @@ struct Holder {
     program: Program,
     /// Whether the program is held by its pipes, or lent.
     hands: Hands,
+    /// It has ended there, and is to be held anew, once nothing of it is left.
+    parting: Option<Parting>,
     output: Output,
     complaints: Complaints,
     input: Input,
@@ -107,6 +109,7 @@ pub(super) async fn hold(claimed: Claimed) -> io::Result<()> {
         endpoint,
         program,
         hands: Hands::Pipes,
+        parting: None,
         input: Input::default(),
         control: Control::default(),
         ending: Ending::default(),
@@ -174,8 +177,9 @@ impl Holder {
             Taken::Relisten => drop(self.endpoint.reopen()),
             Taken::Due(Timer::JournalRetry) => self.journal.catch_up(),
             Taken::Due(Timer::Force) => return self.on_force(),
+            Taken::Due(Timer::Leftovers) if self.parting.is_some() => return self.on_parting(),
             Taken::Due(Timer::Leftovers) => return self.on_leftovers(),
-            Taken::Due(Timer::HandOver) => self.on_slow_hand_over(),
+            Taken::Due(Timer::HandOver) => return self.on_slow_hand_over(),
             Taken::Due(Timer::Unwatched) => self.on_unwatched(),
             Taken::Due(Timer::Lagging) => self.on_lagging(),
             Taken::Due(Timer::Nudge) => self.on_nudged(),
@@ -189,7 +193,8 @@ impl Holder {
         self.ending.childless = reaped.none_left;
         let goes_on = !matches!(self.hands, Hands::Pipes) && !self.ending.is_ordered();
         match reaped.agent {
-            Some(exit) if goes_on => self.on_handed_over(exit),
+            Some(exit) if goes_on && self.parting.is_none() => self.on_held_ended(exit),
+            Some(_) | None if self.parting.is_some() => self.on_parting(),
             Some(exit) => self.on_program_ended(exit),
             None => self.on_leftovers(),
         }

@@ -17,12 +17,16 @@ use crate::claude::answer::ended;
 use crate::claude::changes::Changes;
 use crate::claude::headless::command_line::{Conversation, arguments, lent_arguments};
 use crate::claude::headless::machine::{Lent, LentStep};
+use crate::claude::terminal::ask::dialog;
 use crate::claude::terminal::status::{self, Activity, Status};
 use crate::claude::{home, transcript};
-use crate::limits::{COME_BACK_MS, ENTRIES_LENT_MAX, SETTLED_MS, TAKEN_UP_MS_MAX};
+use crate::limits::{COME_BACK_MS, DIALOG_MS, ENTRIES_LENT_MAX, SETTLED_MS, TAKEN_UP_MS_MAX};
 use crate::runner::{Driven, Driver, Link, OrderLine, Told, wall_ms};
 use crate::timer::pause;
 use crate::{NotLent, Order, Sitting, Speaker};
+
+/// The id of what is asked at the terminal; there is one dialog at a time.
+const DIALOG: &str = "terminal";
 
 /// What a driver holds of the lending of its session.
 #[derive(Default)]
@@ -41,6 +45,16 @@ pub(super) struct Lending {
     look_again_ms: Option<u64>,
     /// Since when the runner is heard.
     heard_since: Option<Instant>,
+    /// What Claude Code is at there was seen once.
+    was_seen: bool,
+    /// Since when it is not seen any more, in milliseconds of the wall clock.
+    unseen_since: Option<i64>,
+    /// Since when a dialog is open there that was told of; nobody knows at first.
+    asks: Option<Option<i64>>,
+    /// It was told of a shell that keeps it from coming back.
+    shell_told: bool,
+    /// The conversation of somebody else's that was taken up there last, which was told of.
+    foreign: Option<String>,
 }
 
 impl Lending {
@@ -88,6 +102,17 @@ impl Protocol {
         }
     }
 
+    /// Whether it can be told from here what becomes of the conversation. Behind a wrapper Claude Code may keep its files
+    /// where nobody here sees them.
+    fn is_in_sight(&self, config_dir: &Path) -> bool {
+        let seen = |native| match transcript::find(config_dir, native) {
+            Some(_) => true,
+            // Where nothing is written down yet, what runs says at least that it does.
+            None => !self.machine.has_spoken_in(native) && status::read_behind(config_dir, native, 0).is_some(),
+        };
+        self.machine.conversation().is_some_and(seen)
+    }
+
     fn status(&self, driver: &Driver<Self>, config_dir: &Path, lent: &Lent) -> Option<Status> {
         match self.profile.mode {
             Mode::Native | Mode::Guarded => status::read(config_dir, driver.agent()?),
@@ -110,7 +135,10 @@ impl Protocol {
         });
         let Some((end, text)) = ending else { return };
         let said = self.said(lent, state_dir).unwrap_or_default();
-        let detail = "a person had the conversation at a terminal".to_owned();
+        let mut detail = "a person had the conversation at a terminal".to_owned();
+        if let Some(more) = &end.detail {
+            detail.push_str(&format!("; {more}"));
+        }
         let (whole, answer) = ended(end.outcome.clone(), Some(detail), &said);
         *end = TurnEnd { usage: self.cost(lent, at, state_dir, &said), ..whole };
         *text = Some(answer.into());
@@ -169,7 +197,9 @@ pub(super) async fn own(driver: &mut Driver<Protocol>, link: &mut Link) -> Drive
     match driver.meaning.machine.lent().cloned() {
         None => {
             let lending = &mut driver.meaning.lending;
-            (lending.back_ordered, lending.wanted_back, lending.changes) = (false, false, None);
+            (lending.back_ordered, lending.wanted_back, lending.was_seen) = (false, false, false);
+            (lending.changes, lending.foreign, lending.asks) = (None, None, Some(None));
+            (lending.unseen_since, lending.shell_told) = (None, false);
             lend(driver, link, &config_dir).await
         }
         Some(lent) => {
@@ -196,6 +226,10 @@ async fn lend(driver: &mut Driver<Protocol>, link: &mut Link, config_dir: &Path)
             let why = "nobody has its conversation at a terminal, so there is none to look at; what is said is in `adj logs -f`";
             Some(NotLent::Never(why.to_owned()))
         }
+        None if !driver.meaning.is_in_sight(config_dir) => {
+            let why = "its conversation is not to be seen from here: Claude Code does not keep it in";
+            Some(NotLent::Never(format!("{why} {}", config_dir.display())))
+        }
         None => None,
     };
     if let Some(why) = refused {
@@ -218,25 +252,28 @@ async fn look_after(
 ) -> Driven<io::Result<()>> {
     let status = driver.meaning.status(driver, config_dir, lent);
     if let Some(status) = &status {
-        follow_conversation(driver, status).await?;
+        (driver.meaning.lending.was_seen, driver.meaning.lending.unseen_since) = (true, None);
+        follow_conversation(driver, config_dir, status).await?;
     }
-    let cut = match &lent.step {
+    let leaves = match &lent.step {
         LentStep::Returning { .. } => {
             driver.await_ready(TAKEN_UP_MS_MAX);
             return Ok(Ok(()));
         }
-        LentStep::Over { detail } => {
+        LentStep::Over { detail, .. } => {
             let why = if detail.is_empty() { "it was left at once" } else { detail };
             driver.meaning.answer_all(&Err(NotLent::Never(why.to_owned())));
-            false
+            Leaves::Resting
         }
-        LentStep::Going | LentStep::There { .. } if driver.meaning.lending.wanted_back => true,
+        LentStep::Going | LentStep::There { .. } if driver.meaning.lending.wanted_back => Leaves::AtWork,
         LentStep::Going => return Ok(Ok(())),
         LentStep::There { watched } => {
             driver.meaning.answer_all(&Ok(()));
             driver.meaning.lending.listen(config_dir);
+            tell_what_is_open(driver, status.as_ref()).await?;
+            tell_of_shell(driver, *watched, status.as_ref()).await?;
             match if *watched { None } else { driver.meaning.lending.leaves(status.as_ref()) } {
-                Some(cut) => cut,
+                Some(leaves) => leaves,
                 None => return Ok(Ok(())),
             }
         }
@@ -245,14 +282,67 @@ async fn look_after(
         return Ok(Ok(()));
     }
     let arguments = arguments(&driver.meaning.profile, &driver.meaning.conversation(config_dir));
-    Ok(link.order(&OrderLine::TakeBack { arguments, cut }, "").await)
+    let (cut, unseen) = (leaves == Leaves::AtWork, leaves == Leaves::Unseen);
+    Ok(link.order(&OrderLine::TakeBack { arguments, cut, unseen }, "").await)
 }
 
-/// The person may have begun another conversation, or have taken up another one.
-async fn follow_conversation(driver: &mut Driver<Protocol>, status: &Status) -> Driven {
+/// What Claude Code asks there is known to everybody, though only the person can answer it.
+async fn tell_what_is_open(driver: &mut Driver<Protocol>, status: Option<&Status>) -> Driven {
+    let open = match status.map(|status| (&status.activity, status.since)) {
+        Some((Activity::Waiting { what }, since)) => Some((what, since)),
+        Some((Activity::Starting | Activity::Idle | Activity::Shell | Activity::Busy | Activity::Other, _)) | None => {
+            None
+        }
+    };
+    let lending = &mut driver.meaning.lending;
+    if lending.asks != Some(open.map(|(_, since)| since)) && lending.asks != Some(None) {
+        // An earlier daemon may have told of one.
+        lending.asks = Some(None);
+        let (native, end) = (DIALOG.to_owned(), RequestEnd::AnsweredThere);
+        driver.report(AgentReport::RequestClosed { native, end }).await?;
+    }
+    let Some((what, since)) = open else { return Ok(()) };
+    let lending = &mut driver.meaning.lending;
+    let age = u64::try_from(wall_ms() - since).unwrap_or(0);
+    if lending.asks == Some(Some(since)) {
+        return Ok(());
+    }
+    if age < DIALOG_MS {
+        lending.look_again_ms = Some(DIALOG_MS - age + 1);
+        return Ok(());
+    }
+    lending.asks = Some(Some(since));
+    let what = if what.is_empty() { "dialog open" } else { what };
+    driver.report(AgentReport::RequestOpened { request: dialog(what).request(DIALOG) }).await
+}
+
+/// What keeps a terminal at which nobody is any more is told once.
+async fn tell_of_shell(driver: &mut Driver<Protocol>, watched: bool, status: Option<&Status>) -> Driven {
+    let runs = !watched && status.is_some_and(|status| status.activity == Activity::Shell);
+    if !std::mem::replace(&mut driver.meaning.lending.shell_told, runs) && runs {
+        let text = "nobody is at the terminal any more, and a shell that was begun there runs; the conversation comes back \
+                    when that has ended, or by `adj interrupt`";
+        return driver.report(AgentReport::Notice { text: text.to_owned() }).await;
+    }
+    Ok(())
+}
+
+/// The person may have begun another conversation, or have taken up another one. One that another process has is not the
+/// session's: it comes back to the one that it had.
+async fn follow_conversation(driver: &mut Driver<Protocol>, config_dir: &Path, status: &Status) -> Driven {
     let native = &status.conversation;
     if native.is_empty() || driver.meaning.machine.conversation() == Some(native) {
         return Ok(());
+    }
+    if let Some(pid) = status::holder(config_dir, native, driver.agent().map(|agent| agent.pid)) {
+        if driver.meaning.lending.foreign.replace(native.clone()).as_ref() == Some(native) {
+            return Ok(());
+        }
+        let text = format!(
+            "at the terminal the conversation {native} was taken up, which the process {pid} has open too; the session \
+             comes back to its own"
+        );
+        return driver.report(AgentReport::Notice { text }).await;
     }
     driver.meaning.machine.talks_in(native.clone());
     driver.report(AgentReport::Conversation { native: native.clone() }).await
@@ -267,26 +357,46 @@ impl Lending {
         }
     }
 
-    /// Whether a program that nobody looks at is to leave the terminal now, and whether that cuts its work off. What works
-    /// goes on until it is at rest; a question that nobody sees is never answered.
-    fn leaves(&mut self, status: Option<&Status>) -> Option<bool> {
+    /// Whether a program that nobody looks at is to leave the terminal now, and what it leaves. What works goes on until it
+    /// is at rest; a question that nobody sees is never answered.
+    fn leaves(&mut self, status: Option<&Status>) -> Option<Leaves> {
         // Who was there by way of the daemon before is about to come back by way of this one.
         let heard = self.heard_since.map_or(0, |since| u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX));
         if heard < COME_BACK_MS {
             self.look_again_ms = Some(COME_BACK_MS - heard + 1);
             return None;
         }
+        let settled = |since: i64| {
+            let age = u64::try_from(wall_ms() - since).unwrap_or(0);
+            SETTLED_MS.checked_sub(age).filter(|left| *left > 0)
+        };
         match status.map(|status| (&status.activity, status.since)) {
             Some((Activity::Busy | Activity::Shell, _)) => None,
-            Some((Activity::Waiting { .. }, _)) => Some(true),
+            Some((Activity::Waiting { .. }, _)) => Some(Leaves::AtWork),
             // It seems to rest for a moment also between two pieces of work.
             Some((Activity::Idle, since)) => {
-                let age = u64::try_from(wall_ms() - since).unwrap_or(0);
-                self.look_again_ms = (age < SETTLED_MS).then(|| SETTLED_MS - age + 1);
-                (age >= SETTLED_MS).then_some(false)
+                self.look_again_ms = settled(since).map(|left| left + 1);
+                self.look_again_ms.is_none().then_some(Leaves::Resting)
+            }
+            // A file that is just being written is as good as none for a moment.
+            None if self.was_seen => {
+                let since = *self.unseen_since.get_or_insert_with(wall_ms);
+                self.look_again_ms = settled(since).map(|left| left + 1);
+                self.look_again_ms.is_none().then_some(Leaves::Unseen)
             }
             // It has not begun, or one of its dialogs is open that come before that.
-            Some((Activity::Starting | Activity::Other, _)) | None => Some(false),
+            Some((Activity::Starting | Activity::Other, _)) | None => Some(Leaves::Resting),
         }
     }
+}
+
+/// What a program is at that is to leave the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaves {
+    /// Nothing.
+    Resting,
+    /// Something, which is cut off.
+    AtWork,
+    /// It does not say any more.
+    Unseen,
 }

@@ -189,7 +189,7 @@ fn what_is_lent_is_one_turn_of_a_persons_until_it_is_ready_again() {
     }
     assert_eq!(machine.lent().map(|lent| &lent.step), Some(&LentStep::There { watched: false }));
     assert!(!machine.is_to_be_greeted());
-    assert_eq!(step(&mut machine, LentRecord::Back { cut: false }), [] as [&str; 0]);
+    assert_eq!(step(&mut machine, LentRecord::Back { cut: false, unseen: false }), [] as [&str; 0]);
     // What a program says of itself on being taken up is no work, and it is not ready before it says so.
     assert_eq!(play(&mut machine, &[state("running"), state("idle")]), [] as [&str; 0]);
     assert!(machine.is_to_be_greeted() && machine.is_working());
@@ -198,9 +198,32 @@ fn what_is_lent_is_one_turn_of_a_persons_until_it_is_ready_again() {
     assert_eq!(play(&mut machine, &[hello.to_owned()]), ["Ready", "Completed "]);
     assert!(!machine.is_working() && machine.cannot_be_lent().is_none());
     step(&mut machine, LentRecord::Begun);
-    step(&mut machine, LentRecord::Back { cut: true });
+    step(&mut machine, LentRecord::Back { cut: true, unseen: false });
     assert_eq!(play(&mut machine, &[hello.to_owned()]), ["Ready", "Interrupted "]);
     assert_eq!(machine.lendings(), 2);
+}
+
+#[test]
+fn a_persons_turn_ends_as_its_program_did() {
+    let hello = r#"{"type":"control_response","response":{"subtype":"success","request_id":"hello","response":{}}}"#;
+    let over = |detail: &str, killed| LentRecord::Over { detail: detail.to_owned(), killed };
+    for (record, cut, unseen, outcome) in [
+        (over("signal 9", true), false, false, Outcome::Exited),
+        (over("code 1", false), true, true, Outcome::Failed { reason: FailReason::AgentError }),
+        (over("", false), false, false, Outcome::Completed),
+        (LentRecord::Watched { by_anybody: false }, true, false, Outcome::Interrupted),
+    ] {
+        let mut machine = machine(&[], &[]);
+        step(&mut machine, LentRecord::Begun);
+        step(&mut machine, record);
+        step(&mut machine, LentRecord::Back { cut, unseen });
+        assert_eq!(play(&mut machine, &[hello.to_owned()]), ["Ready".to_owned(), format!("{outcome:?} ")]);
+    }
+    let mut machine = machine(&[], &[]);
+    step(&mut machine, LentRecord::Begun);
+    step(&mut machine, LentRecord::Back { cut: false, unseen: true });
+    let told = play(&mut machine, &[hello.to_owned()]);
+    assert!(told[1].starts_with("Unknown"), "{told:?}");
 }
 
 #[test]
