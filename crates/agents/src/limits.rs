@@ -156,6 +156,8 @@ pub(crate) const COME_BACK_MS: u64 = 5_000;
 /// Time for which a terminal is a column smaller, so that the program in it sees it and draws its screen anew, in
 /// milliseconds.
 pub(crate) const NUDGE_MS: u64 = 100;
+/// Times for which a terminal stays a little smaller, at the most, until its program has drawn something.
+pub(crate) const NUDGE_LOOKS_MAX: u32 = 20;
 
 /// Time for a program that was lent to be ready again, in milliseconds.
 pub(crate) const TAKEN_UP_MS_MAX: u64 = 60_000;

@@ -333,8 +333,8 @@ impl Holder {
     }
 
     pub(super) fn on_nudged(&mut self) {
-        if let Some(lent) = self.hands.lent() {
-            lent.end_nudge();
+        if self.hands.lent().is_some_and(|lent| !lent.end_nudge()) {
+            self.timers.arm(Timer::Nudge, NUDGE_MS);
         }
     }
 }

@@ -10,6 +10,7 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use crate::limits::NUDGE_LOOKS_MAX;
 use crate::process::{ProcessHandle, incarnation_of};
 use crate::runner::{RunnerPlan, Viewers};
 use crate::watch::watch;
@@ -37,6 +38,9 @@ pub(super) struct Lent {
     pub(super) watched: bool,
     /// The terminal has no more to say.
     silent: bool,
+    /// It has drawn something since the last [`Self::nudge`], and how often that was looked for.
+    drawn: bool,
+    looks: u32,
 }
 
 impl Lent {
@@ -64,6 +68,8 @@ impl Lent {
             is_shown: false,
             watched: true,
             silent: false,
+            drawn: true,
+            looks: 0,
         })
     }
 
@@ -95,7 +101,10 @@ impl Lent {
         match moved {
             // Its end is told by the process.
             Moved::Shown(0) => self.silent = true,
-            Moved::Shown(read) => self.viewers.show(&self.room[..read]),
+            Moved::Shown(read) => {
+                self.drawn = true;
+                self.viewers.show(&self.room[..read]);
+            }
             Moved::Typed(count) => drop(self.typing.drain(..count.min(self.typing.len()))),
         }
     }
@@ -129,13 +138,20 @@ impl Lent {
 
     /// Makes the terminal a little smaller, until [`Self::end_nudge`]: a program draws its screen anew only when the size
     /// has changed.
-    pub(super) fn nudge(&self) {
+    pub(super) fn nudge(&mut self) {
+        (self.drawn, self.looks) = (false, 0);
         self.set_size(self.columns.saturating_sub(1).max(1), self.rows);
     }
 
-    /// See [`Self::nudge`].
-    pub(super) fn end_nudge(&self) {
-        self.set_size(self.columns, self.rows);
+    /// Ends [`Self::nudge`] once the program has noticed it, or has been given enough time to; says whether it did. Two
+    /// sizes that follow each other too fast are none to a program that is slow.
+    pub(super) fn end_nudge(&mut self) -> bool {
+        self.looks += 1;
+        let is_over = self.drawn || self.looks >= NUDGE_LOOKS_MAX;
+        if is_over {
+            self.set_size(self.columns, self.rows);
+        }
+        is_over
     }
 
     fn set_size(&self, columns: u16, rows: u16) {
