@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use adjutant_testkit::fakemodel::anthropic::user_texts;
 use adjutant_testkit::{AGENT_MAX, ClaudeWorld, Process, Running, await_fact};
@@ -224,17 +224,18 @@ fn what_is_asked_at_the_start_is_asked_of_the_person() {
     assert_eq!(world.answer(&x, "[[say before]]"), "before");
     let person = Person::sits_down(&world, &x, "");
     person.awaits("No, exit");
-    // A dialog that has only just opened takes no key, and one that moves has shown that it does.
-    await_fact("the dialog takes keys", SOON, || {
-        person.tmux(&["send-keys", "Down"]);
-        person.screen().contains("❯ Yes")
-    });
+    // A dialog that has only just opened takes no key, and of keys that come too fast none. Its first choice is to leave.
     await_fact("the person declines", SOON, || {
-        person.tmux(&["send-keys", "Escape"]);
+        person.tmux(&["send-keys", "Enter"]);
+        let looked = Instant::now();
+        await_fact("a second", AGENT_MAX, || {
+            person.screen().contains(BACK) || looked.elapsed() > Duration::from_secs(1)
+        });
         person.screen().contains(BACK)
     });
-    person.awaits("left with 0");
-    is_back(&world, &x);
+    // A program that was not let in has ended badly.
+    person.awaits("left with 1");
+    let _ = world.adj(["wait", &x]).expect_code(1);
     let person = Person::sits_down(&world, &x, "");
     person.awaits("No, exit");
     person.vanishes();
@@ -334,7 +335,7 @@ fn a_question_that_its_person_leaves_is_cut_off_and_so_is_what_somebody_interrup
     person.types(r#"[[tool Bash {"command":"touch made","description":"make a file"}]] [[then]] [[say ok]]"#);
     person.awaits("Do you want");
     person.vanishes();
-    let _ = world.adj(["wait", &x]).expect_code(130);
+    let _ = world.adj(["wait", "--through-input", &x]).expect_code(130);
     assert!(!world.has_file("made"));
     assert_eq!(world.answer(&x, "[[say after]]"), "after");
     let person = Person::at(&world, &x);
