@@ -1,6 +1,6 @@
 //! The group `sessions`: the controller's style of arguments, on the same sessions.
 
-use adjutant_testkit::{Running, World};
+use adjutant_testkit::{Running, World, await_fact};
 use serde_json::Value;
 
 use crate::SOON;
@@ -30,8 +30,13 @@ fn a_session_is_started_seen_watched_woken_and_stopped_in_the_controllers_words(
     let id = started.stdout.trim().strip_prefix("Started session ").expect("its word").to_owned();
     assert!(started.stderr.contains(&format!("adj attach {id}")), "{}", started.stderr);
     begun.line(SOON);
-    let shown = in_dir(&world, ".", &["status", "app", &id]).expect_code(0).stdout;
     let expected = "active: yes\nstatus: working\nprovider: shell\nproject: app\nworktree: -\nturn: 1 (running)\nqueued: 0\npending: -\n";
+    let mut shown = String::new();
+    // A command runs a moment before the daemon has heard of it.
+    await_fact("the turn is told", SOON, || {
+        shown = in_dir(&world, ".", &["status", "app", &id]).expect_code(0).stdout;
+        !shown.contains("turn: -")
+    });
     assert_eq!(shown, expected);
     let watch = {
         let mut command = world.adj_command(["sessions", "watch", "app", &id]);
