@@ -63,6 +63,12 @@ impl Context {
         Ok(())
     }
 
+    /// Whether sessions of other machines are the call's to know: it is made on this one, and not by a session, of which
+    /// another machine knows nothing.
+    pub(crate) fn knows_others(&mut self) -> Result<bool, CommandError> {
+        Ok(matches!(self.way()?, Way::Here) && variables::token()?.is_none())
+    }
+
     /// It is about sessions of these machines.
     pub(crate) fn spread_over(&mut self, places: Vec<Place>) -> Result<(), CommandError> {
         let (autostart, mut spread) = (self.autostart, Vec::new());

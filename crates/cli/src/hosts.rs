@@ -8,7 +8,7 @@ mod kill;
 mod route;
 mod wait;
 
-pub(crate) use ask::{ask_all, requests};
+pub(crate) use ask::{ask_all, others, requests};
 pub(crate) use cache::{Known, remember_created};
 pub(crate) use create::create;
 pub(crate) use kill::kill;

@@ -15,8 +15,7 @@ use crate::error::CommandError;
 use crate::table::{self, Column};
 use crate::ui::Ui;
 use crate::value::SessionArg;
-use crate::way::{Remote, Way};
-use crate::{hosts, project, variables, way};
+use crate::{hosts, project, way};
 
 /// List sessions, most recently used first
 #[derive(clap::Args, Clone, Debug)]
@@ -71,7 +70,7 @@ pub(crate) async fn run_list(context: &mut Context, args: &ListArgs) -> Outcome 
     name_project(context, &mut query).await?;
     // Where there is no home, that is what is wrong.
     context.client()?;
-    let (others, unread) = others(context, &query)?;
+    let (others, unread) = hosts::others(context, is_of_here(&query))?;
     let (ui, client) = context.parts()?;
     let asked = LocalSet::new();
     let (here, there) = asked.run_until(async { tokio::join!(client.sessions(&query), hosts::ask_all(others)) }).await;
@@ -95,15 +94,10 @@ pub(crate) async fn run_list(context: &mut Context, args: &ListArgs) -> Outcome 
     Ok(0)
 }
 
-/// The other machines that are asked too. A directory, a project or a parent is one of this machine, and a session's own list
-/// is about its own.
-fn others(context: &mut Context, query: &SessionsQuery) -> Result<(Vec<Remote>, Option<String>), CommandError> {
+/// Whether it asks for what this machine alone knows: a directory, a project or a parent is one of it.
+fn is_of_here(query: &SessionsQuery) -> bool {
     let SessionsQuery { parent, tree, path, checkout, project, worktree, .. } = query;
-    let of_here = [parent, tree, path, checkout, project, worktree].into_iter().any(Option::is_some);
-    if of_here || !matches!(context.way()?, Way::Here) || variables::token()?.is_some() {
-        return Ok((Vec::new(), None));
-    }
-    Ok(Remote::all(context))
+    [parent, tree, path, checkout, project, worktree].into_iter().any(Option::is_some)
 }
 
 /// All of them, most recently used first.

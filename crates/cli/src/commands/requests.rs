@@ -8,11 +8,9 @@ use crate::commands::Outcome;
 use crate::commands::status::now;
 use crate::context::Context;
 use crate::duration::age;
-use crate::error::CommandError;
+use crate::hosts;
 use crate::table::{self, Column};
 use crate::value::SessionArg;
-use crate::way::{Remote, Way};
-use crate::{hosts, variables};
 
 /// List what agents ask and wait for, oldest first
 #[derive(clap::Args, Clone, Debug)]
@@ -37,7 +35,8 @@ const COLUMNS: [Column; 5] = [
 pub(crate) async fn run_requests(context: &mut Context, args: &RequestsArgs) -> Outcome {
     let tree = args.tree.as_ref().map(ToString::to_string);
     let query = RequestsQuery { session: None, cli: args.cli.clone(), tree };
-    let (others, unread) = others(context, &query)?;
+    // A tree is one of this machine.
+    let (others, unread) = hosts::others(context, query.tree.is_some())?;
     let (ui, client) = context.parts()?;
     let there = hosts::requests(others, query.clone());
     let (here, (there, warnings)) =
@@ -57,14 +56,6 @@ pub(crate) async fn run_requests(context: &mut Context, args: &RequestsArgs) -> 
         ui.text(&table::set(&COLUMNS, &rows, table::terminal_width()))?;
     }
     Ok(0)
-}
-
-/// The other machines that are asked too. A tree is one of this machine, and a session's own list is about its own.
-fn others(context: &mut Context, query: &RequestsQuery) -> Result<(Vec<Remote>, Option<String>), CommandError> {
-    if query.tree.is_some() || !matches!(context.way()?, Way::Here) || variables::token()?.is_some() {
-        return Ok((Vec::new(), None));
-    }
-    Ok(Remote::all(context))
 }
 
 fn row(request: &Request) -> Vec<String> {

@@ -50,6 +50,15 @@ pub(crate) async fn ask_all(remotes: Vec<Remote>) -> Result<(Vec<Session>, Vec<S
     Ok((sessions, warnings))
 }
 
+/// The other machines that a call is about, unless what it wants is `of_here`, and what is to be said of a configuration
+/// that does not tell.
+pub(crate) fn others(context: &mut Context, of_here: bool) -> Result<(Vec<Remote>, Option<String>), CommandError> {
+    if of_here || !context.knows_others()? {
+        return Ok((Vec::new(), None));
+    }
+    Ok(Remote::all(context))
+}
+
 /// What agents ask on these machines, and what is to be said of those that gave no answer. Call it inside of a `LocalSet`.
 pub(crate) async fn requests(remotes: Vec<Remote>, query: RequestsQuery) -> (Vec<Request>, Vec<String>) {
     let (mut requests, mut warnings) = (Vec::new(), Vec::new());

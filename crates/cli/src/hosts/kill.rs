@@ -8,7 +8,6 @@ use tokio::task::{JoinSet, LocalSet};
 use super::cache::Known;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::variables;
 use crate::way::{Remote, Way};
 
 /// What is to be ended on one host.
@@ -23,8 +22,7 @@ struct There {
 pub(crate) async fn kill(context: &mut Context, which: &KillSessions) -> Result<Vec<Killed>, CommandError> {
     // Where there is no home, that is what is wrong.
     context.client()?;
-    let alone = !matches!(context.way()?, Way::Here) || variables::token()?.is_some();
-    let there = if alone { Vec::new() } else { elsewhere(context, which).await? };
+    let there = if context.knows_others()? { elsewhere(context, which).await? } else { Vec::new() };
     let is_elsewhere = |id: &String| there.iter().any(|one| one.ids.contains(id));
     let here =
         KillSessions { ids: which.ids.iter().filter(|id| !is_elsewhere(id)).cloned().collect(), ..which.clone() };

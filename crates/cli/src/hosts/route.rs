@@ -9,8 +9,6 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::runtime;
 use crate::value::SessionArg;
-use crate::variables;
-use crate::way::Way;
 
 /// Verbs that take sessions of several hosts at once; `kill` looks for them itself.
 const OVER_HOSTS: [&str; 4] = ["wait", "watch", "status", "interrupt"];
@@ -27,7 +25,7 @@ pub(crate) struct Place {
 /// another machine knows nothing of it.
 pub(crate) fn route(context: &mut Context, matches: &ArgMatches, verb: &str) -> Result<(), CommandError> {
     let ids = ids(matches);
-    if ids.is_empty() || !matches!(context.way()?, Way::Here) || variables::token()?.is_some() {
+    if ids.is_empty() || !context.knows_others()? {
         return Ok(());
     }
     let Ok(home) = Context::home() else { return Ok(()) };

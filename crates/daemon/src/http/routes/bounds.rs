@@ -206,10 +206,17 @@ async fn grant_of(call: &Incoming) -> Result<Option<Arc<Grant>>, Failure> {
     if call.grant.is_some() {
         return Ok(call.grant.clone());
     }
-    let Some(by) = call.caller.session() else { return Ok(None) };
-    let owner = call.app.look(move |host| host.session(by)?.profile.owner).await?;
     let good = |token| call.app.tokens.grant(token).map(Arc::new).ok_or_else(|| ended(token));
-    owner.map(good).transpose()
+    token_of(call).await?.map(good).transpose()
+}
+
+/// The token by which the caller came, or to which the calling session belongs.
+async fn token_of(call: &Incoming) -> Result<Option<TokenId>, Failure> {
+    match call.caller {
+        Caller::Human => Ok(None),
+        Caller::Token(token) => Ok(Some(token)),
+        Caller::Session(by) => Ok(call.app.look(move |host| host.session(by)?.profile.owner).await?),
+    }
 }
 
 /// A session takes up no conversation but one that a session of its own has had.
@@ -258,12 +265,7 @@ pub(super) async fn check_message(call: &Incoming, wanted: &SendMessage) -> Resu
 
 /// What a token's sessions are told stays in the store until they are forgotten, so that there is a bound on it.
 pub(super) async fn check_stored(call: &Incoming, bytes: usize) -> Result<(), Failure> {
-    let token = match call.caller {
-        Caller::Human => None,
-        Caller::Token(token) => Some(token),
-        Caller::Session(by) => call.app.look(move |host| host.session(by)?.profile.owner).await?,
-    };
-    let Some(token) = token else { return Ok(()) };
+    let Some(token) = token_of(call).await? else { return Ok(()) };
     let bytes = bytes as u64;
     let mut room = call.app.stored.take(token, bytes, Instant::now());
     if room == Room::Uncounted {
