@@ -406,25 +406,35 @@ fn a_subagent_in_the_background_is_part_of_the_turn() {
     let _ = world.adj(["wait", &x, "--for", &message]).expect_code(0);
 }
 
+/// The socket of the tmux in which a person sits.
+fn outer(world: &ClaudeWorld) -> std::path::PathBuf {
+    world.root().join("outer")
+}
+
+/// A person in a tmux of their own, who has attached to the session; what it is given are words for that tmux.
+fn attached<'a>(world: &'a ClaudeWorld, session: &str) -> impl Fn(&[&str]) -> String + 'a {
+    let person = move |words: &[&str]| {
+        let mut tmux = world.command("tmux");
+        tmux.env("TERM", "xterm-256color").args(["-u", "-f", "/dev/null", "-S"]).arg(outer(world)).args(words);
+        adjutant_testkit::Running::start(tmux).end().expect_code(0).stdout
+    };
+    let adj = world.adj_path().display().to_string();
+    person(&["new-session", "-d", "-x", "150", "-y", "45", "--", &adj, "attach", session]);
+    await_fact("the person sees it", AGENT_MAX, || person(&["capture-pane", "-p"]).contains("Claude Code"));
+    person
+}
+
 #[test]
 fn a20_a_person_attaches_types_half_a_line_and_leaves_it() {
     let world = ClaudeWorld::new();
     let x = world.claude("native");
-    let outer = world.root().join("outer").display().to_string();
-    let person = |words: &[&str]| {
-        let mut tmux = world.command("tmux");
-        tmux.env("TERM", "xterm-256color").args(["-u", "-f", "/dev/null", "-S", &outer]).args(words);
-        adjutant_testkit::Running::start(tmux).end().expect_code(0).stdout
-    };
-    let adj = world.adj_path().display().to_string();
-    person(&["new-session", "-d", "-x", "150", "-y", "45", "--", &adj, "attach", &x]);
-    await_fact("the person sees it", AGENT_MAX, || person(&["capture-pane", "-p"]).contains("Claude Code"));
+    let person = attached(&world, &x);
     person(&["send-keys", "-l", "half a line"]);
     world.await_screen("half a line");
     person(&["send-keys", "C-b", "d"]);
     await_fact("the person has left", AGENT_MAX, || {
         let mut tmux = world.command("tmux");
-        tmux.args(["-S", &outer, "list-sessions"]);
+        tmux.arg("-S").arg(outer(&world)).arg("list-sessions");
         adjutant_testkit::Running::start(tmux).end().code != 0
     });
     assert_eq!(world.answer(&x, "[[say delivered]]"), "delivered");
@@ -474,15 +484,7 @@ fn an_agent_that_a_person_suspends_is_brought_back() {
 fn a_person_who_attaches_cannot_suspend_the_agent() {
     let world = ClaudeWorld::new();
     let x = world.claude("native");
-    let outer = world.root().join("outer").display().to_string();
-    let person = |words: &[&str]| {
-        let mut tmux = world.command("tmux");
-        tmux.env("TERM", "xterm-256color").args(["-u", "-f", "/dev/null", "-S", &outer]).args(words);
-        adjutant_testkit::Running::start(tmux).end().expect_code(0).stdout
-    };
-    let adj = world.adj_path().display().to_string();
-    person(&["new-session", "-d", "-x", "150", "-y", "45", "--", &adj, "attach", &x]);
-    await_fact("the person sees it", AGENT_MAX, || person(&["capture-pane", "-p"]).contains("Claude Code"));
+    let person = attached(&world, &x);
     person(&["send-keys", "C-z"]);
     person(&["send-keys", "-l", "and goes on"]);
     world.await_screen("and goes on");
